@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text_tower.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace omni {
+
+namespace {
+
+// Tokens that go through a layer's products at once. Bounds the memory of the wide feed-forward part and the time between
+// two looks at the cancel flag; larger does not run faster.
+constexpr int64_t n_chunk = 2048;
+
+constexpr int64_t n_embd_max = 16384;
+
+} // namespace
+
+text_tower::text_tower(const gguf_file & file, int32_t n_token, ggml_backend_dev_t device) : weights_(file, device) {
+    const std::string arch(file.required_string("general.architecture"));
+    const bool is_qwen3 = arch == "qwen3";
+    if (!is_qwen3 && arch != "eurobert") {
+        throw file.error("general.architecture is '" + printable(arch) + "', a text file has 'qwen3' (small) or 'eurobert' (nano)" +
+                         (arch == "clip" ? "; pass this file as mmproj" : ""));
+    }
+    const auto key = [&](const char * name) { return arch + "." + name; };
+    const auto integer = [&](const char * name, int64_t min, int64_t max) {
+        return (int32_t) file.required_integer(key(name).c_str(), min, max);
+    };
+    const auto integer_or = [&](const char * name, int64_t fallback, int64_t min, int64_t max) {
+        return file.has(key(name).c_str()) ? integer(name, min, max) : (int32_t) fallback;
+    };
+    const auto real_or = [&](const char * name, double fallback, double min, double max) {
+        return file.has(key(name).c_str()) ? (float) file.required_real(key(name).c_str(), min, max) : (float) fallback;
+    };
+
+    shape.causal    = is_qwen3;
+    shape.n_layer   = integer("block_count", 1, 512);
+    shape.n_embd    = integer("embedding_length", 1, n_embd_max);
+    shape.n_ff      = integer("feed_forward_length", 1, 8 * n_embd_max);
+    shape.n_head    = integer("attention.head_count", 1, 512);
+    shape.n_kv_head = integer_or("attention.head_count_kv", shape.n_head, 1, shape.n_head);
+    shape.head_dim  = integer_or("attention.key_length", shape.n_embd / shape.n_head, 2, 1024);
+    // Fallbacks: context, rope base and epsilon of Qwen3-0.6B as jina-embeddings-v5 trains it, and of EuroBERT-210M
+    shape.n_ctx       = integer_or("context_length", is_qwen3 ? 32768 : 8192, 1, 1 << 20);
+    shape.rope_base   = real_or("rope.freq_base", is_qwen3 ? 3500000.0 : 1000000.0, 1.0, 1e12);
+    shape.rms_epsilon = real_or("attention.layer_norm_rms_epsilon", is_qwen3 ? 1e-6 : 1e-5, 0.0, 0.1);
+
+    const auto refuse_key = [&](const char * name, const std::string & what) {
+        throw file.error("key '" + key(name) + "' " + what);
+    };
+    if (shape.n_head % shape.n_kv_head != 0 || shape.n_head / shape.n_kv_head > 64) {
+        refuse_key("attention.head_count_kv", "is " + std::to_string(shape.n_kv_head) + ", which doesn't group the " +
+                   std::to_string(shape.n_head) + " heads");
+    }
+    if (shape.head_dim % 2 != 0) {
+        refuse_key("attention.key_length", "is odd");
+    }
+    if (integer_or("attention.value_length", shape.head_dim, 1, 1024) != shape.head_dim) {
+        refuse_key("attention.value_length", "differs from key_length");
+    }
+    if (integer_or("rope.dimension_count", shape.head_dim, 1, 1024) != shape.head_dim) {
+        refuse_key("rope.dimension_count", "differs from the head's width");
+    }
+    const std::string scaling(file.string(key("rope.scaling.type").c_str()).value_or("none"));
+    if (scaling != "none") {
+        refuse_key("rope.scaling.type", "is '" + printable(scaling) + "', these models have none");
+    }
+
+    const int64_t n_embd = shape.n_embd, n_q = (int64_t) shape.n_head * shape.head_dim,
+                  n_kv = (int64_t) shape.n_kv_head * shape.head_dim;
+    token_embd_ = file.find("token_embd.weight");
+    if (token_embd_ == nullptr || token_embd_->ne[0] != n_embd || token_embd_->ne[2] != 1 || token_embd_->ne[3] != 1) {
+        throw file.error("tensor 'token_embd.weight' is missing or not of width " + std::to_string(n_embd));
+    }
+    if (token_embd_->ne[1] < n_token || token_embd_->ne[1] > INT32_MAX) {
+        throw file.error("tensor 'token_embd.weight' has " + std::to_string(token_embd_->ne[1]) + " rows for " +
+                         std::to_string(n_token) + " tokens");
+    }
+    if (token_embd_->type != GGML_TYPE_F32 && ggml_get_type_traits(token_embd_->type)->to_float == nullptr) {
+        throw file.error(std::string("tensor 'token_embd.weight' is of type ") + ggml_type_name(token_embd_->type) +
+                         ", which holds no weights");
+    }
+    shape.n_vocab        = (int32_t) token_embd_->ne[1];
+    token_embd_n_params_ = token_embd_->ne[0] * token_embd_->ne[1];
+
+    output_norm_ = weights_.vector("output_norm.weight", n_embd);
+    for (int i = 0; i < shape.n_layer; i++) {
+        const std::string blk = "blk." + std::to_string(i) + ".";
+        layer l = {};
+        l.attn_norm   = weights_.vector(blk + "attn_norm.weight", n_embd);
+        l.q           = weights_.matrix(blk + "attn_q.weight", n_embd, n_q);
+        l.k           = weights_.matrix(blk + "attn_k.weight", n_embd, n_kv);
+        l.v           = weights_.matrix(blk + "attn_v.weight", n_embd, n_kv);
+        if (is_qwen3) {
+            l.q_norm  = weights_.vector(blk + "attn_q_norm.weight", shape.head_dim);
+            l.k_norm  = weights_.vector(blk + "attn_k_norm.weight", shape.head_dim);
+        }
+        l.attn_output = weights_.matrix(blk + "attn_output.weight", n_q, n_embd);
+        l.ffn_norm    = weights_.vector(blk + "ffn_norm.weight", n_embd);
+        l.gate        = weights_.matrix(blk + "ffn_gate.weight", n_embd, shape.n_ff);
+        l.up          = weights_.matrix(blk + "ffn_up.weight", n_embd, shape.n_ff);
+        l.down        = weights_.matrix(blk + "ffn_down.weight", shape.n_ff, n_embd);
+        layers_.push_back(l);
+    }
+    weights_.place();
+}
+
+void text_tower::embed(const int32_t * tokens, int64_t n_token, const float * rows, float * out) const {
+    const size_t n_embd = shape.n_embd;
+    const size_t row_bytes = ggml_row_size(token_embd_->type, n_embd);
+    const auto to_float = ggml_get_type_traits(token_embd_->type)->to_float;
+    for (int64_t i = 0; i < n_token; i++, out += n_embd) {
+        const uint8_t * row = token_embd_->data + (size_t) std::max(tokens[i], 0) * row_bytes;
+        if (tokens[i] < 0) {
+            std::memcpy(out, rows, n_embd * sizeof(float));
+            rows += n_embd;
+        } else if (token_embd_->type == GGML_TYPE_F32) {
+            std::memcpy(out, row, row_bytes);
+        } else {
+            to_float(row, out, (int64_t) n_embd);
+        }
+    }
+}
+
+void text_tower::encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
+                        const float * rows, float * pooled, const volatile int32_t * cancel) const {
+    const int64_t n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
+    const int64_t n_part  = (n_token + n_chunk - 1) / n_chunk;
+    // a node of ggml per operation and part; attention that isn't ours adds some per sequence
+    graph g(device, 256 + (size_t) shape.n_layer * (48 * n_part + 16 * n_seq + 32), cancel);
+    ggml_context * ctx = g.context();
+
+    std::vector<attention_span> all, last;
+    std::vector<int32_t> last_index;
+    for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
+        all.push_back({begin, lengths[i], begin, lengths[i]});
+        last.push_back({i, 1, begin, lengths[i]});
+        last_index.push_back(begin + lengths[i] - 1);
+    }
+    const auto plan = [&](std::vector<attention_span> spans) {
+        return std::make_shared<attention_plan>(std::move(spans), shape.causal, shape.n_head, shape.n_kv_head, shape.head_dim,
+                                                device.n_threads);
+    };
+    const auto plan_all  = plan(std::move(all));
+    const auto plan_last = plan(std::move(last));
+
+    // position of each token in its own sequence
+    std::vector<int32_t> position_of(n_token);
+    for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
+        std::iota(position_of.begin() + begin, position_of.begin() + begin + lengths[i], 0);
+    }
+    ggml_tensor * positions = g.input(GGML_TYPE_I32, n_token, 1, [&](void * data) {
+        std::memcpy(data, position_of.data(), n_token * sizeof(int32_t));
+    });
+    ggml_tensor * last_positions = g.input(GGML_TYPE_I32, n_seq, 1, [&](void * data) {
+        for (int32_t i = 0; i < n_seq; i++) {
+            ((int32_t *) data)[i] = position_of[last_index[i]];
+        }
+    });
+    ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1, [&](void * data) {
+        std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t));
+    });
+    ggml_tensor * x = g.input(GGML_TYPE_F32, shape.n_embd, n_token, [&](void * data) {
+        embed(tokens, n_token, rows, (float *) data);
+    });
+
+    const auto heads = [&](ggml_tensor * t, int n_head) {
+        return ggml_reshape_3d(ctx, t, shape.head_dim, n_head, ggml_nelements(t) / ((int64_t) shape.head_dim * n_head));
+    };
+    // query or key heads: projected, normalised where the architecture does, rotated
+    const auto rotated = [&](ggml_tensor * h, ggml_tensor * weight, ggml_tensor * norm, int n_head, ggml_tensor * pos) {
+        ggml_tensor * t = heads(g.linear(weight, h), n_head);
+        if (norm) {
+            t = g.rms_norm(t, norm, shape.rms_epsilon);
+        }
+        return ggml_rope_ext(ctx, t, pos, nullptr, shape.head_dim, GGML_ROPE_TYPE_NEOX, shape.n_ctx, shape.rope_base, 1.0f,
+                             0.0f, 1.0f, 32.0f, 1.0f);
+    };
+    // everything behind attention: output projection and feed-forward, each added to the residual stream
+    const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attended) {
+        residual = ggml_add(ctx, g.linear(l.attn_output, attended), residual);
+        ggml_tensor * h = g.rms_norm(residual, l.ffn_norm, shape.rms_epsilon);
+        h = ggml_swiglu_split(ctx, g.linear(l.gate, h), g.linear(l.up, h));
+        return ggml_add(ctx, g.linear(l.down, h), residual);
+    };
+
+    // Long inputs go through the products part by part, between buffers that hold them whole.
+    const bool parted = n_part > 1;
+    ggml_tensor * q = nullptr, * k = nullptr, * v = nullptr, * residual = nullptr;
+    if (parted) {
+        q = g.buffer((int64_t) shape.n_head * shape.head_dim, n_token);
+        k = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
+        v = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
+        residual = g.buffer(shape.n_embd, n_token);
+    }
+    const auto each_part = [&](auto && body) {
+        for (int64_t first = 0; first < n_token; first += n_chunk) {
+            body(first, std::min(n_chunk, n_token - first));
+        }
+    };
+
+    for (size_t il = 0; il < layers_.size(); il++) {
+        const layer & l = layers_[il];
+        const bool is_last = il + 1 == layers_.size();
+
+        ggml_tensor * qs = q, * ks = k, * vs = v;
+        each_part([&](int64_t first, int64_t n) {
+            ggml_tensor * pos = ggml_view_1d(ctx, positions, n, first * sizeof(int32_t));
+            ggml_tensor * h   = g.rms_norm(parted ? g.rows(x, first, n) : x, l.attn_norm, shape.rms_epsilon);
+            ggml_tensor * key   = rotated(h, l.k, l.k_norm, shape.n_kv_head, pos);
+            ggml_tensor * value = g.linear(l.v, h);
+            ggml_tensor * query = is_last ? nullptr : rotated(h, l.q, l.q_norm, shape.n_head, pos);
+            if (!parted) {
+                qs = query, ks = key, vs = value;
+                return;
+            }
+            g.write(k, first, key);
+            g.write(v, first, value);
+            if (query) {
+                g.write(q, first, query);
+            }
+        });
+        ks = heads(ks, shape.n_kv_head);
+        vs = heads(vs, shape.n_kv_head);
+
+        if (is_last) {
+            // only the pooled rows pass the rest
+            ggml_tensor * tail = ggml_get_rows(ctx, x, last_rows);
+            ggml_tensor * h    = g.rms_norm(tail, l.attn_norm, shape.rms_epsilon);
+            qs = rotated(h, l.q, l.q_norm, shape.n_head, last_positions);
+            x  = finish(l, tail, g.attention(qs, ks, vs, plan_last));
+            break;
+        }
+        ggml_tensor * attended = g.attention(heads(qs, shape.n_head), ks, vs, plan_all);
+        if (!parted) {
+            x = finish(l, x, attended);
+            continue;
+        }
+        each_part([&](int64_t first, int64_t n) {
+            g.write(residual, first, finish(l, g.rows(x, first, n), g.rows(attended, first, n)));
+        });
+        x = residual;
+    }
+    g.run(g.rms_norm(x, output_norm_, shape.rms_epsilon), pooled);
+}
+
+} // namespace omni

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tower.h"
+
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+#include "native_log.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <string>
+
+namespace omni {
+
+compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool portable_attention_)
+    : device(device_), n_threads(n_threads_), portable_attention(portable_attention_) {
+    take_thread_errors();
+    backend.reset(ggml_backend_dev_init(device, nullptr));
+    if (!backend) {
+        throw compute_error(std::string("device ") + ggml_backend_dev_name(device) + " could not be started: " +
+                            take_thread_errors());
+    }
+    if (is_cpu()) {
+        ggml_backend_cpu_set_n_threads(backend.get(), n_threads);
+    }
+    allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));
+}
+
+graph::graph(compute_device & device, size_t n_nodes, const volatile int32_t * cancel) : device_(device), cancel_(cancel) {
+    ggml_init_params params = {};
+    params.mem_size = n_nodes * ggml_tensor_overhead() + ggml_graph_overhead_custom(n_nodes, false);
+    params.no_alloc = true;
+    context_.reset(ggml_init(params));
+    if (!context_) {
+        throw std::bad_alloc();
+    }
+    graph_ = ggml_new_graph_custom(context_.get(), n_nodes, false);
+}
+
+ggml_tensor * graph::input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill) {
+    ggml_tensor * t = ggml_new_tensor_2d(context(), type, ne0, ne1);
+    ggml_set_input(t);
+    inputs_.push_back({t, std::move(fill)});
+    return t;
+}
+
+ggml_tensor * graph::buffer(int64_t ne0, int64_t ne1) {
+    ggml_tensor * t = ggml_new_tensor_2d(context(), GGML_TYPE_F32, ne0, ne1);
+    ggml_set_input(t);
+    return t;
+}
+
+void graph::write(ggml_tensor * buffer, int64_t first, ggml_tensor * x) {
+    ggml_build_forward_expand(graph_, ggml_cpy(context(), x, rows(buffer, first, ggml_nelements(x) / buffer->ne[0])));
+}
+
+ggml_tensor * graph::rows(ggml_tensor * x, int64_t first, int64_t count) const {
+    return ggml_view_2d(context(), x, x->ne[0], count, x->nb[1], first * x->nb[1]);
+}
+
+ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) const {
+    ggml_tensor * y = ggml_mul_mat(context(), weight, x);
+    return bias ? ggml_add(context(), y, bias) : y;
+}
+
+ggml_tensor * graph::rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) const {
+    return ggml_mul(context(), ggml_rms_norm(context(), x, epsilon), weight);
+}
+
+ggml_tensor * graph::layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) const {
+    return ggml_add(context(), ggml_mul(context(), ggml_norm(context(), x, epsilon), weight), bias);
+}
+
+void graph::attention_op(ggml_tensor * dst, int ith, int, void * userdata) {
+    attention_task & task = *(attention_task *) userdata;
+    const auto operand = [](const ggml_tensor * t) {
+        return attention_operand{(const float *) t->data, t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
+    };
+    attention_run(*task.plan, operand(dst->src[0]), operand(dst->src[1]), operand(dst->src[2]), (float *) dst->data, task.next,
+                  task.plan->scratch.data() + ith * task.plan->scratch_size, task.cancel);
+}
+
+ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, std::shared_ptr<attention_plan> plan) {
+    if (!device_.is_cpu() || device_.portable_attention) {
+        return portable_attention(q, k, v, *plan);
+    }
+    attention_task & task = tasks_.emplace_back();
+    task.plan   = std::move(plan);
+    task.cancel = cancel_;
+    ggml_tensor * args[] = {q, k, v};
+    return ggml_custom_4d(context(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], 1, 1, args, 3, attention_op,
+                          GGML_N_TASKS_MAX, &task);
+}
+
+ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
+    ggml_tensor *& mask = masks_[{n_q, n_kv}];
+    if (mask == nullptr) {
+        mask = input(GGML_TYPE_F16, n_kv, n_q, [=](void * data) {
+            const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
+            ggml_fp16_t * row = (ggml_fp16_t *) data;
+            for (int64_t i = 0; i < n_q; i++, row += n_kv) {
+                std::fill(row, row + (n_kv - n_q + i + 1), seen);
+                std::fill(row + (n_kv - n_q + i + 1), row + n_kv, hidden);
+            }
+        });
+    }
+    return mask;
+}
+
+// Spans of one shape that lie at equal distances share one operation, with the spans along its batch dimension.
+ggml_tensor * graph::portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan) {
+    ggml_tensor * out = buffer(q->ne[0] * q->ne[1], q->ne[2]);
+    const float scale = 1.0f / std::sqrt((float) q->ne[0]);
+    const std::vector<attention_span> & spans = plan.spans;
+    for (size_t first = 0, next; first < spans.size(); first = next) {
+        const attention_span & s = spans[first];
+        for (next = first + 1; next < spans.size(); next++) {
+            const attention_span & a = spans[next - 1];
+            const attention_span & b = spans[next];
+            if (b.q_len != s.q_len || b.kv_len != s.kv_len || b.q_begin != a.q_begin + s.q_len ||
+                b.kv_begin != a.kv_begin + s.kv_len) {
+                break;
+            }
+        }
+        const int64_t n_batch = (int64_t) (next - first);
+        // head_dim x tokens x heads x spans
+        const auto part = [&](ggml_tensor * t, int64_t begin, int64_t len) {
+            return ggml_view_4d(context(), t, t->ne[0], len, t->ne[1], n_batch, t->nb[2], t->nb[1], len * t->nb[2],
+                                begin * t->nb[2]);
+        };
+        ggml_tensor * keys   = ggml_cast(context(), part(k, s.kv_begin, s.kv_len), GGML_TYPE_F16);
+        ggml_tensor * values = ggml_cast(context(), part(v, s.kv_begin, s.kv_len), GGML_TYPE_F16);
+        ggml_tensor * mask   = plan.causal && s.q_len > 1 ? causal_mask(s.q_len, s.kv_len) : nullptr;
+        ggml_tensor * y = ggml_flash_attn_ext(context(), part(q, s.q_begin, s.q_len), keys, values, mask, scale, 0.0f, 0.0f);
+        ggml_prec_set_acc(y, GGML_PREC_F32);
+        write(out, s.q_begin, y); // head_dim x heads x tokens x spans: the order of `out`
+    }
+    return out;
+}
+
+void graph::run(ggml_tensor * result, float * out) {
+    ggml_set_output(result);
+    ggml_build_forward_expand(graph_, result);
+
+    ggml_backend_t backend = device_.backend.get();
+    for (int i = 0; i < ggml_graph_n_nodes(graph_); i++) {
+        const ggml_tensor * node = ggml_graph_node(graph_, i);
+        if (!ggml_backend_supports_op(backend, node)) {
+            throw compute_error(std::string("device ") + ggml_backend_dev_name(device_.device) + " lacks the operation " +
+                                ggml_op_desc(node) + " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
+                                "; use device=\"cpu\"");
+        }
+    }
+    if (!ggml_gallocr_alloc_graph(device_.allocator.get(), graph_)) {
+        throw std::bad_alloc();
+    }
+    std::vector<uint8_t> staging;
+    for (const pending_input & i : inputs_) {
+        if (i.tensor->data == nullptr) {
+            continue; // nothing in the graph reads it
+        }
+        if (device_.is_cpu()) {
+            i.fill(i.tensor->data);
+        } else {
+            staging.resize(ggml_nbytes(i.tensor));
+            i.fill(staging.data());
+            ggml_backend_tensor_set(i.tensor, staging.data(), 0, staging.size());
+        }
+    }
+
+    if (device_.is_cpu()) {
+        const ggml_abort_callback is_cancelled = [](void * cancel) { return *(const volatile int32_t *) cancel != 0; };
+        ggml_backend_cpu_set_abort_callback(backend, cancel_ ? is_cancelled : nullptr, const_cast<int32_t *>(cancel_));
+    }
+    take_thread_errors();
+    const ggml_status status = ggml_backend_graph_compute(backend, graph_);
+    if (cancel_ != nullptr && *cancel_ != 0) {
+        throw cancelled_error();
+    }
+    if (status == GGML_STATUS_ALLOC_FAILED) {
+        throw std::bad_alloc();
+    }
+    if (status != GGML_STATUS_SUCCESS) {
+        throw compute_error(std::string("device ") + ggml_backend_dev_name(device_.device) + " failed: " + take_thread_errors());
+    }
+    ggml_backend_tensor_get(result, out, 0, ggml_nbytes(result));
+    for (int64_t i = 0, n = ggml_nelements(result); i < n; i++) {
+        if (!std::isfinite(out[i])) {
+            throw compute_error("the result is not finite; the weights of the file may be damaged");
+        }
+    }
+}
+
+} // namespace omni

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the towers share: a device to compute on, and a graph made of linear layers, norms and attention.
+#pragma once
+
+#include "ggml-cpp.h"
+#include "kernels/attention.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace omni {
+
+struct cancelled_error : std::runtime_error {
+    cancelled_error() : std::runtime_error("cancelled") {}
+};
+
+// The device failed, or computed something that is not finite.
+struct compute_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// A device with its threads and its compute memory. One computation at a time: hold the mutex for its whole life.
+struct compute_device {
+    compute_device(ggml_backend_dev_t device, int n_threads, bool portable_attention); // throws compute_error
+
+    bool is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
+
+    ggml_backend_dev_t device;
+    ggml_backend_ptr   backend;
+    ggml_gallocr_ptr   allocator;
+    int                n_threads;
+    bool               portable_attention; // ggml's own attention even on the CPU
+    std::mutex         mutex;
+};
+
+// One computation: describe it, then run it once. All tensors are float32 with the features along the first dimension.
+class graph {
+public:
+    // n_nodes: an upper bound of the operations, for the memory of their descriptions.
+    graph(compute_device & device, size_t n_nodes, const volatile int32_t * cancel);
+
+    ggml_context * context() const { return context_.get(); }
+
+    // A tensor that `fill` writes before the run.
+    ggml_tensor * input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill);
+    // A tensor that the graph itself writes, piece by piece, with write().
+    ggml_tensor * buffer(int64_t ne0, int64_t ne1);
+    // Copies x into the rows of a buffer from `first` on, before anything that is described later.
+    void write(ggml_tensor * buffer, int64_t first, ggml_tensor * x);
+    ggml_tensor * rows(ggml_tensor * x, int64_t first, int64_t count) const;
+
+    ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr) const;
+    ggml_tensor * rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) const;
+    ggml_tensor * layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) const;
+
+    // q: head_dim x n_head x n_query, k and v: head_dim x n_kv_head x n_key, with contiguous heads. Returns
+    // (head_dim * n_head) x n_query. The scale is 1 / sqrt(head_dim).
+    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, std::shared_ptr<attention_plan> plan);
+
+    // Computes `result` and copies it out. Throws cancelled_error, compute_error, std::bad_alloc.
+    void run(ggml_tensor * result, float * out);
+
+private:
+    struct attention_task {
+        std::shared_ptr<attention_plan> plan;
+        std::atomic<int32_t>            next{0};
+        const volatile int32_t *        cancel = nullptr;
+    };
+    struct pending_input {
+        ggml_tensor *               tensor;
+        std::function<void(void *)> fill;
+    };
+
+    ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
+    ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
+    static void attention_op(ggml_tensor * dst, int ith, int nth, void * task);
+
+    compute_device &           device_;
+    ggml_context_ptr           context_;
+    ggml_cgraph *              graph_;
+    std::vector<pending_input> inputs_;
+    std::deque<attention_task> tasks_;
+    std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
+    const volatile int32_t *   cancel_;
+};
+
+} // namespace omni

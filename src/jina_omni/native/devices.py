@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The devices of ggml's registry, and how many of this machine's processors are ours to use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from jina_omni.errors import ModelLoadError
+from jina_omni.native.boundary import call, ffi, lib, text
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device that this build can compute on.
+
+    Attributes
+    ----------
+    index : int
+        Its place in the registry.
+    name : str
+        As users write it: ``"cpu"``, ``"cuda:0"``, ``"metal"``.
+    description : str
+        The hardware's own name.
+    is_cpu : bool
+    memory_free, memory_total : int
+        Bytes, 0 where unknown.
+    """
+
+    index: int
+    name: str
+    description: str
+    is_cpu: bool
+    memory_free: int
+    memory_total: int
+
+
+def _user_name(name: str) -> str:
+    """Turn ggml's ``CUDA0`` into ``cuda:0``; a name without number stays whole."""
+    kind = name.rstrip("0123456789")
+    number = name[len(kind) :]
+    return f"{kind.lower()}:{number}" if number else kind.lower()
+
+
+def devices() -> list[Device]:
+    """Return the devices of this build, in ggml's order."""
+    found = []
+    for index in range(lib.omni_device_count()):
+        info = ffi.new("omni_device_info *")
+        call(lib.omni_device_get, index, info)
+        found.append(
+            Device(
+                index=index,
+                name=_user_name(text(info.name)),
+                description=text(info.description),
+                is_cpu=bool(info.is_cpu),
+                memory_free=info.memory_free,
+                memory_total=info.memory_total,
+            )
+        )
+    return found
+
+
+def find_device(name: str) -> Device:
+    """Return the device that `name` means.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` (an accelerator where there is one, else the CPU), ``"cpu"``, or a name that `devices` lists; a kind
+        without number (``"cuda"``) is its first.
+
+    Raises
+    ------
+    ModelLoadError
+        No such device in this build or machine.
+    """
+    found = devices()
+    wanted = name.lower()
+    if wanted == "auto":
+        return next((d for d in found if not d.is_cpu), found[0])
+    for device in found:
+        if wanted in (device.name, device.name.split(":")[0]):
+            return device
+    raise ModelLoadError(f"device {name!r} is not available; this build and machine have: {', '.join(d.name for d in found)}")
+
+
+def usable_cpus() -> int:
+    """Return how many processors this process may keep busy: its affinity, cut by its cgroup's quota."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity to ask for
+        count = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, count if quota is None else min(count, int(quota)))
+
+
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Return the processors that the cgroup (version 2, else 1) grants, None without a limit."""
+    try:
+        limit, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            limit = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    try:
+        return int(limit) / int(period) if int(limit) > 0 else None
+    except ValueError:  # "max"
+        return None
