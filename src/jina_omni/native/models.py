@@ -124,7 +124,7 @@ class Projector(Handle):
         Patches per side that become one row.
     image_min_pixels, image_max_pixels, video_min_pixels, video_max_pixels : int
         0 where the file does not say.
-    image_mean, image_std : tuple of float
+    image_mean, image_std : tuple of 3 floats
         Per channel, for pixels in 0..1.
     n_params, n_bytes : int
 
@@ -147,8 +147,8 @@ class Projector(Handle):
         self.image_max_pixels: int = info.image_max_pixels
         self.video_min_pixels: int = info.video_min_pixels
         self.video_max_pixels: int = info.video_max_pixels
-        self.image_mean = tuple(info.image_mean)
-        self.image_std = tuple(info.image_std)
+        self.image_mean: tuple[float, float, float] = tuple(info.image_mean)
+        self.image_std: tuple[float, float, float] = tuple(info.image_std)
         self.n_params: int = info.n_params
         self.n_bytes: int = info.n_bytes
 

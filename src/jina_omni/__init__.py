@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text and images as vectors of one space, in process, with the jina-embeddings-v5-omni GGUF models."""
+
+from jina_omni.errors import (
+    Cancelled,
+    ClosedError,
+    DecodeError,
+    InputError,
+    InputTooLongError,
+    JinaOmniError,
+    ModalityNotLoadedError,
+    ModelLoadError,
+    NativeError,
+    UnsupportedMediaError,
+)
+from jina_omni.info import ModelInfo
+from jina_omni.inputs import Image, Text
+from jina_omni.model import Model
+from jina_omni.native import CancelToken
+from jina_omni.similarity import cosine_similarity
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CancelToken",
+    "Cancelled",
+    "ClosedError",
+    "DecodeError",
+    "Image",
+    "InputError",
+    "InputTooLongError",
+    "JinaOmniError",
+    "ModalityNotLoadedError",
+    "Model",
+    "ModelInfo",
+    "ModelLoadError",
+    "NativeError",
+    "Text",
+    "UnsupportedMediaError",
+    "cosine_similarity",
+]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pieces to a sequence of token ids in which the rows of media have their places."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.errors import InputTooLongError
+from jina_omni.inputs import Image, Text
+from jina_omni.native import TextModel
+from jina_omni.prompts import Piece
+
+Ints = npt.NDArray[np.int32]
+
+_MEDIA = -1  # the token that takes the next row of a tower
+
+
+class Tokenizer:
+    """The reference's tokenizer: normalisation, vocabulary, and the end token where the file asks for one."""
+
+    def __init__(self, text: TextModel) -> None:
+        self._text = text
+        # Qwen's tokenizer normalises to NFC before it splits, EuroBERT's takes text as it is
+        self._normal_form = text.architecture == "qwen3"
+        self.end = np.array([] if text.eos is None else [text.eos], np.int32)
+        self.special_token = text.special_token
+
+    def __call__(self, string: str) -> Ints:
+        """Return the ids of a string, without end token."""
+        if self._normal_form and not string.isascii():
+            string = unicodedata.normalize("NFC", string)
+        return self._text.tokenize(string)
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """One input, ready for the towers.
+
+    Attributes
+    ----------
+    tokens : array, int32
+        With -1 at each place of a row.
+    images : tuple of Image
+        In the order of their rows.
+    where : str
+        What to call this input in an error.
+    index : int or None
+        Its place in the caller's list.
+    """
+
+    tokens: Ints
+    images: tuple[Image, ...]
+    where: str
+    index: int | None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows of towers it takes."""
+        return int(np.count_nonzero(self.tokens == _MEDIA))
+
+
+def build_sequence(
+    pieces: Sequence[Piece],
+    tokenizer: Tokenizer,
+    row_count: Callable[[Image], int],
+    *,
+    where: str,
+    index: int | None,
+    limit: int,
+    truncate: bool,
+) -> TokenSequence:
+    """Tokenise pieces into one sequence of at most `limit` tokens.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    tokenizer : Tokenizer
+    row_count : callable
+        Rows that the vision tower will make of an image.
+    where : str
+        What to call this input in an error.
+    index : int or None
+        Its place in the caller's list.
+    limit : int
+        Tokens, the end token included.
+    truncate : bool
+        Cut the caller's last text so that the sequence fits; everything else stays.
+
+    Raises
+    ------
+    InputTooLongError
+        The sequence is over the limit, and was not to be cut or can't be.
+    """
+    images = tuple(piece for piece in pieces if isinstance(piece, Image))
+    tokens = np.concatenate([*_runs(pieces, tokenizer, row_count), tokenizer.end])
+    excess = len(tokens) - limit
+    if excess <= 0:
+        return TokenSequence(tokens, images, where, index)
+
+    last_text = max((i for i, piece in enumerate(pieces) if isinstance(piece, Text)), default=None)
+    if truncate and last_text is not None:
+        head = _runs(pieces[: last_text + 1], tokenizer, row_count)
+        tail = [*_runs(pieces[last_text + 1 :], tokenizer, row_count), tokenizer.end]
+        keep = limit - sum(map(len, head[:-1])) - sum(map(len, tail))
+        if keep > 0:
+            return TokenSequence(np.concatenate([*head[:-1], head[-1][:keep], *tail]), images, where, index)
+    advice = "nothing of it can be cut" if truncate else "split it, or pass truncate=True to keep the first tokens of its last text"
+    raise InputTooLongError(
+        f"{where} has {len(tokens):,} tokens, {excess:,} over this model's limit of {limit:,}; {advice}",
+        tokens=len(tokens),
+        limit=limit,
+    )
+
+
+def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer, row_count: Callable[[Image], int]) -> list[Ints]:
+    """Return the tokens of each run of pieces; neighbouring texts are one run, since words may join across them."""
+    runs = []
+    for is_text, group in itertools.groupby(pieces, lambda piece: isinstance(piece, (str, Text))):
+        if is_text:
+            runs.append(tokenizer("".join(piece.text if isinstance(piece, Text) else str(piece) for piece in group)))
+            continue
+        for piece in group:
+            runs.append(
+                np.full(row_count(piece), _MEDIA, np.int32) if isinstance(piece, Image) else np.array([piece], np.int32)
+            )
+    return runs

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How alike embeddings are."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def unit_length(vectors: Floats) -> Floats:
+    """Return the vectors (..., dim) divided by their Euclidean length; a zero vector stays zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+    """Return the cosine of each pair of embeddings.
+
+    Parameters
+    ----------
+    a, b : array, shape (n, dim) or (dim,)
+        Of any length; they need not be normalised.
+
+    Returns
+    -------
+    array, shape (n_a, n_b), float32
+
+    Raises
+    ------
+    ValueError
+        The two have different widths.
+
+    Examples
+    --------
+    >>> cosine_similarity([[1.0, 0.0]], [[0.0, 2.0], [3.0, 0.0]])
+    array([[0., 1.]], dtype=float32)
+    """
+    left, right = (np.atleast_2d(np.asarray(x, np.float32)) for x in (a, b))
+    if left.shape[-1] != right.shape[-1]:
+        raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
+    return unit_length(left) @ unit_length(right).T
