@@ -403,7 +403,7 @@ void gguf_file::parse() {
             e.type = c.number<uint32_t>();
             const uint64_t count = c.number<uint64_t>();
             if (e.type == type_array) {
-                throw c.error("is an array of arrays, which no model of ours has");
+                throw c.error("is an array of arrays, which is not supported");
             }
             if (count > max_array) {
                 throw c.error("has " + std::to_string(count) + " elements, expected at most " + std::to_string(max_array));
@@ -442,7 +442,8 @@ void gguf_file::parse() {
         }
         alignment = uint64_t(integer_at(*e, 0));
         if (alignment < 8 || alignment > 65536 || (alignment & (alignment - 1)) != 0) {
-            throw error("key 'general.alignment' is " + std::to_string(alignment) + ", expected a power of two from 8 to 65536");
+            throw error("key 'general.alignment' is " + std::to_string(alignment) +
+                        ", expected a power of two from 8 to 65536");
         }
     }
 
@@ -466,8 +467,8 @@ void gguf_file::parse() {
         for (uint32_t j = 0; j < n_dims; ++j) {
             const uint64_t ne = c.number<uint64_t>();
             if (ne < 1 || ne > max_elements / n_elements) {
-                throw c.error("has " + std::to_string(ne) + " as dimension " + std::to_string(j) + ", expected 1 or more, and " +
-                              std::to_string(max_elements) + " elements at most");
+                throw c.error("has " + std::to_string(ne) + " as dimension " + std::to_string(j) +
+                              ", expected 1 or more, and " + std::to_string(max_elements) + " elements at most");
             }
             n_elements *= ne;
             t.ne[j] = int64_t(ne);
@@ -478,13 +479,13 @@ void gguf_file::parse() {
             throw c.error("is of type " + std::to_string(type) + ", which is unknown or was removed; convert the model again");
         }
         t.type = ggml_type(type);
-        const int64_t  n_block = ggml_blck_size(t.type);
-        const uint64_t n_row   = ggml_type_size(t.type); // bytes of a block
-        if (t.ne[0] % n_block != 0) {
+        const int64_t  block_elements = ggml_blck_size(t.type);
+        const uint64_t block_bytes    = ggml_type_size(t.type);
+        if (t.ne[0] % block_elements != 0) {
             throw c.error("has rows of " + std::to_string(t.ne[0]) + " elements, expected a multiple of " +
-                          std::to_string(n_block) + " for type " + ggml_type_name(t.type));
+                          std::to_string(block_elements) + " for type " + ggml_type_name(t.type));
         }
-        const uint64_t n_bytes = n_elements / uint64_t(n_block) * n_row; // below 2^40 blocks, each far below 2^24 bytes
+        const uint64_t n_bytes = n_elements / uint64_t(block_elements) * block_bytes; // 2^40 blocks at most
 
         const uint64_t offset = c.number<uint64_t>();
         if (offset % alignment != 0) {
@@ -509,8 +510,8 @@ void gguf_file::parse() {
         n_expected = std::max<uint64_t>(n_expected, data_begin + offsets[i] + tensors_[i].n_bytes);
     }
     if (n_expected > n_file) {
-        throw error("the file is cut short: expected " + std::to_string(n_expected) + " bytes, found " + std::to_string(n_file) +
-                    again);
+        throw error("the file is cut short: expected " + std::to_string(n_expected) + " bytes, found " +
+                    std::to_string(n_file) + again);
     }
     by_name_.resize(tensors_.size());
     for (size_t i = 0; i < tensors_.size(); ++i) {

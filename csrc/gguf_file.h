@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A GGUF file, mapped read-only. Its header is parsed and checked here, so that no other parser sees a user's file.
-#ifndef JINA_OMNI_GGUF_FILE_H
-#define JINA_OMNI_GGUF_FILE_H
+#pragma once
 
 #include "ggml.h"
 
@@ -102,5 +101,3 @@ private:
 };
 
 } // namespace omni
-
-#endif // JINA_OMNI_GGUF_FILE_H

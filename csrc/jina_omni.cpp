@@ -16,13 +16,25 @@
 #include <new>
 #include <stdexcept>
 
+namespace {
+
+omni::gguf_file open_whole_file(const char * path) {
+    omni::gguf_file file(path);
+    if (file.integer("split.count").value_or(1) > 1) {
+        throw file.error("is one part of a split file; join the parts with llama-gguf-split --merge");
+    }
+    return file;
+}
+
+} // namespace
+
 struct omni_text {
     omni::gguf_file  file;
     omni::vocabulary vocabulary;
     omni::text_tower tower;
 
     omni_text(const char * path, ggml_backend_dev_t device)
-        : file(path), vocabulary(file), tower(file, vocabulary.size(), device) {}
+        : file(open_whole_file(path)), vocabulary(file), tower(file, vocabulary.size(), device) {}
 };
 
 struct omni_projector {
@@ -40,7 +52,7 @@ struct omni_context {
     omni_context(ggml_backend_dev_t dev, int n_threads, bool portable_attention) : device(dev, n_threads, portable_attention) {}
 };
 
-omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(path) {
+omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(open_whole_file(path)) {
     const std::string arch(file.required_string("general.architecture"));
     if (arch != "clip") {
         throw file.error("general.architecture is '" + omni::printable(arch) + "', an mmproj file has 'clip'" +

@@ -17,6 +17,9 @@ namespace {
 // Llama-3 expression on nano).
 constexpr std::string_view pre_tokenizers[] = {"qwen2", "jina-v5-nano", "llama-bpe"};
 
+// libllama decodes a spelling that it can't map in time and memory quadratic in its length; real ones stay under 300 bytes
+constexpr size_t n_spelling_max = 4096;
+
 constexpr size_t n_utf8_max = (size_t) 1 << 30; // libllama counts bytes and tokens in int32
 
 std::vector<const char *> pointers(const std::vector<std::string> & strings) {
@@ -62,6 +65,9 @@ vocabulary::vocabulary(const gguf_file & file) {
     for (size_t i = 0; i < tokens.size(); i++) {
         if (tokens[i].empty()) {
             tokens[i] = "[EMPTY_" + std::to_string(i) + "]";
+        }
+        if (tokens[i].size() > n_spelling_max) {
+            throw file.error("tokenizer.ggml.tokens holds a token of " + std::to_string(tokens[i].size()) + " bytes");
         }
         if (!spellings.insert(tokens[i]).second) {
             throw file.error("tokenizer.ggml.tokens holds '" + printable(tokens[i]) + "' twice");

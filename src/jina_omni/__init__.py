@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text and images as vectors of one space, in process, with the jina-embeddings-v5-omni GGUF models."""
 
+import logging
+
 from jina_omni.errors import (
     Cancelled,
     ClosedError,
@@ -18,6 +20,9 @@ from jina_omni.inputs import Image, Text
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
 from jina_omni.similarity import cosine_similarity
+
+# A library says nothing on stderr by itself: without a handler, Python would print its warnings there.
+logging.getLogger("jina_omni").addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 

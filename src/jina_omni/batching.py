@@ -9,8 +9,8 @@ from collections.abc import Sequence
 def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Return the indices of each batch, longest inputs first.
 
-    Inputs of like length run together, and a lack of memory shows at once. A batch holds at most `budget` tokens, or a single
-    input that is longer.
+    Inputs of like length run together, and a lack of memory shows at once. A batch holds at most `budget` tokens, or a
+    single input that is longer.
 
     Examples
     --------

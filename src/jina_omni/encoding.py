@@ -14,11 +14,10 @@ from jina_omni.batching import plan_batches
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, ModalityNotLoadedError
 from jina_omni.inputs import Image, as_parts
 from jina_omni.loading import ModelFiles
-from jina_omni.media import image as images
-from jina_omni.media.image import Grid, ImageGeometry
+from jina_omni.media.image import Grid, ImageGeometry, grid_of, patches_of
 from jina_omni.native import CancelToken, Context, Projector
 from jina_omni.prompts import Dialect, arrange
-from jina_omni.sequences import TokenSequence, Tokenizer, build_sequence
+from jina_omni.sequences import Tokenizer, TokenSequence, build_sequence
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,7 +70,9 @@ class Encoder:
         self._dialect = dialect
         self._geometry = None if files.vision is None else image_geometry(files.vision)
 
-    def plan(self, value: Any, index: int | None, prefix: str, *, truncate: bool, limit: int | None = None) -> TokenSequence:
+    def plan(
+        self, value: Any, index: int | None, prefix: str, *, truncate: bool, limit: int | None = None
+    ) -> TokenSequence:
         """Turn one input of a caller into a sequence; images are measured, not yet decoded.
 
         Raises
@@ -82,10 +83,6 @@ class Encoder:
         where = input_label(index)
         try:
             parts = as_parts(value, where)
-            if self._geometry is None and any(isinstance(part, Image) for part in parts):
-                raise ModalityNotLoadedError(
-                    f"{where} holds an image, but no vision tower is loaded; pass the file ...-vision-mmproj-F16.gguf as mmproj"
-                )
             pieces = arrange(parts, prefix, self._dialect, self.tokenizer.special_token)
             limit = self._text.n_ctx if limit is None else limit
             return build_sequence(
@@ -102,7 +99,11 @@ class Encoder:
             raise
 
     def run(
-        self, planned: Sequence[Planned], batch_tokens: int, cancel: CancelToken | None, errors: dict[int, JinaOmniError] | None
+        self,
+        planned: Sequence[Planned],
+        batch_tokens: int,
+        cancel: CancelToken | None,
+        errors: dict[int, JinaOmniError] | None,
     ) -> Iterator[Batch]:
         """Run the planned inputs, longest first, in batches of at most `batch_tokens` tokens.
 
@@ -149,18 +150,21 @@ class Encoder:
             yield Batch(batch, pooled)
 
     def _row_count(self, image: Image, where: str) -> int:
-        assert self._geometry is not None  # plan() has checked
-        grid = images.grid_of(image.source, self._geometry, exif_orientation=image.exif_orientation, where=where)
-        return self._geometry.token_count(grid)
+        geometry = self._vision_geometry(where)
+        return geometry.token_count(grid_of(image, geometry, where))
 
     def _decode(self, sequence: TokenSequence) -> list[tuple[Floats, Grid]]:
         if not sequence.images:
             return []
-        assert self._geometry is not None  # plan() has checked
-        decoded = []
-        for image in sequence.images:
-            pixels = images.decode(image.source, exif_orientation=image.exif_orientation, where=sequence.where)
-            decoded.append(images.patches(pixels, self._geometry, where=sequence.where))
-        if sum(self._geometry.token_count(grid) for _, grid in decoded) != sequence.n_rows:
+        geometry = self._vision_geometry(sequence.where)
+        decoded = [patches_of(image, geometry, sequence.where) for image in sequence.images]
+        if sum(geometry.token_count(grid) for _, grid in decoded) != sequence.n_rows:
             raise DecodeError(f"{sequence.where} holds an image whose size is not what its header said, or that has changed")
         return decoded
+
+    def _vision_geometry(self, where: str) -> ImageGeometry:
+        if self._geometry is None:
+            raise ModalityNotLoadedError(
+                f"{where} holds an image, but no vision tower is loaded; pass the file ...-vision-mmproj-F16.gguf as mmproj"
+            )
+        return self._geometry

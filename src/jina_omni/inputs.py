@@ -8,7 +8,7 @@ be several things, such as bytes, comes in a wrapper that says what it is.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,9 +56,9 @@ class Image:
     ----------
     source : path, bytes-like, PIL image or array
         A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF or PPM file, a PIL image, or an
-        array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4). Alpha is
-        dropped, and of an animation the first frame is taken, as the reference does. It is read when it is embedded, not
-        before.
+        array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4).
+        Alpha is dropped, and of an animation the first frame is taken, as the reference does. It is read when it is
+        embedded, not before.
     exif_orientation : bool
         Turn the picture as its EXIF data say. The reference does not, so it is off by default.
 
@@ -71,7 +71,7 @@ class Image:
     """
 
     source: ImageSource
-    exif_orientation: bool = False
+    exif_orientation: bool = field(default=False, kw_only=True)
 
     def __repr__(self) -> str:
         if isinstance(self.source, _BYTES):
@@ -143,15 +143,15 @@ def _part(value: Any, where: str) -> Part:
 def _checked_text(part: Text, where: str) -> Text:
     text = part.text
     if not isinstance(text, str):
-        raise InputError(f"{where} is a Text of {_type(text)}; jina_omni.Text takes a str")
+        raise InputError(f"{where} is a Text whose text is {_type(text)}; jina_omni.Text takes a str")
     if not text:
         raise InputError(f"{where} is an empty text, which has no vector; leave it out")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{where} has a lone surrogate, U+{ord(text[error.start]):04X}, at position {error.start} of its text, which "
-            "is no Unicode; decode its source as UTF-8, or drop it with text.encode('utf-8', 'ignore').decode()"
+            f"{where} has a lone surrogate, U+{ord(text[error.start]):04X}, at position {error.start} of its text, "
+            "which is no Unicode; decode its source as UTF-8, or drop it: text.encode('utf-8', 'ignore').decode()"
         ) from error
     return part
 
@@ -159,8 +159,8 @@ def _checked_text(part: Text, where: str) -> Text:
 def _checked_image(part: Image, where: str) -> Image:
     if not isinstance(part.source, (str, os.PathLike, *_BYTES, PILImage.Image, np.ndarray)):
         raise InputError(
-            f"{where} is an Image of {_type(part.source)}; jina_omni.Image takes a path, bytes, a PIL image or an array "
-            "of uint8"
+            f"{where} is an Image whose source is {_type(part.source)}; jina_omni.Image takes a path, bytes, a PIL "
+            "image or an array of uint8"
         )
     return part
 

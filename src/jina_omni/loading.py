@@ -51,19 +51,20 @@ def load_files(path: PathLike, mmproj: PathLike | Sequence[PathLike], device: De
         projector = Projector(file, device)
         if projector.n_embd_out != text.n_embd:
             raise ModelLoadError(
-                f"{os.fspath(file)}: makes rows of width {projector.n_embd_out}, but the text file {os.fspath(path)} has "
-                f"{text.n_embd}; take both from one repository, small or nano"
+                f"{os.fspath(file)}: makes rows of width {projector.n_embd_out}, but the text file {os.fspath(path)} "
+                f"has {text.n_embd}; take both from one repository, small or nano"
             )
         projector_task = _task(projector, file)
         if text_task and projector_task and text_task != projector_task:
             raise ModelLoadError(
-                f"{os.fspath(file)}: is of the task {projector_task}, but the text file {os.fspath(path)} of {text_task}; "
-                "take both from one repository"
+                f"{os.fspath(file)}: is of the task {projector_task}, but the text file {os.fspath(path)} of "
+                f"{text_task}; take both from one repository"
             )
         for kind in [k for k, has in (("vision", projector.has_vision), ("audio", projector.has_audio)) if has]:
             if kind in towers:
                 raise ModelLoadError(
-                    f"{os.fspath(file)}: a second {kind} projector beside {os.fspath(towers[kind][0])}; pass one of each kind"
+                    f"{os.fspath(file)}: a second {kind} projector beside {os.fspath(towers[kind][0])}; "
+                    "pass one of each kind"
                 )
             towers[kind] = (file, projector)
     if "audio" in towers and not any(media_delimiters(pair, text.special_token) for pair in AUDIO_DELIMITERS):

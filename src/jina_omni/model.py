@@ -19,7 +19,16 @@ from jina_omni.errors import ClosedError, InputError, JinaOmniError
 from jina_omni.info import ModelInfo, quantization_of, trained_dims
 from jina_omni.loading import PathLike, load_files
 from jina_omni.native import CancelToken, Context, find_device, usable_cpus
-from jina_omni.prompts import AUDIO_DELIMITERS, DIALECTS, IMAGE_DELIMITERS, PREFIXES, Dialect, PromptName, media_delimiters, prefix
+from jina_omni.prompts import (
+    AUDIO_DELIMITERS,
+    DIALECTS,
+    IMAGE_DELIMITERS,
+    PREFIXES,
+    Dialect,
+    PromptName,
+    media_delimiters,
+    prefix,
+)
 from jina_omni.similarity import cosine_similarity, unit_length
 
 Floats = npt.NDArray[np.float32]
@@ -58,8 +67,8 @@ class Model:
 
     Notes
     -----
-    A model may be used from many threads; they take turns on its device. It does not survive a fork: make it in the child,
-    or start workers by spawn. It pickles as its arguments, so a worker opens the files anew.
+    A model may be used from many threads; they take turns on its device. It does not survive a fork: make it in the
+    child, or start workers by spawn. It pickles as its arguments, so a worker opens the files anew.
 
     Examples
     --------
@@ -176,8 +185,8 @@ class Model:
         Parameters
         ----------
         inputs : input, or list or tuple of inputs
-            An input is a ``str`` (always text), a `jina_omni.Image`, a ``pathlib.Path`` (a file, its kind found from its
-            bytes), a PIL image, or a list of such parts that becomes one vector, in that order.
+            An input is a ``str`` (always text), a `jina_omni.Image`, a ``pathlib.Path`` (a file, its kind found from
+            its bytes), a PIL image, or a list of such parts that becomes one vector, in that order.
         dim : int, optional
             Cut the vectors to one of ``info.dims`` (Matryoshka): cut first, then normalise.
         normalize : bool
@@ -229,7 +238,7 @@ class Model:
             for index, item in enumerate(items):
                 try:
                     planned.append(self._encoder.plan(item, None if single else index, lead, truncate=truncate))
-                except JinaOmniError as error:
+                except JinaOmniError as error:  # noqa: PERF203 - one failing input must not stop the others
                     if errors is None:
                         raise
                     errors[index] = error
@@ -296,7 +305,7 @@ class Model:
             yield error
 
     def count_tokens(self, inputs: Any, *, prompt_name: PromptName | None = None, prompt: str | None = None) -> Any:
-        """Count the tokens of inputs, rows of images, prompt and end token included, without decoding or computing.
+        """Count tokens, without decoding or computing: of text, images, prompt and end token.
 
         Parameters
         ----------
@@ -332,7 +341,7 @@ class Model:
         self._context.close()
         self._files.close()
 
-    def __enter__(self) -> Model:
+    def __enter__(self) -> Model:  # noqa: PYI034 - Self is of Python 3.11
         return self
 
     def __exit__(
@@ -384,6 +393,11 @@ def _is_unicode(string: str) -> bool:
 
 
 def _open(
-    path: PathLike, mmproj: PathLike | Sequence[PathLike], device: str, n_threads: int | None, dialect: Dialect, task: str | None
+    path: PathLike,
+    mmproj: PathLike | Sequence[PathLike],
+    device: str,
+    n_threads: int | None,
+    dialect: Dialect,
+    task: str | None,
 ) -> Model:
     return Model(path, mmproj, device=device, n_threads=n_threads, dialect=dialect, task=task)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Task prefixes and templates: what stands around a caller's parts, and in which order.
 
-A dialect is one published way of prompting these models; vectors of two dialects don't compare. ``card`` is the way of the
-GGUF model cards and of the raw torch path; ``sentence-transformers`` is the way of that wrapper.
+A dialect is one published way of prompting these models; vectors of two dialects don't compare. ``card`` is the way of
+the GGUF model cards and of the raw torch path; ``sentence-transformers`` is the way of that wrapper.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def task_of(*names: str | None) -> str | None:
 def prefix(dialect: Dialect, task: str | None, prompt_name: PromptName | None) -> str:
     """Return the text that goes before an input.
 
-    In ``card``, only retrieval files take one, and there an input without a name is a document. In ``sentence-transformers``,
-    a named prompt is used whatever the task, and an input without a name has none.
+    In ``card``, only retrieval files take one, and there an input without a name is a document. In
+    ``sentence-transformers``, a named prompt is used whatever the task, and an input without a name has none.
     """
     if dialect == "card":
         return PREFIXES[prompt_name or "document"] if task == "retrieval" else ""
@@ -56,7 +56,7 @@ def prefix(dialect: Dialect, task: str | None, prompt_name: PromptName | None) -
 
 
 def media_delimiters(pair: tuple[str, str], special_token: SpecialToken) -> tuple[int, int] | None:
-    """Return the token ids of a pair of delimiters, None where the vocabulary has no single token for them (nano's vision)."""
+    """Return the ids of a pair of delimiters, None where the vocabulary has no single token for them (nano's vision)."""
     begin, end = special_token(pair[0]), special_token(pair[1])
     return None if begin is None or end is None else (begin, end)
 

@@ -113,7 +113,7 @@ def build_sequence(
         keep = limit - sum(map(len, head[:-1])) - sum(map(len, tail))
         if keep > 0:
             return TokenSequence(np.concatenate([*head[:-1], head[-1][:keep], *tail]), images, where, index)
-    advice = "nothing of it can be cut" if truncate else "split it, or pass truncate=True to keep the first tokens of its last text"
+    advice = "nothing of it can be cut" if truncate else "split it, or pass truncate=True to cut its last text short"
     raise InputTooLongError(
         f"{where} has {len(tokens):,} tokens, {excess:,} over this model's limit of {limit:,}; {advice}",
         tokens=len(tokens),
@@ -123,13 +123,13 @@ def build_sequence(
 
 def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer, row_count: Callable[[Image], int]) -> list[Ints]:
     """Return the tokens of each run of pieces; neighbouring texts are one run, since words may join across them."""
-    runs = []
+    runs: list[Ints] = []
     for is_text, group in itertools.groupby(pieces, lambda piece: isinstance(piece, (str, Text))):
         if is_text:
             runs.append(tokenizer("".join(piece.text if isinstance(piece, Text) else str(piece) for piece in group)))
             continue
-        for piece in group:
-            runs.append(
-                np.full(row_count(piece), _MEDIA, np.int32) if isinstance(piece, Image) else np.array([piece], np.int32)
-            )
+        runs += [
+            np.full(row_count(piece), _MEDIA, np.int32) if isinstance(piece, Image) else np.array([piece], np.int32)
+            for piece in group
+        ]
     return runs

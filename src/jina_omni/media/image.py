@@ -5,8 +5,8 @@ Pixels decide parity, so both steps are the reference's own: Pillow decodes, con
 arithmetic is that of transformers. What Pillow's ``convert("RGB")`` gives is what is embedded: alpha is dropped without
 compositing, an animation gives its first frame, colour profiles are ignored, 16-bit colour keeps its high bytes.
 
-Two things differ, since there ``convert`` clips and would leave a white or black area: greyscale of 16 or 32 bits is taken
-only while all its values lie in 0 to 255, and floating-point pixels never are.
+Two things differ, since there ``convert`` clips and would leave a white or black area: greyscale of 16 or 32 bits is
+taken only while all its values lie in 0 to 255, and floating-point pixels never are.
 """
 
 from __future__ import annotations
@@ -231,8 +231,9 @@ def decode(image: Image, where: str = "input") -> PILImage.Image:
     Parameters
     ----------
     image : Image
-        A file's kind is found from its bytes. Of an animation the first frame is taken, of a PIL image the frame at which
-        it stands. Only where it asks for it is it turned as its EXIF data say (TIFF always: Pillow itself does it).
+        A file's kind is found from its bytes. Of an animation the first frame is taken, of a PIL image the frame at
+        which it stands. Only where it asks for it is it turned as its EXIF data say (TIFF always: Pillow itself does
+        it).
     where : str
         What messages call the input.
 
@@ -248,8 +249,8 @@ def decode(image: Image, where: str = "input") -> PILImage.Image:
     DecodeError
         They are damaged or cut short.
     InputError
-        The file can't be read; the image is empty; a file has more than `PIXEL_LIMIT` pixels; the type or range of pixels
-        can't be taken.
+        The file can't be read; the image is empty; a file has more than `PIXEL_LIMIT` pixels; the type or range of
+        pixels can't be taken.
 
     Examples
     --------
@@ -341,8 +342,8 @@ def patches_of(image: Image, geometry: ImageGeometry, where: str = "input") -> t
 def patches(pixels: PILImage.Image, geometry: ImageGeometry, where: str = "input") -> tuple[Patches, Grid]:
     """Return pixels as the rows that the vision tower takes.
 
-    Resized to the size of `smart_resize` with Pillow's bicubic filter (a = -0.5, antialiased), stretched and not padded,
-    as ``Qwen2VLImageProcessorPil`` of transformers does; see `pack` for the rest.
+    Resized to the size of `smart_resize` with Pillow's bicubic filter (a = -0.5, antialiased), stretched and not
+    padded, as ``Qwen2VLImageProcessorPil`` of transformers does; see `pack` for the rest.
 
     Parameters
     ----------
@@ -627,6 +628,10 @@ def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
         image = PILImage.open(file, formats=(name,))
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
         raise _over_limit(str(error), where) from error
+    except PILImage.UnidentifiedImageError as error:
+        raise DecodeError(
+            f"{where} begins as {name}, but its header can't be read; it is damaged or cut short"
+        ) from error
     # Pillow itself only warns up to twice its limit, once, and not where the process has silenced warnings.
     if image.width * image.height > PIXEL_LIMIT:
         reason = f"{image.width:,} x {image.height:,} pixels are over the limit of {PIXEL_LIMIT:,}"
@@ -636,8 +641,8 @@ def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
 
 def _over_limit(reason: str, where: str) -> InputError:
     return InputError(
-        f"{where} is too large to decode safely ({reason}); shrink it to a few megapixels, as the model would do anyway. "
-        "If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, open it with PIL.Image.open and pass the PIL image"
+        f"{where} is too large to decode safely ({reason}); shrink it to a few megapixels, as the model would do "
+        "anyway. If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, open it with PIL.Image.open and pass the PIL image"
     )
 
 
@@ -681,14 +686,14 @@ def _rgb(image: PILImage.Image, where: str) -> PILImage.Image:
         return image
     if image.mode == "F":
         raise InputError(
-            f"{where} has floating-point pixels, which have no agreed range; scale them to 0 to 255 and pass an array of "
-            "uint8"
+            f"{where} has floating-point pixels, which have no agreed range; scale them to 0 to 255 and pass an array "
+            "of uint8"
         )
     if image.mode.startswith("I"):
         low, high = image.getextrema()
         if low < 0 or high > 255:  # type: ignore[operator]  # one band, so two numbers
             raise InputError(
-                f"{where} has {image.mode} pixels of {low} to {high}, and a conversion to 8 bits clips what is over 255; "
+                f"{where} has {image.mode} pixels of {low} to {high}, and a conversion to 8 bits clips all over 255; "
                 "scale them, such as (array / 257).round().astype('uint8') for 16 bits, and pass that array"
             )
     if isinstance(image.info.get("transparency"), bytes):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C boundary: the only importer of the extension, where statuses become exceptions and native logs become Python's."""
+"""The C boundary: the only importer of the extension, where statuses become exceptions and native logs Python's."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Handle:
             raise ClosedError(f"this {type(self).__name__} is closed; make a new one")
         if os.getpid() != self._process:
             raise NativeError(
-                f"this {type(self).__name__} was made before a fork and can't be used in the child; make it in the child, "
-                "or start workers with multiprocessing.get_context('spawn')"
+                f"this {type(self).__name__} was made before a fork and can't be used in the child; make it in the "
+                "child, or start workers with multiprocessing.get_context('spawn')"
             )
         return pointer
 

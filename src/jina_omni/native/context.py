@@ -24,21 +24,21 @@ _INTERRUPT_POLL = 0.1  # seconds; Windows sees Ctrl-C only between two waits
 class CancelToken:
     """Stops the calls that it was passed to, from any thread.
 
-    A stopped call raises `jina_omni.Cancelled` within about a second on a CPU. The token stays set: make a new one for the
-    next call.
+    A stopped call raises `jina_omni.Cancelled` within about a second on a CPU. The token stays set: make a new one for
+    the next call.
     """
 
     def __init__(self) -> None:
-        self._flag = ffi.new("int32_t *")
+        self.pointer = ffi.new("int32_t *")
 
     def cancel(self) -> None:
         """Stop every call that holds this token, now and later."""
-        self._flag[0] = 1
+        self.pointer[0] = 1
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
-        return bool(self._flag[0])
+        return bool(self.pointer[0])
 
 
 class Context(Handle):
@@ -55,8 +55,8 @@ class Context(Handle):
 
     Notes
     -----
-    In the main thread, a call runs in a thread of the context while the main thread waits: so Ctrl-C arrives at once, stops
-    the call as a `CancelToken` does, and leaves the context usable.
+    In the main thread, a call runs in a thread of the context while the main thread waits: so Ctrl-C arrives at once,
+    stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
     def __init__(self, device: Device, n_threads: int, *, portable_attention: bool = False) -> None:
@@ -80,8 +80,8 @@ class Context(Handle):
         projector : Projector
             With a vision tower.
         patches : array, shape (sum of t * h * w, 3 * 2 * patch_size ** 2), float32
-            Normalised pixels of all inputs: a row holds (channel, frame of the pair, y, x) of one patch; rows come in the
-            order (t, h / merge, w / merge, merge, merge). This is the layout of transformers' ``pixel_values``.
+            Normalised pixels of all inputs: a row holds (channel, frame of the pair, y, x) of one patch; rows come in
+            the order (t, h / merge, w / merge, merge, merge). This is the layout of transformers' ``pixel_values``.
         grids : array, shape (n, 3), int32
             (t, h, w) of each input, in patches.
         cancel : CancelToken, optional
@@ -143,7 +143,7 @@ class Context(Handle):
 
     def _run(self, function: Any, cancel: CancelToken | None, out: Floats, model: Handle, *arguments: Any) -> None:
         token = cancel or CancelToken()
-        everything = (self.pointer, model.pointer, *arguments, ffi.from_buffer("float[]", out), token._flag)
+        everything = (self.pointer, model.pointer, *arguments, ffi.from_buffer("float[]", out), token.pointer)
         if threading.current_thread() is not threading.main_thread():
             call(function, *everything)
             return

@@ -83,7 +83,8 @@ def find_device(name: str) -> Device:
     for device in found:
         if wanted in (device.name, device.name.split(":")[0]):
             return device
-    raise ModelLoadError(f"device {name!r} is not available; this build and machine have: {', '.join(d.name for d in found)}")
+    names = ", ".join(device.name for device in found)
+    raise ModelLoadError(f"device {name!r} is not available; this build and machine have: {names}")
 
 
 def usable_cpus() -> int:

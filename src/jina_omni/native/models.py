@@ -92,7 +92,8 @@ class TextModel(Handle):
         capacity = len(utf8) // 2 + 16
         while True:
             ids = np.empty(capacity, np.int32)
-            call(lib.omni_text_tokenize, self.pointer, utf8, len(utf8), ffi.from_buffer("int32_t[]", ids), capacity, count)
+            out = ffi.from_buffer("int32_t[]", ids)
+            call(lib.omni_text_tokenize, self.pointer, utf8, len(utf8), out, capacity, count)
             if count[0] <= capacity:
                 return ids[: count[0]]
             capacity = count[0]
