@@ -15,7 +15,7 @@ from jina_omni.errors import DecodeError, InputError, JinaOmniError, ModalityNot
 from jina_omni.inputs import Image, as_parts
 from jina_omni.loading import ModelFiles
 from jina_omni.media.image import Grid, ImageGeometry, grid_of, patches_of
-from jina_omni.native import CancelToken, Context, Projector
+from jina_omni.native import CancelToken, Context
 from jina_omni.prompts import Dialect, arrange
 from jina_omni.sequences import Tokenizer, TokenSequence, build_sequence
 
@@ -28,19 +28,6 @@ Planned = TokenSequence | JinaOmniError
 def input_label(index: int | None) -> str:
     """Return what errors call an input: by its place in the caller's list, or just so when it is the only one."""
     return "input" if index is None else f"input {index}"
-
-
-def image_geometry(vision: Projector) -> ImageGeometry:
-    """Return how a vision file wants its pixels; limits that it does not name are those of the published files."""
-    fallback = ImageGeometry()
-    return ImageGeometry(
-        patch_size=vision.patch_size,
-        merge_size=vision.merge_size,
-        min_pixels=vision.image_min_pixels or fallback.min_pixels,
-        max_pixels=vision.image_max_pixels or fallback.max_pixels,
-        mean=vision.image_mean,
-        std=vision.image_std,
-    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +55,7 @@ class Encoder:
         self._vision = files.vision
         self._context = context
         self._dialect = dialect
-        self._geometry = None if files.vision is None else image_geometry(files.vision)
+        self._geometry = None if files.vision is None else ImageGeometry.of(files.vision)
 
     def plan(
         self, value: Any, index: int | None, prefix: str, *, truncate: bool, limit: int | None = None
@@ -159,12 +146,12 @@ class Encoder:
         geometry = self._vision_geometry(sequence.where)
         decoded = [patches_of(image, geometry, sequence.where) for image in sequence.images]
         if sum(geometry.token_count(grid) for _, grid in decoded) != sequence.n_rows:
-            raise DecodeError(f"{sequence.where} holds an image whose size is not what its header said, or that has changed")
+            raise DecodeError(f"{sequence.where} holds an image of another size than its header said; it is damaged")
         return decoded
 
     def _vision_geometry(self, where: str) -> ImageGeometry:
         if self._geometry is None:
             raise ModalityNotLoadedError(
-                f"{where} holds an image, but no vision tower is loaded; pass the file ...-vision-mmproj-F16.gguf as mmproj"
+                f"{where} holds an image, but no vision tower is loaded; pass ...-vision-mmproj-F16.gguf as mmproj"
             )
         return self._geometry

@@ -252,11 +252,11 @@ class Model:
         return embeddings if errors is None else (embeddings, errors)
 
     def encode_query(self, inputs: Any, **options: Any) -> Any:
-        """Embed inputs as queries: `encode` with ``prompt_name="query"``, which matters on retrieval files only."""
+        """Embed inputs as queries: `encode` with ``prompt_name="query"``; it matters on retrieval files only."""
         return self.encode(inputs, prompt_name="query", **options)
 
     def encode_document(self, inputs: Any, **options: Any) -> Any:
-        """Embed inputs as documents: `encode` with ``prompt_name="document"``, which matters on retrieval files only."""
+        """Embed inputs as documents: `encode` with ``prompt_name="document"``; it matters on retrieval files only."""
         return self.encode(inputs, prompt_name="document", **options)
 
     def encode_iter(

@@ -56,7 +56,7 @@ def prefix(dialect: Dialect, task: str | None, prompt_name: PromptName | None) -
 
 
 def media_delimiters(pair: tuple[str, str], special_token: SpecialToken) -> tuple[int, int] | None:
-    """Return the ids of a pair of delimiters, None where the vocabulary has no single token for them (nano's vision)."""
+    """Return the ids of a pair of delimiters, None where the vocabulary has no such tokens (nano's vision)."""
     begin, end = special_token(pair[0]), special_token(pair[1])
     return None if begin is None or end is None else (begin, end)
 

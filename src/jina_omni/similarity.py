@@ -11,8 +11,9 @@ Floats = npt.NDArray[np.float32]
 
 def unit_length(vectors: Floats) -> Floats:
     """Return the vectors (..., dim) divided by their Euclidean length; a zero vector stays zero."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    length: Floats = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    out: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return out
 
 
 def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
@@ -40,4 +41,5 @@ def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     left, right = (np.atleast_2d(np.asarray(x, np.float32)) for x in (a, b))
     if left.shape[-1] != right.shape[-1]:
         raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
-    return unit_length(left) @ unit_length(right).T
+    cosines: Floats = unit_length(left) @ unit_length(right).T
+    return cosines

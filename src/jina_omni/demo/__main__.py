@@ -23,8 +23,9 @@ def main() -> None:
             print(model.info, end="\n\n")
     width = max(map(len, labels))
     print(f"{len(vectors)} vectors of {vectors.shape[1]} dimensions, and the cosine of each pair:\n")
-    print(" " * width, *(f"{column:>5}" for column in range(len(labels))), "\n" + " " * width, *["-----"] * len(labels))
-    for row, (label, cosines) in enumerate(zip(labels, jina_omni.Model.similarity(vectors, vectors), strict=True)):
+    cosine_table = jina_omni.cosine_similarity(vectors, vectors)
+    print(" " * width, *(f"{column:>5}" for column in range(len(labels))))
+    for row, (label, cosines) in enumerate(zip(labels, cosine_table, strict=True)):
         print(f"{label:<{width}}", *(f"{cosine:5.2f}" for cosine in cosines), f" {row}")
     print(
         "\nThis checkpoint is a tiny one with RANDOM weights: its vectors mean nothing, they show only that everything runs."

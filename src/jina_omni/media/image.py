@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, ImageOps
+from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as PILImage
 
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, ModelLoadError, UnsupportedMediaError
@@ -620,15 +620,20 @@ def _as_decode_error(where: str) -> Iterator[None]:
 def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
     name, module = _DECODERS[_kind(file, where)]
     # By itself Pillow would import all its forty decoders to find one that it did not import at first.
-    if not getattr(importlib.import_module(module), "SUPPORTED", True):
+    # A Pillow before 11.3 has no decoder for AVIF, one built without a codec has a decoder that says so.
+    try:
+        supported = getattr(importlib.import_module(module), "SUPPORTED", True)
+    except ImportError:
+        supported = False
+    if not supported:
         raise UnsupportedMediaError(
-            f"{where} is {name}, which this build of Pillow does not read; install Pillow from PyPI"
+            f"{where} is {name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
         )
     try:
         image = PILImage.open(file, formats=(name,))
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
         raise _over_limit(str(error), where) from error
-    except PILImage.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise DecodeError(
             f"{where} begins as {name}, but its header can't be read; it is damaged or cut short"
         ) from error

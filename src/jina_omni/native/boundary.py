@@ -8,10 +8,11 @@ import os
 from typing import Any
 
 from jina_omni.errors import Cancelled, ClosedError, InputError, JinaOmniError, ModelLoadError, NativeError
-from jina_omni.native import _lib
+from jina_omni.native._lib import ffi as _ffi
+from jina_omni.native._lib import lib as _lib
 
-ffi: Any = _lib.ffi
-lib: Any = _lib.lib
+ffi: Any = _ffi
+lib: Any = _lib
 
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 _log = logging.getLogger("jina_omni.native")

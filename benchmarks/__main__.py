@@ -1,0 +1,35 @@
+"""Run a benchmark: ``python -m benchmarks text|image``, after ``python -m tests.engine.build``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import image, text
+from benchmarks.checkpoint import default_cache
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for module in (text, image):
+        name = module.__name__.rpartition(".")[2]
+        command = commands.add_parser(name, help=module.__doc__, description=module.__doc__)
+        command.add_argument("--size", choices=("small", "nano"), default="small")
+        command.add_argument("--threads", type=int, default=2)
+        command.add_argument("--repeats", type=int, default=3, help="turns that count (default: %(default)s)")
+        command.add_argument(
+            "--cache", type=Path, default=default_cache(), help="keeps the files (default: %(default)s)"
+        )
+        command.add_argument("--json", type=Path, help="write the figures to this file")
+        clock = "wall time, or processor time over the threads: for a machine that others use too (default: wall)"
+        command.add_argument("--clock", choices=("wall", "cpu"), default="wall", help=clock)
+        module.add_options(command)
+        command.set_defaults(run=module.run)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What the benchmarks print."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compare import Result
+
+
+def cpu() -> str:
+    """Return the processor's name and the instruction sets that matter here."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    fields = dict(
+        line.split(":", 1) for line in info.read_text().split("\n\n")[0].replace("\t", "").splitlines() if ":" in line
+    )
+    flags = fields.get("flags", fields.get("Features", "")).split()
+    known = ("avx2", "f16c", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "i8mm", "sve")
+    name = fields.get("model name", platform.machine()).strip()
+    return f"{name}, {os.cpu_count()} processors, {' '.join(f for f in known if f in flags)}"
+
+
+def heading(**facts: Any) -> dict[str, Any]:
+    """Print the facts that every figure depends on, and return them for JSON."""
+    facts = {"cpu": cpu(), **facts}
+    if hasattr(os, "getloadavg"):
+        # Others on the machine make both sides slower: the ratio stands it better than the rates do.
+        facts["load_average"] = os.getloadavg()[0]
+    for key, value in facts.items():
+        print(f"{key}: {value}")
+    print(flush=True)
+    return facts
+
+
+def show(results: Sequence[Result]) -> None:
+    """Print one row of a benchmark."""
+    first = results[0]
+    for r in results:
+        ratio = "" if r is first else f"  {first.side} is {r.ratio} times as fast, cosine {r.cosine:.6f}"
+        memory = f"peak {r.peak_mib:.0f} MiB, load {r.load_s:.2f} s"
+        print(f"  {r.side:<9} {r.rate} {r.unit}/s, {1000 * r.seconds.median:.0f} ms, {memory}{ratio}")
+    print(flush=True)
+
+
+def save(path: Path | None, facts: dict[str, Any], results: Sequence[dict[str, Any]]) -> None:
+    """Write a JSON file when one was asked for."""
+    if path is not None:
+        path.write_text(json.dumps({"facts": facts, "results": list(results)}, indent=1) + "\n")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# The extension jina_omni.native._lib: csrc/ behind cffi's wrapper of csrc/jina_omni.h, on Python's stable ABI.
+
+set(kernels
+    csrc/kernels/attention.cpp)
+
+add_library(omni STATIC
+    csrc/jina_omni.cpp
+    csrc/gguf_file.cpp
+    csrc/native_log.cpp
+    csrc/text_tower.cpp
+    csrc/tower.cpp
+    csrc/vision_tower.cpp
+    csrc/vocabulary.cpp
+    csrc/weights.cpp
+    ${kernels})
+target_include_directories(omni PUBLIC csrc)
+target_compile_features(omni PUBLIC cxx_std_17)
+target_link_libraries(omni PUBLIC llama ggml)
+
+if(MSVC)
+    target_compile_options(omni PRIVATE /W4 /utf-8)
+    set(kernel_options /O2 /fp:contract)
+else()
+    target_compile_options(omni PRIVATE -Wall -Wextra)
+    set(kernel_options -O3 -ffp-contract=fast)
+endif()
+
+# The kernels are for the CPU that ggml's own are for.
+if(TARGET ggml-cpu)
+    get_target_property(machine_options ggml-cpu COMPILE_OPTIONS)
+    list(FILTER machine_options INCLUDE REGEX "^(-m|/arch:)")
+    list(APPEND kernel_options ${machine_options})
+endif()
+set_source_files_properties(${kernels} PROPERTIES COMPILE_OPTIONS "${kernel_options}")
+message(STATUS "jina_omni kernels: ${kernel_options}")
+
+# scikit-build-core says which stable ABI the wheel is tagged for; a free-threaded Python has none.
+if(SKBUILD_SABI_VERSION)
+    set(python_development Development.SABIModule)
+    set(stable_abi USE_SABI ${SKBUILD_SABI_VERSION})
+else()
+    set(python_development Development.Module)
+endif()
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter ${python_development})
+
+set(wrapper "${CMAKE_CURRENT_BINARY_DIR}/_lib.c")
+set(header "${CMAKE_CURRENT_SOURCE_DIR}/csrc/jina_omni.h")
+set(make_wrapper "${CMAKE_CURRENT_LIST_DIR}/make_cffi.py")
+add_custom_command(
+    OUTPUT "${wrapper}"
+    COMMAND "${Python_EXECUTABLE}" "${make_wrapper}" "${header}" "${wrapper}"
+    DEPENDS "${make_wrapper}" "${header}"
+    VERBATIM)
+
+python_add_library(_lib MODULE ${stable_abi} WITH_SOABI "${wrapper}")
+target_link_libraries(_lib PRIVATE omni)
+set_target_properties(_lib PROPERTIES LINKER_LANGUAGE CXX)
+
+# Another llama.cpp in the same process must neither see our symbols nor lend us its own.
+set(exports "${CMAKE_CURRENT_LIST_DIR}/exports.map")
+if(APPLE)
+    target_link_options(_lib PRIVATE "LINKER:-exported_symbol,_PyInit__lib")
+elseif(NOT WIN32)
+    target_link_options(_lib PRIVATE "LINKER:--exclude-libs,ALL" "LINKER:--version-script=${exports}")
+    set_target_properties(_lib PROPERTIES LINK_DEPENDS "${exports}")
+endif()
+
+install(TARGETS _lib DESTINATION jina_omni/native COMPONENT jina_omni)
+
+# What is linked in goes out under its own licences.
+set(licenses "${SKBUILD_METADATA_DIR}/licenses/llama.cpp")
+install(FILES "${LLAMA_CPP_DIR}/LICENSE" "${LLAMA_CPP_DIR}/AUTHORS" DESTINATION "${licenses}" COMPONENT jina_omni)

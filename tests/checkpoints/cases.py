@@ -1,0 +1,103 @@
+"""The suite's own inputs: texts, images drawn from raw bits so that no file is needed, and mixtures of them."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .spans import Part
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input to embed: its name and its parts in order."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+
+def draw(name: str, width: int, height: int, channels: int = 3) -> NDArray[np.uint8]:
+    """Draw a picture of ramps, blocks and a little noise that depends on the name alone, (height, width, channels).
+
+    Integer arithmetic throughout, so that every machine draws the same one.
+    """
+    bits = np.random.PCG64(zlib.crc32(name.encode()))
+    y, x = np.arange(height)[:, None], np.arange(width)[None]
+    planes = []
+    for _ in range(channels):
+        a, b, c, block = (int(bit) for bit in bits.random_raw(4) % np.uint64(251))
+        ramp = (x * (a + 5) // max(width - 1, 1) + y * (b + 5) // max(height - 1, 1) + c) % 256
+        side = 8 + block % 40
+        squares = ((x // side + y // side) % 2) * (32 + a % 96)
+        planes.append((ramp + squares) % 256)
+    noise = bits.random_raw(height * width * channels).reshape(height, width, channels) >> np.uint64(60)
+    picture = np.stack(planes, axis=-1) + noise.astype(np.int64)
+    return np.minimum(picture, 255).astype(np.uint8)
+
+
+def image(name: str, width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Draw a picture in one of Pillow's modes: RGB, RGBA, L, LA, 1 or P."""
+    if mode == "P":
+        picture = Image.fromarray(draw(name, width, height, 1)[:, :, 0])
+        # Its own palette, since Pillow's quantisers may choose another one from release to release.
+        picture = picture.convert("P")
+        picture.putpalette(draw(f"{name}-palette", 256, 1).tobytes())
+        return picture
+    if mode == "1":
+        return Image.fromarray(draw(name, width, height, 1)[:, :, 0] > 127)
+    pixels = draw(name, width, height, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode])
+    return Image.fromarray(pixels[:, :, 0] if mode == "L" else pixels)
+
+
+def text_cases() -> list[Case]:
+    """Return texts in several scripts and of several shapes, none of them empty."""
+    long = " ".join(f"Sentence {i} speaks of {i * i} things, none of them new." for i in range(60))
+    texts = {
+        "english": "Where does the river meet the sea?",
+        "single": "a",
+        "mixed-scripts": "Größe, ölçü, мера, μέτρο, 大きさ, 크기, مقاس, गणना",
+        "emoji": "👩‍🚀🚀 to the 🌕, back by 17:45 🏳️‍🌈",
+        "whitespace": " \t two  spaces,\r\n\r\n   a tab\tand an end \n ",
+        "code": "if (x[i] != 0xFF) { return x['key']->value; } // it's 3.14159 'LL",
+        "digits": "1 12 123 1234 12345 ١٢٣ ½ ²",
+        "decomposed": "Cre\u0300me bru\u0302le\u0301e, A\u030angstro\u0308m",
+        "special-token": "one <|im_end|> two <|vision_start|><image> three<|end_of_text|>",
+        "long": long,
+    }
+    return [Case(f"text-{name}", (text,)) for name, text in texts.items()]
+
+
+def image_cases() -> list[Case]:
+    """Return images that are stretched up, stretched down or kept, of odd sizes and of every mode."""
+    sizes = {
+        "1x1": (1, 1, "RGB"),
+        "17x600": (17, 600, "RGB"),
+        "upscaled": (97, 61, "RGB"),
+        "downscaled": (1501, 1103, "RGB"),
+        "kept": (640, 416, "RGB"),
+        "rgba": (333, 222, "RGBA"),
+        "gray": (500, 431, "L"),
+        "palette": (260, 301, "P"),
+        "bilevel": (129, 480, "1"),
+    }
+    return [Case(f"image-{name}", (image(name, *size),)) for name, size in sizes.items()]
+
+
+def fused_cases() -> list[Case]:
+    """Return mixtures of texts and images."""
+    first, second = image("first", 300, 200), image("second", 64, 512)
+    return [
+        Case("fused-text-image", ("Query: ", first)),
+        Case("fused-image-text", (first, " a caption, naïve")),
+        Case("fused-two-images", (first, second)),
+        Case("fused-text-images-text", ("from ", second, " to ", first, "?")),
+    ]
+
+
+def all_cases() -> list[Case]:
+    """Return every case, in the order in which their outputs are stored."""
+    return [*text_cases(), *image_cases(), *fused_cases()]

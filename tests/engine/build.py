@@ -1,0 +1,187 @@
+"""Build libllama and ggml from the vendored tree as ordinary shared libraries.
+
+``python -m tests.engine.build [TREE]``: without TREE it takes the tree that the build of jina_omni takes, which is
+the environment variable ``JINA_OMNI_LLAMA_CPP`` or ``vendor/llama.cpp/source``. The result goes to ``build/engine``, or
+to the folder that ``JINA_OMNI_ENGINE`` names. A second run with the same tree does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.engine import layouts
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PARTS = ("ggml", "src", "include")
+
+
+class EngineError(RuntimeError):
+    """The reference engine can't be built or loaded."""
+
+
+def default_tree() -> Path:
+    """Return the tree that the build of jina_omni takes.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    return Path(os.environ.get("JINA_OMNI_LLAMA_CPP") or ROOT / "vendor" / "llama.cpp" / "source")
+
+
+def engine_dir() -> Path:
+    """Return the folder of the built engine.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    return Path(os.environ.get("JINA_OMNI_ENGINE", ROOT / "build" / "engine"))
+
+
+def library_path(folder: Path | None = None) -> Path:
+    """Return where libllama is, or would be.
+
+    Parameters
+    ----------
+    folder
+        The engine's folder; `engine_dir()` when not given.
+
+    Returns
+    -------
+    Path
+        The shared library.
+    """
+    name = {"darwin": "libllama.dylib", "win32": "llama.dll"}.get(sys.platform, "libllama.so")
+    return (folder or engine_dir()) / "bin" / name
+
+
+def digest(tree: Path) -> str:
+    """Hash what the built engine depends on.
+
+    Parameters
+    ----------
+    tree
+        A llama.cpp tree.
+
+    Returns
+    -------
+    str
+        sha256 over the tree's sources and over our own two files.
+    """
+    files = [HERE / "CMakeLists.txt", HERE / "layouts.py"]
+    for part in PARTS:
+        files += sorted(p for p in (tree / part).rglob("*") if p.is_file())
+    h = hashlib.sha256()
+    for path in files:
+        h.update(str(path.relative_to(tree) if path.is_relative_to(tree) else path.name).encode())
+        h.update(hashlib.sha256(path.read_bytes()).digest())
+    return h.hexdigest()
+
+
+def _tool(name: str) -> str:
+    # a tool that was installed into this interpreter's environment counts even when the environment isn't activated
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if path is None:
+        raise EngineError(f"{name} was not found: install it (pip install {name})")
+    return path
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run(command: list[str], what: str) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-30:])
+        hint = "\nA C and a C++ compiler are needed (Debian: apt-get install g++)." if "COMPILER" in tail else ""
+        raise EngineError(f"{what} failed ({' '.join(command)}):\n{tail}{hint}")
+    return done.stdout
+
+
+def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None = None) -> Path:
+    """Build the engine unless it is there already.
+
+    Parameters
+    ----------
+    tree
+        A llama.cpp tree; `default_tree()` when not given.
+    folder
+        Where to build; `engine_dir()` when not given.
+    jobs
+        Parallel compilations; the number of usable processors when not given.
+
+    Returns
+    -------
+    Path
+        The shared library.
+    """
+    tree = (tree or default_tree()).resolve()
+    folder = (folder or engine_dir()).resolve()
+    missing = [
+        file for file in ("ggml/CMakeLists.txt", "src/CMakeLists.txt", "include/llama.h") if not (tree / file).exists()
+    ]
+    if missing:
+        raise EngineError(
+            f"{tree} is no llama.cpp tree, it lacks {', '.join(missing)}: build jina_omni first, or name a tree"
+        )
+    marker = folder / "built.json"
+    wanted = {"tree": str(tree), "digest": digest(tree)}
+    library = library_path(folder)
+    if library.exists() and marker.exists() and json.loads(marker.read_text())["digest"] == wanted["digest"]:
+        return library
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n")
+    marker.unlink(missing_ok=True)
+    (folder / "layout_probe.c").write_text(layouts.probe_source())
+    cmake = _tool("cmake")
+    options = [f"-DLLAMA_CPP={tree}", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DGGML_CCACHE=OFF"]
+    configure = [cmake, "-S", str(HERE), "-B", str(folder), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
+    _run(configure + options, "configuring the engine")
+    # the probe needs a second, and says at once when the tree's structs aren't those that the binding was written for
+    _run([cmake, "--build", str(folder), "--target", "layout_probe"], "building the layout probe")
+    probe = library.parent / ("layout_probe.exe" if sys.platform == "win32" else "layout_probe")
+    found = json.loads(_run([str(probe)], "the layout probe"))
+    (library.parent / "layouts.json").write_text(json.dumps(found, indent=1))
+    wrong = layouts.differences(found)
+    if wrong:
+        raise EngineError("this tree's structs differ from tests/engine/layouts.py:\n" + "\n".join(wrong))
+    _run([cmake, "--build", str(folder), "-j", str(jobs or _usable_cpus())], "building libllama")
+    marker.write_text(json.dumps(wanted, indent=1))
+    return library
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.engine.build", description=__doc__)
+    parser.add_argument("tree", nargs="?", type=Path, help="a llama.cpp tree (default: see above)")
+    parser.add_argument("-j", "--jobs", type=int, help="parallel compilations")
+    args = parser.parse_args()
+    try:
+        print(build(args.tree, jobs=args.jobs))
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

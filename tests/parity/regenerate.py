@@ -1,0 +1,79 @@
+"""Computes the stored outputs anew: ``python -m tests.parity.regenerate``. Needs torch and transformers.
+
+Each ``data/<size>.npz`` belongs to the seeded tiny checkpoints of that size and has
+
+- ``names``: the cases of ``tests.checkpoints.cases``, in order;
+- ``embeddings`` (n_cases, n_embd): unit-length vectors;
+- ``n_positions`` (n_cases): tokens and rows of each sequence;
+- ``ids_<case>``: token ids of the sequence, with -1 where a row of a tower stands;
+- ``grids`` (n_images, 3): patches of each image of the image cases in t, h, w;
+- ``patch_rows``, ``patches``: some row numbers of one image's patches (that of `STAGE_CASE`), and those rows;
+- ``rows``: that image's merged rows;
+- ``sha256``: digests of the four files, in the order text, vision, audio, combined.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.checkpoints.cases import all_cases
+from tests.checkpoints.pixels import image_patches
+from tests.checkpoints.shapes import TINY
+from tests.checkpoints.torch_reference import TorchReference
+from tests.checkpoints.writer import sha256, write_checkpoint
+
+DATA = Path(__file__).parent / "data"
+STAGE_CASE = "image-upscaled"
+
+
+def regenerate(size: str, directory: Path) -> None:
+    """Write the outputs of one size.
+
+    Parameters
+    ----------
+    size
+        ``small`` or ``nano``.
+    directory
+        Folder for the checkpoints.
+    """
+    files = write_checkpoint(directory, TINY[size])
+    model = TorchReference(files.text, files.vision)
+    assert model.vision is not None
+    stored: dict[str, np.ndarray] = {}
+    embeddings, n_positions, grids = [], [], []
+    for case in all_cases():
+        spans = model.spans(case.parts)
+        pooled = model.text.pooled(spans)
+        embeddings.append(pooled / np.linalg.norm(pooled))
+        ids = [np.array(span) if isinstance(span, list) else np.full(len(span), -1) for span in spans]
+        stored[f"ids_{case.name}"] = np.concatenate(ids).astype(np.int32)
+        n_positions.append(sum(map(len, ids)))
+        if not case.name.startswith("image-"):
+            continue
+        picture = case.parts[0]
+        assert isinstance(picture, Image.Image)
+        patches = image_patches(picture, model.vision.limits)
+        grids.append(patches.grid)
+        if case.name == STAGE_CASE:
+            n = len(patches.rows)
+            # A stretch from the start shows the order of the rows, and single ones far apart the whole of the image.
+            chosen = np.unique(np.concatenate([np.arange(10), np.linspace(0, n - 1, 22).astype(int)]))
+            stored |= {"patch_rows": chosen, "patches": patches.rows[chosen], "rows": model.vision.rows(patches)}
+    stored |= {
+        "names": np.array([case.name for case in all_cases()]),
+        "embeddings": np.stack(embeddings),
+        "n_positions": np.array(n_positions),
+        "grids": np.array(grids),
+        "sha256": np.array([sha256(path) for path in (files.text, files.vision, files.audio, files.combined)]),
+    }
+    np.savez_compressed(DATA / f"{size}.npz", **stored)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    for one in TINY:
+        with tempfile.TemporaryDirectory() as folder:
+            regenerate(one, Path(folder))

@@ -1,0 +1,82 @@
+"""A second opinion, written apart from this suite: files, inputs and torch outputs that lie beside the checkout.
+
+Skipped where the pack is not there; ``JINA_OMNI_REFERENCE`` names another place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jina_omni
+from jina_omni.media.image import ImageGeometry, patches_of
+from jina_omni.native import Context, Projector, find_device
+
+PACK = Path(os.environ.get("JINA_OMNI_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
+
+pytestmark = pytest.mark.skipif(not PACK.is_dir(), reason=f"no reference pack at {PACK}")
+
+EMBEDDED = {"text", "image"}  # kinds of parts of this version
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One size of the pack."""
+
+    folder: Path
+    model: jina_omni.Model
+    cases: list[dict[str, Any]]
+    expected: Any
+
+    def path(self, kind: str) -> Path:
+        """Return one of the three files."""
+        return next(self.folder.glob(f"*-{kind}-mmproj-F16.gguf"))
+
+
+@pytest.fixture(scope="module", params=["small", "nano"])
+def pack(request: pytest.FixtureRequest) -> Iterator[Pack]:
+    folder = PACK / request.param
+    text = next(path for path in folder.glob("*.gguf") if "mmproj" not in path.name)
+    cases = json.loads((folder / "cases.json").read_text())
+    chosen = [i for i, case in enumerate(cases) if {part[0] for part in case["parts"]} <= EMBEDDED]
+    with jina_omni.Model(text, sorted(folder.glob("*mmproj*.gguf"))) as model:
+        expected = np.load(folder / "expected.npz")["embeddings"][chosen]
+        yield Pack(folder, model, [cases[i] for i in chosen], expected)
+
+
+def inputs(pack: Pack) -> list[Any]:
+    media = PACK / "media"
+    return [
+        [part[1] if part[0] == "text" else jina_omni.Image(media / part[1]) for part in case["parts"]]
+        for case in pack.cases
+    ]
+
+
+def test_every_case_has_the_tokens_of_the_reference(pack: Pack) -> None:
+    assert pack.model.count_tokens(inputs(pack)) == [case["n_tokens"] for case in pack.cases]
+
+
+def test_every_case_equals_torch(pack: Pack) -> None:
+    cosine = (pack.model.encode(inputs(pack)) * pack.expected).sum(1, dtype=np.float64)
+    print(f"\n{pack.folder.name}: {len(cosine)} cases, lowest cosine {cosine.min():.8f}")
+    assert cosine.min() >= 0.99999
+
+
+def test_the_merged_rows_equal_torch(pack: Pack) -> None:
+    stages = np.load(pack.folder / "stages.npz")
+    vision = Projector(pack.path("vision"), find_device("cpu"))
+    rows, grid = patches_of(jina_omni.Image(PACK / "media" / str(stages["image_name"])), ImageGeometry.of(vision))
+    assert grid == tuple(stages["image_grid"])
+    context = Context(find_device("cpu"), 2)
+    ours = context.encode_patches(vision, rows, np.array([grid], np.int32))
+    context.close()
+    error = np.linalg.norm(ours - stages["image_tokens"]) / np.linalg.norm(stages["image_tokens"])
+    print(f"\n{pack.folder.name}: vision rows, relative error {error:.2e}")
+    assert error < 2e-3

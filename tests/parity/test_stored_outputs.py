@@ -1,0 +1,83 @@
+"""The whole way from inputs to vectors against what torch computed from the same files; see `regenerate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jina_omni
+from jina_omni.media.image import ImageGeometry, grid_of, patches_of
+from jina_omni.native import Context, Projector, find_device
+from tests.checkpoints.cases import all_cases
+from tests.checkpoints.writer import Checkpoint, sha256
+from tests.parity.regenerate import STAGE_CASE
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model of the suite and torch's outputs for it."""
+
+    model: jina_omni.Model
+    files: Checkpoint
+    stored: Any
+
+
+@pytest.fixture(scope="module", params=["small", "nano"])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    files = request.getfixturevalue(request.param)
+    stored = np.load(DATA / f"{request.param}.npz")
+    with jina_omni.Model(files.text, [files.vision, files.audio]) as model:
+        yield Subject(model, files, stored)
+
+
+def inputs() -> list[Any]:
+    return [list(case.parts) for case in all_cases()]
+
+
+def test_the_checkpoints_are_those_that_torch_computed_with(subject: Subject) -> None:
+    files = subject.files
+    written = [sha256(path) for path in (files.text, files.vision, files.audio, files.combined)]
+    assert written == subject.stored["sha256"].tolist()
+
+
+def test_every_input_has_as_many_tokens_as_in_torch(subject: Subject) -> None:
+    assert subject.model.count_tokens(inputs()) == subject.stored["n_positions"].tolist()
+
+
+def test_every_embedding_equals_torch(subject: Subject) -> None:
+    cosine = (subject.model.encode(inputs()) * subject.stored["embeddings"]).sum(1, dtype=np.float64)
+    assert dict(zip(subject.stored["names"].tolist(), cosine, strict=True)) == pytest.approx(
+        dict.fromkeys(subject.stored["names"].tolist(), 1.0), abs=1e-5
+    )
+
+
+def test_every_image_has_the_grid_and_the_patches_of_the_reference(subject: Subject) -> None:
+    geometry = ImageGeometry.of(Projector(subject.files.vision, find_device("cpu")))
+    pictures = {case.name: case.parts[0] for case in all_cases() if case.name.startswith("image-")}
+    images = [jina_omni.Image(picture) for picture in pictures.values() if isinstance(picture, Image.Image)]
+    grids = [grid_of(image, geometry) for image in images]
+    assert grids == [tuple(grid) for grid in subject.stored["grids"].tolist()]
+    picture = pictures[STAGE_CASE]
+    assert isinstance(picture, Image.Image)
+    rows, _ = patches_of(jina_omni.Image(picture), geometry)
+    assert np.abs(rows[subject.stored["patch_rows"]] - subject.stored["patches"]).max() < 1e-6
+
+
+def test_the_vision_rows_equal_torch(subject: Subject) -> None:
+    vision = Projector(subject.files.vision, find_device("cpu"))
+    picture = next(case.parts[0] for case in all_cases() if case.name == STAGE_CASE)
+    assert isinstance(picture, Image.Image)
+    rows, grid = patches_of(jina_omni.Image(picture), ImageGeometry.of(vision))
+    context = Context(find_device("cpu"), 2)
+    ours = context.encode_patches(vision, rows, np.array([grid], np.int32))
+    context.close()
+    expected = subject.stored["rows"]
+    assert np.linalg.norm(ours - expected) < 2e-3 * np.linalg.norm(expected)

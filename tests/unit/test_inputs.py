@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+import copy
+import dataclasses
+import doctest
+import io
+import pickle
+from pathlib import Path, PurePath
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+
+from jina_omni import inputs
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.inputs import Image, Text, as_parts
+
+
+def png_bytes():
+    file = io.BytesIO()
+    PILImage.new("RGB", (3, 2)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def png(tmp_path):
+    path = tmp_path / "picture.txt"  # a name says nothing
+    path.write_bytes(png_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a cute cat", "/etc/passwd", "a.jpg", "https://example.org/a.jpg", "data:image/png;base64,AAAA", " ", "\0", "🐈"],
+)
+def test_a_str_is_always_text(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(png_bytes())
+    assert as_parts(text) == [Text(text)]
+
+
+def test_a_numpy_str_is_text_and_becomes_a_plain_str():
+    (part,) = as_parts(np.array(["cat"])[0])
+    assert part == Text("cat")
+    assert type(part.text) is str
+
+
+def test_a_path_is_a_file_whose_bytes_say_what_it_is(png):
+    (part,) = as_parts(png)
+    assert isinstance(part, Image)
+    assert part.source == png
+    assert not part.exif_orientation
+
+
+def test_any_path_like_is_a_file(png):
+    (part,) = as_parts(PurePath(png))
+    assert isinstance(part, Image)
+
+
+def test_wrappers_are_themselves():
+    text, image = Text("cat"), Image(b"...", exif_orientation=True)
+    assert as_parts(text)[0] is text
+    assert as_parts(image)[0] is image
+
+
+def test_a_wrapped_file_is_not_read_here():
+    assert as_parts(Image("/no/such/file"))
+
+
+def test_a_pil_image_is_an_image():
+    picture = PILImage.new("RGB", (3, 2))
+    (part,) = as_parts(picture)
+    assert part.source is picture
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_is_one_fused_input_in_its_order(kind, png):
+    picture = PILImage.new("L", (1, 1))
+    parts = as_parts(kind(["a", picture, png, Text("b"), Image(b"x")]))
+    assert [type(part) for part in parts] == [Text, Image, Image, Text, Image]
+    assert parts[0].text == "a"
+    assert [part.source for part in parts if isinstance(part, Image)] == [picture, png, b"x"]
+
+
+@pytest.mark.parametrize(
+    "source", ["a.jpg", Path("a.jpg"), b"x", bytearray(b"x"), memoryview(b"x"), np.zeros((2, 2), np.uint8)], ids=type
+)
+def test_an_image_wraps_each_kind_of_source(source):
+    (part,) = as_parts(Image(source))
+    assert part.source is source
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "input 3 is None, which is no input; pass a str (text), a pathlib.Path (a file)"),
+        (3, "of the type int, which is no input; pass a str"),
+        (2.5, "of the type float"),
+        (True, "of the type bool"),
+        ({"text": "cat"}, "of the type dict, which is no input; pass a str"),
+        ({"a", "b"}, "of the type set"),
+        ((x for x in "ab"), "of the type generator"),
+        (b"bytes", "of the type bytes, which could be anything; wrap it to say what it is: jina_omni.Image(data)"),
+        (bytearray(b"bytes"), "jina_omni.Image(data)"),
+        (memoryview(b"bytes"), "jina_omni.Image(data)"),
+        (
+            np.zeros((2, 2, 3), np.uint8),
+            "an array, which could be anything; wrap it to say what it is: jina_omni.Image(",
+        ),
+        (np.array(["a", "b"]), "for several texts pass array.tolist()"),
+        (np.array(["a", None]), "for several texts pass array.tolist()"),
+        (np.float32(3), "of the type float32"),
+        ([], "input 3 is an empty list"),
+        ((), "input 3 is an empty tuple"),
+        (["a", ["b"]], "input 3, part 1 is a list inside a list; a fused input is one flat list"),
+        ([("a",)], "input 3, part 0 is a tuple inside a list"),
+        (["a", None], "input 3, part 1 is None"),
+        (["a", b"b"], "input 3, part 1 is of the type bytes, which could be anything"),
+        ("", "input 3 is an empty text"),
+        (Text(""), "input 3 is an empty text"),
+        (["a", ""], "input 3, part 1 is an empty text"),
+        (Text(b"cat"), "input 3 is a Text whose text is of the type bytes"),
+        (Image(3), "input 3 is an Image whose source is of the type int; jina_omni.Image takes a path, bytes"),
+        (Image(None), "input 3 is an Image whose source is None"),
+        (Image([[1, 2]]), "jina_omni.Image takes a path"),
+        (Image, "of the type type"),
+    ],
+)
+def test_what_is_no_input_is_named_with_the_way_out(value, words):
+    with pytest.raises(InputError) as caught:
+        as_parts(value, "input 3")
+    assert words in str(caught.value)
+    assert caught.value.index is None  # the holder of the list sets it
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "code"), [("\ud800", 0, "D800"), ("cat \udcff!", 4, "DCFF"), ("🐈🐈\udfff", 2, "DFFF")]
+)
+def test_a_lone_surrogate_is_named_with_its_place(text, position, code):
+    with pytest.raises(InputError, match=rf"^input 3, part 1 has a lone surrogate, U\+{code}, at position {position} "):
+        as_parts(["fine", text], "input 3")
+    with pytest.raises(InputError, match="lone surrogate"):
+        as_parts(Text(text))
+
+
+@given(st.text(min_size=1))
+def test_all_unicode_is_text(text):
+    assert as_parts(text) == [Text(text)]
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
+        (b"fLaC\0\0\0\x22", "audio/flac"),
+        (b"ID3\x04\0\0\0", "audio/mpeg"),
+        (b"\xff\xfb\x90\x00" * 9, "audio/mpeg"),
+        (b"OggS\0\x02", "audio/ogg"),
+        (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom", "audio/mp4"),
+        (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "video/mp4"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "video/mp4"),
+        (b"\x1aE\xdf\xa3\x9f", "video/matroska"),
+        (b"RIFF\x24\0\0\0AVI LIST", "video/x-msvideo"),
+        (b"%PDF-1.7\n", "application/pdf"),
+        (b"\n\n%PDF-1.4\n", "application/pdf"),
+        (b"PK\x03\x04", "application/zip"),
+        (b"GGUF\x03\0\0\0", "application/gguf"),
+        (b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic; this version embeds text and images"),
+        (b"<svg xmlns='x'/>", "render it to PNG"),
+        (b"<?xml version='1.0'?><svg/>", "render it to PNG"),
+        ("Ein Text, schön".encode(), "pass its contents as a str: path.read_text()"),
+        (b"\x01\x02\x03\x80\x00", "a file of an unknown kind"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(head, words, tmp_path):
+    path = tmp_path / "photo.jpg"  # a name says nothing
+    path.write_bytes(head)
+    with pytest.raises(UnsupportedMediaError) as caught:
+        as_parts(path, "input 3")
+    assert str(caught.value).startswith("input 3 is a file of ")
+    assert words in str(caught.value)
+    assert "this version embeds text and images" in str(caught.value)
+
+
+def test_a_text_cut_inside_a_character_is_still_text(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("x" + "ö" * 5000, encoding="utf-8")
+    with pytest.raises(UnsupportedMediaError, match="text/plain"):
+        as_parts(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    missing = tmp_path / "missing.jpg"
+    with pytest.raises(
+        InputError, match=r"^input 3, part 1 can't be read: .*missing\.jpg.*; check the path$"
+    ) as caught:
+        as_parts(["a", missing], "input 3")
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+    with pytest.raises(InputError, match="no regular file"):
+        as_parts(tmp_path)
+    with pytest.raises(InputError, match="can't be read"):
+        as_parts(Path("a\0b"))
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    with pytest.raises(DecodeError, match="is an empty file"):
+        as_parts(empty)
+
+
+def test_wrappers_are_frozen_small_and_without_further_attributes():
+    for wrapper, field in ((Text("a"), "text"), (Image(b"a"), "source")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(wrapper, field, "b")
+        assert not hasattr(wrapper, "__dict__")
+
+
+def test_texts_compare_by_value_and_images_by_identity():
+    pixels = np.zeros((2, 2), np.uint8)
+    assert Text("a") == Text("a")
+    assert len({Text("a"), Text("a")}) == 1
+    assert Image(pixels) != Image(pixels)
+    assert len({Image(pixels), Image(pixels)}) == 2
+
+
+def test_wrappers_pickle_and_copy():
+    assert pickle.loads(pickle.dumps(Text("a"))) == Text("a")
+    back = pickle.loads(pickle.dumps(Image(b"abc", exif_orientation=True)))
+    assert (back.source, back.exif_orientation) == (b"abc", True)
+    assert copy.deepcopy(Image("a.jpg")).source == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    [
+        (Image("a.jpg"), "Image('a.jpg')"),
+        (Image("a.jpg", exif_orientation=True), "Image('a.jpg', exif_orientation=True)"),
+        (Image(bytes(5000)), "Image(<5,000 bytes>)"),
+        (Image(np.zeros((2, 3), np.uint8)), "Image(<array (2, 3)>)"),
+    ],
+)
+def test_an_image_shows_itself_in_short(image, shown):
+    assert repr(image) == shown
+
+
+def test_exif_orientation_is_by_name_only():
+    with pytest.raises(TypeError):
+        Image("a.jpg", True)  # noqa: FBT003
+
+
+def test_the_examples_run():
+    assert doctest.testmod(inputs).failed == 0

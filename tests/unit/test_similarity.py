@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from jina_omni import Model, cosine_similarity, similarity
+from jina_omni.similarity import unit_length
+
+
+def vectors(n: int, dim: int, seed: int) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 70), st.integers(0, 99))
+def test_it_is_the_cosine_of_each_pair(n_a: int, n_b: int, dim: int, seed: int) -> None:
+    a, b = vectors(n_a, dim, seed), 3 * vectors(n_b, dim, seed + 1000)
+    got = cosine_similarity(a, b)
+    assert got.dtype == np.float32
+    expected = np.empty((n_a, n_b))
+    for i in range(n_a):
+        for j in range(n_b):
+            x, y = a[i].astype(np.float64), b[j].astype(np.float64)
+            expected[i, j] = x @ y / (x @ x) ** 0.5 / (y @ y) ** 0.5
+    np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+def test_a_single_vector_counts_as_one_row() -> None:
+    a = vectors(3, 8, 0)
+    assert cosine_similarity(a[0], a).shape == (1, 3)
+    assert cosine_similarity(a, a[0]).shape == (3, 1)
+    assert cosine_similarity(a[0], a[0]).shape == (1, 1)
+    np.testing.assert_allclose(cosine_similarity(a[1], a), cosine_similarity(a, a)[1:2], atol=1e-6)
+
+
+def test_lists_and_whole_numbers_are_taken() -> None:
+    np.testing.assert_allclose(cosine_similarity([[3, 4]], [[4, 3], [-3, -4]]), [[0.96, -1.0]], rtol=1e-6)
+
+
+def test_no_rows_give_no_cosines() -> None:
+    assert cosine_similarity(np.empty((0, 8)), vectors(2, 8, 0)).shape == (0, 2)
+
+
+def test_a_zero_vector_has_the_cosine_zero_and_no_warning() -> None:
+    got = cosine_similarity([[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(got, [[0.0, 0.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize("widths", [(8, 7), (1, 2), (32, 64)])
+def test_other_widths_are_refused_by_name(widths: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=rf"of {widths[0]} and {widths[1]} dimensions can't be compared"):
+        cosine_similarity(np.ones((2, widths[0])), np.ones((2, widths[1])))
+
+
+def test_what_is_compared_stays_as_it_was() -> None:
+    a = 5 * vectors(2, 4, 0)
+    before = a.copy()
+    cosine_similarity(a, a)
+    np.testing.assert_array_equal(a, before)
+
+
+def test_the_model_offers_the_same() -> None:
+    a, b = vectors(2, 16, 0), vectors(3, 16, 1)
+    np.testing.assert_array_equal(Model.similarity(a, b), cosine_similarity(a, b))
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.floats(1e-6, 1e6), st.integers(0, 99))
+def test_unit_length_keeps_directions(n: int, dim: int, scale: float, seed: int) -> None:
+    rows = vectors(n, dim, seed) * np.float32(scale)
+    units = unit_length(rows)
+    assert units.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(units.astype(np.float64), axis=1), 1, rtol=1e-6)
+    factors = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    np.testing.assert_allclose(units * factors, rows, rtol=1e-5)
+
+
+def test_the_examples_run() -> None:
+    assert doctest.testmod(similarity).failed == 0
