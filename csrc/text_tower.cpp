@@ -128,8 +128,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
                         const float * rows, float * pooled, const volatile int32_t * cancel) const {
     const int64_t n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
     const int64_t n_part  = (n_token + n_chunk - 1) / n_chunk;
-    // a node of ggml per operation and part; attention that isn't ours adds some per sequence
-    graph g(device, 256 + (size_t) shape.n_layer * (48 * n_part + 16 * n_seq + 32), cancel);
+    graph g(device, (size_t) shape.n_layer, (size_t) (48 * n_part + 32), (size_t) n_seq, cancel);
     ggml_context * ctx = g.context();
 
     std::vector<attention_span> all, last;

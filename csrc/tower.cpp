@@ -26,7 +26,10 @@ compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool 
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));
 }
 
-graph::graph(compute_device & device, size_t n_nodes, const volatile int32_t * cancel) : device_(device), cancel_(cancel) {
+graph::graph(compute_device & device, size_t n_layer, size_t n_layer_node, size_t n_span, const volatile int32_t * cancel)
+    : device_(device), cancel_(cancel) {
+    // what surrounds the layers, the layers, and portable attention's operations per span
+    const size_t n_nodes = 256 + n_layer * (n_layer_node + (device.runs_kernels() ? 0 : 16 * n_span));
     ggml_init_params params = {};
     params.mem_size = n_nodes * ggml_tensor_overhead() + ggml_graph_overhead_custom(n_nodes, false);
     params.no_alloc = true;
@@ -81,7 +84,7 @@ void graph::attention_op(ggml_tensor * dst, int ith, int, void * userdata) {
 }
 
 ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, std::shared_ptr<attention_plan> plan) {
-    if (!device_.is_cpu() || device_.portable_attention) {
+    if (!device_.runs_kernels()) {
         return portable_attention(q, k, v, *plan);
     }
     attention_task & task = tasks_.emplace_back();

@@ -30,6 +30,7 @@ struct compute_device {
     compute_device(ggml_backend_dev_t device, int n_threads, bool portable_attention); // throws compute_error
 
     bool is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
+    bool runs_kernels() const { return is_cpu() && !portable_attention; }
 
     ggml_backend_dev_t device;
     ggml_backend_ptr   backend;
@@ -42,8 +43,8 @@ struct compute_device {
 // One computation: describe it, then run it once. All tensors are float32 with the features along the first dimension.
 class graph {
 public:
-    // n_nodes: an upper bound of the operations, for the memory of their descriptions.
-    graph(compute_device & device, size_t n_nodes, const volatile int32_t * cancel);
+    // n_layer layers of up to n_layer_node operations that attend over n_span spans: bounds the memory of their descriptions.
+    graph(compute_device & device, size_t n_layer, size_t n_layer_node, size_t n_span, const volatile int32_t * cancel);
 
     ggml_context * context() const { return context_.get(); }
 

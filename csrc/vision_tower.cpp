@@ -171,7 +171,7 @@ void vision_tower::encode_group(compute_device & device, const float * patches, 
         }
     }
 
-    graph g(device, 256 + (size_t) shape.n_layer * (40 + 16 * spans.size()), cancel);
+    graph g(device, (size_t) shape.n_layer, 40, spans.size(), cancel);
     ggml_context * ctx = g.context();
     const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim,
                                                        device.n_threads);

@@ -35,7 +35,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Patches:
-    """Rows of normalised pixels in the order (t, h/2, w/2, 2, 2), each (channel, frame, y, x), and the grid."""
+    """Rows of normalised pixels in the order (t, h/2, w/2, 2, 2), each (channel, frame, y, x), and the grid in patches.
+
+    The grid is (t, h, w).
+    """
 
     rows: NDArray[np.float32]
     grid: tuple[int, int, int]

@@ -84,6 +84,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "llama_get_memory": (c.c_void_p, [c.c_void_p]),
     "llama_memory_clear": (None, [c.c_void_p, c.c_bool]),
     "llama_model_get_vocab": (c.c_void_p, [c.c_void_p]),
+    "llama_model_meta_val_str": (c.c_int32, [c.c_void_p, c.c_char_p, c.c_char_p, c.c_size_t]),
     "llama_model_n_embd": (c.c_int32, [c.c_void_p]),
     "llama_vocab_n_tokens": (c.c_int32, [c.c_void_p]),
     "llama_tokenize": (c.c_int32, [c.c_void_p, c.c_char_p, c.c_int32, c.c_void_p, c.c_int32, c.c_bool, c.c_bool]),
@@ -259,8 +260,7 @@ class Embedder:
         params = lib.llama_context_default_params()
         params.n_ctx = n_ctx
         params.n_batch = n_batch
-        # more than a causal model needs never hurts here but for memory, which is what the caller's n_ubatch is for
-        params.n_ubatch = min(n_ubatch or (n_batch if self._is_bidirectional(path) else 512), n_batch)
+        params.n_ubatch = min(n_ubatch or (n_batch if self._architecture() == "eurobert" else 512), n_batch)
         params.n_seq_max = n_seq_max
         params.n_threads = params.n_threads_batch = n_threads
         params.pooling_type = int(pooling)
@@ -282,12 +282,10 @@ class Embedder:
         self._max_tokens = min(self.n_batch, n_ctx) if self._memory else min(self.n_batch, self.n_ubatch)
         self.max_length = min(self._max_tokens, self.n_ctx_seq)
 
-    @staticmethod
-    def _is_bidirectional(path: str | Path) -> bool:
-        import gguf
-
-        field = gguf.GGUFReader(path).get_field("general.architecture")
-        return field is not None and field.contents() == "eurobert"
+    def _architecture(self) -> str:
+        value = c.create_string_buffer(64)
+        self._lib.llama_model_meta_val_str(self._model, b"general.architecture", value, len(value))
+        return value.value.decode()
 
     def close(self) -> None:
         """Free the context and the model; a second call does nothing."""

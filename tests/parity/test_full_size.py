@@ -1,0 +1,92 @@
+"""The published shapes with random weights: parity with torch, memory and load time. Minutes each: ``-m slow``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.checkpoints.cases import image
+from tests.checkpoints.shapes import FULL_SMALL
+from tests.checkpoints.writer import Checkpoint, write_text, write_vision
+
+pytestmark = pytest.mark.slow
+
+TEXTS = ["A cute cat sitting on a mat.", "größer als 3.14 — 你好，世界", "def f(x):\n    return x ** 2\n" * 20]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoint]:
+    folder = tmp_path_factory.mktemp("full")
+    text, vision = folder / "small-F16.gguf", folder / "vision-mmproj-F16.gguf"
+    yield Checkpoint(write_text(text, FULL_SMALL), write_vision(vision, FULL_SMALL), vision, vision)
+    for path in (text, vision):
+        path.unlink()
+
+
+def test_texts_and_an_image_equal_torch(full: Checkpoint) -> None:
+    torch_reference = pytest.importorskip("tests.checkpoints.torch_reference", reason="torch is not installed")
+    import jina_omni
+
+    picture = image("full-size", 640, 480)
+    inputs = [*TEXTS, picture, ["a caption", picture]]
+    with jina_omni.Model(full.text, full.vision) as model:
+        ours = model.encode(inputs)
+    reference = torch_reference.TorchReference(full.text, full.vision)
+    theirs = [reference.text.pooled(reference.spans(one if isinstance(one, list) else [one])) for one in inputs]
+    cosines = [float(a @ b / np.linalg.norm(b)) for a, b in zip(ours, theirs, strict=True)]
+    print("\nfull-size small, F16, cosine to float32 torch:", *(f"{cosine:.7f}" for cosine in cosines))
+    assert min(cosines) >= 0.9999
+
+
+def test_a_text_file_loads_within_a_second_and_without_a_copy(full: Checkpoint) -> None:
+    code = """
+        import resource, sys, time
+        import jina_omni
+        start = time.perf_counter()
+        model = jina_omni.Model(sys.argv[1])
+        print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    """
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), full.text], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(4)
+    ]
+    seconds, memory = min(float(run[0]) for run in runs[1:]), max(int(run[1]) for run in runs)
+    mib = 2**20
+    print(f"\nload {seconds:.2f} s, peak memory {memory / mib:.0f} MiB of a file of {_size(full.text) / mib:.0f} MiB")
+    assert memory <= _size(full.text) + 300 * 2**20
+    assert seconds < 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resident memory by the resource module")
+def test_32000_tokens_run_within_8_gib(full: Checkpoint) -> None:
+    code = """
+        import resource, sys
+        import numpy as np
+        from jina_omni.native import Context, TextModel, find_device, usable_cpus
+        cpu = find_device("cpu")
+        text, context = TextModel(sys.argv[1], cpu), Context(cpu, usable_cpus())
+        tokens = np.random.default_rng(0).integers(0, 2000, 32000).astype(np.int32)
+        pooled = context.encode_sequences(text, tokens, np.array([32000], np.int32))
+        print(np.isfinite(pooled).all(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    """
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), full.text], capture_output=True, text=True, check=True
+    )
+    finite, memory = done.stdout.split()
+    print(f"\n32,000 tokens: {int(memory) / 2**30:.2f} GiB resident, {time.perf_counter() - start:.0f} s")
+    assert finite == "True"
+    assert int(memory) <= 8 * 2**30
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
