@@ -2,7 +2,8 @@
 # The extension jina_omni.native._lib: csrc/ behind cffi's wrapper of csrc/jina_omni.h, on Python's stable ABI.
 
 set(kernels
-    csrc/kernels/attention.cpp)
+    csrc/kernels/attention.cpp
+    csrc/kernels/linear.cpp)
 
 add_library(omni STATIC
     csrc/jina_omni.cpp

@@ -3,6 +3,7 @@
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
+#include "kernels/linear.h"
 #include "native_log.h"
 
 #include <algorithm>
@@ -61,8 +62,30 @@ ggml_tensor * graph::rows(ggml_tensor * x, int64_t first, int64_t count) const {
     return ggml_view_2d(context(), x, x->ne[0], count, x->nb[1], first * x->nb[1]);
 }
 
-ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) const {
-    ggml_tensor * y = ggml_mul_mat(context(), weight, x);
+graph::kernel_task & graph::new_task(std::shared_ptr<attention_plan> plan) {
+    kernel_task & task = tasks_.emplace_back();
+    task.plan   = std::move(plan);
+    task.cancel = cancel_;
+    return task;
+}
+
+void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
+    kernel_task & task = *(kernel_task *) userdata;
+    const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
+    linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const float *) x->data,
+                (int64_t) (x->nb[1] / sizeof(float)), (float *) dst->data, x->ne[1]},
+               task.next, task.cancel);
+}
+
+ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) {
+    ggml_tensor * y;
+    if (device_.runs_kernels() && linear_supports(weight->type, weight->ne[1]) && x->ne[1] >= linear_min_rows) {
+        ggml_tensor * args[] = {weight, x};
+        y = ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args, 2, linear_op, GGML_N_TASKS_MAX,
+                           &new_task(nullptr));
+    } else {
+        y = ggml_mul_mat(context(), weight, x);
+    }
     return bias ? ggml_add(context(), y, bias) : y;
 }
 
@@ -75,7 +98,7 @@ ggml_tensor * graph::layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tens
 }
 
 void graph::attention_op(ggml_tensor * dst, int ith, int, void * userdata) {
-    attention_task & task = *(attention_task *) userdata;
+    kernel_task & task = *(kernel_task *) userdata;
     const auto operand = [](const ggml_tensor * t) {
         return attention_operand{(const float *) t->data, t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
     };
@@ -87,12 +110,9 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
     if (!device_.runs_kernels()) {
         return portable_attention(q, k, v, *plan);
     }
-    attention_task & task = tasks_.emplace_back();
-    task.plan   = std::move(plan);
-    task.cancel = cancel_;
     ggml_tensor * args[] = {q, k, v};
     return ggml_custom_4d(context(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], 1, 1, args, 3, attention_op,
-                          GGML_N_TASKS_MAX, &task);
+                          GGML_N_TASKS_MAX, &new_task(std::move(plan)));
 }
 
 ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {

@@ -56,7 +56,7 @@ public:
     void write(ggml_tensor * buffer, int64_t first, ggml_tensor * x);
     ggml_tensor * rows(ggml_tensor * x, int64_t first, int64_t count) const;
 
-    ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr) const;
+    ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr);
     ggml_tensor * rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) const;
     ggml_tensor * layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) const;
 
@@ -68,8 +68,9 @@ public:
     void run(ggml_tensor * result, float * out);
 
 private:
-    struct attention_task {
-        std::shared_ptr<attention_plan> plan;
+    // What a kernel needs beside its tensors, for one run.
+    struct kernel_task {
+        std::shared_ptr<attention_plan> plan; // of attention only
         std::atomic<int32_t>            next{0};
         const volatile int32_t *        cancel = nullptr;
     };
@@ -80,13 +81,15 @@ private:
 
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
+    kernel_task & new_task(std::shared_ptr<attention_plan> plan);
+    static void linear_op(ggml_tensor * dst, int ith, int nth, void * task);
     static void attention_op(ggml_tensor * dst, int ith, int nth, void * task);
 
     compute_device &           device_;
     ggml_context_ptr           context_;
     ggml_cgraph *              graph_;
     std::vector<pending_input> inputs_;
-    std::deque<attention_task> tasks_;
+    std::deque<kernel_task>    tasks_;
     std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
     const volatile int32_t *   cancel_;
 };

@@ -2,7 +2,7 @@
 // A tile holds the queries of all heads that share one key head, so that a block of keys is laid out once for all of them.
 // Softmax runs over blocks of keys with a running maximum (Milakov and Gimelshein 2018, arXiv:1805.02867; FlashAttention).
 #include "attention.h"
-#include "simd.h"
+#include "multiply.h"
 
 #include <algorithm>
 #include <limits>
@@ -13,51 +13,8 @@ using simd::vec;
 
 namespace {
 
-constexpr int n_lane      = 2 * simd::width; // keys or columns of one register block
-constexpr int n_row_block = 6;               // rows of one register block: 12 accumulators, 2 operands, 1 broadcast
 constexpr int n_row_tile  = 96;              // rows of a tile, so that laying out a block of keys costs little
 constexpr int n_key_block = 128;
-
-// c[r][0..n_lane) (+)= sum over i of a[r][i] * b[i][0..n_lane)
-template <int n_row>
-void multiply_rows(const float * a, size_t a_stride, const float * b, size_t b_stride, int n, float * c, size_t c_stride,
-                   bool accumulate) {
-    vec acc[n_row][2] = {};
-    if (accumulate) {
-        for (int r = 0; r < n_row; r++) {
-            acc[r][0] = simd::load(c + r * c_stride);
-            acc[r][1] = simd::load(c + r * c_stride + simd::width);
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        const vec b0 = simd::load(b + i * b_stride);
-        const vec b1 = simd::load(b + i * b_stride + simd::width);
-        for (int r = 0; r < n_row; r++) {
-            const vec x = simd::splat(a[r * a_stride + i]);
-            acc[r][0] = acc[r][0] + x * b0;
-            acc[r][1] = acc[r][1] + x * b1;
-        }
-    }
-    for (int r = 0; r < n_row; r++) {
-        simd::store(c + r * c_stride, acc[r][0]);
-        simd::store(c + r * c_stride + simd::width, acc[r][1]);
-    }
-}
-
-void multiply(int n_row, const float * a, size_t a_stride, const float * b, size_t b_stride, int n, float * c,
-              size_t c_stride, bool accumulate) {
-    for (; n_row >= n_row_block; n_row -= n_row_block, a += n_row_block * a_stride, c += n_row_block * c_stride) {
-        multiply_rows<n_row_block>(a, a_stride, b, b_stride, n, c, c_stride, accumulate);
-    }
-    switch (n_row) {
-        case 5: multiply_rows<5>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 4: multiply_rows<4>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 3: multiply_rows<3>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 2: multiply_rows<2>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 1: multiply_rows<1>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        default: break;
-    }
-}
 
 int padded(int n) { return (n + n_lane - 1) / n_lane * n_lane; }
 

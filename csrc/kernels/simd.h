@@ -19,11 +19,14 @@ constexpr int width = 4;
 
 #if defined(__GNUC__) || defined(__clang__)
 
-typedef float   vec  __attribute__((vector_size(width * sizeof(float)), aligned(4)));
-typedef int32_t ivec __attribute__((vector_size(width * sizeof(float)), aligned(4)));
+typedef float   vec  __attribute__((vector_size(width * sizeof(float))));
+typedef int32_t ivec __attribute__((vector_size(width * sizeof(float))));
 
-inline vec  load(const float * p) { vec v; std::memcpy(&v, p, sizeof(v)); return v; }
-inline void store(float * p, vec v) { std::memcpy(p, &v, sizeof(v)); }
+// in memory a vector lies wherever its first float does
+typedef float   stored __attribute__((vector_size(width * sizeof(float)), aligned(4), may_alias));
+
+inline vec  load(const float * p) { return *(const stored *) p; }
+inline void store(float * p, vec v) { *(stored *) p = v; }
 inline vec  splat(float x) { return x - vec{}; }
 inline vec  max(vec a, vec b) { return a > b ? a : b; }
 inline vec  min(vec a, vec b) { return a < b ? a : b; }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of float weights with many rows at once, in float32, for the CPU. ggml rounds the rows to the weights' type, these
+// don't, and they run closer to the processor's peak.
+#pragma once
+
+#include "ggml.h"
+
+#include <atomic>
+#include <cstdint>
+
+namespace omni {
+
+// Whether the kernel takes weights of this type and width; fewer rows than this are not worth laying the weights out for.
+bool linear_supports(ggml_type type, int64_t n_out);
+constexpr int64_t linear_min_rows = 32;
+
+// y[i] = weight * x[i] for n_row rows: x rows of n_in floats, y rows of n_out floats, weight n_out rows of n_in values.
+struct linear_operands {
+    const void *  weight;
+    ggml_type     type;
+    int64_t       n_in;
+    int64_t       n_out;
+    const float * x;
+    int64_t       x_stride; // floats
+    float *       y;
+    int64_t       n_row;
+};
+
+// Computes the blocks that `next` hands out until none is left or *cancel is non-zero. Called by every thread.
+void linear_run(const linear_operands & p, std::atomic<int32_t> & next, const volatile int32_t * cancel);
+
+} // namespace omni
