@@ -28,7 +28,7 @@ def main() -> None:
     for row, (label, cosines) in enumerate(zip(labels, cosine_table, strict=True)):
         print(f"{label:<{width}}", *(f"{cosine:5.2f}" for cosine in cosines), f" {row}")
     print(
-        "\nThis checkpoint is tiny and has RANDOM weights: its vectors mean nothing, they only show that all of it runs."
+        "\nThis checkpoint is tiny and has RANDOM weights: its vectors mean nothing, they only show that it all runs."
         "\nFor vectors with meaning, pass the published files to jina_omni.Model; the README says which."
     )
 
