@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 
 import pytest
+
+# Before numpy is imported: threads of its own would fight ours for the processors.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.writer import Checkpoint, write_checkpoint

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from jina_omni.prompts import Piece
 
 Ints = npt.NDArray[np.int32]
 
+_TAG = re.compile(r"<[^<>\s]+>")  # what every special token looks like
 _MEDIA = -1  # the token that takes the next row of a tower
 
 
@@ -34,8 +36,17 @@ class Tokenizer:
     def __call__(self, string: str) -> Ints:
         """Return the ids of a string, without end token."""
         if self._normal_form and not string.isascii():
-            string = unicodedata.normalize("NFC", string)
+            string = self._normalized(string)
         return self._text.tokenize(string)
+
+    def _normalized(self, string: str) -> str:
+        """Return the string in NFC, but for its special tokens: the reference cuts them out before it normalises."""
+        out, begin = [], 0
+        for found in _TAG.finditer(string):
+            if self.special_token(found.group()) is not None:
+                out += [unicodedata.normalize("NFC", string[begin : found.start()]), found.group()]
+                begin = found.end()
+        return "".join([*out, unicodedata.normalize("NFC", string[begin:])])
 
 
 @dataclass(frozen=True)
@@ -110,15 +121,22 @@ def build_sequence(
     if truncate and last_text is not None:
         head = _runs(pieces[: last_text + 1], tokenizer, row_count)
         tail = [*_runs(pieces[last_text + 1 :], tokenizer, row_count), tokenizer.end]
-        keep = limit - sum(map(len, head[:-1])) - sum(map(len, tail))
-        if keep > 0:
-            return TokenSequence(np.concatenate([*head[:-1], head[-1][:keep], *tail]), images, where, index)
+        keep = limit - sum(map(len, tail))
+        if keep > _n_common(np.concatenate(head), _runs(pieces[:last_text], tokenizer, row_count)):
+            return TokenSequence(np.concatenate([np.concatenate(head)[:keep], *tail]), images, where, index)
     advice = "nothing of it can be cut" if truncate else "split it, or pass truncate=True to cut its last text short"
     raise InputTooLongError(
         f"{where} has {len(tokens):,} tokens, {excess:,} over this model's limit of {limit:,}; {advice}",
         tokens=len(tokens),
         limit=limit,
     )
+
+
+def _n_common(tokens: Ints, before: list[Ints]) -> int:
+    """Return how many tokens are the same without the last text: those that must not be cut."""
+    start = np.concatenate([np.empty(0, np.int32), *before])
+    differs = np.flatnonzero(start != tokens[: len(start)])
+    return int(differs[0]) if len(differs) else len(start)
 
 
 def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer, row_count: Callable[[Image], int]) -> list[Ints]:

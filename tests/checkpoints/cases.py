@@ -12,6 +12,9 @@ from PIL import Image
 from .spans import Part
 
 
+STAGE_CASE = "image-upscaled"  # the one whose patches and rows are stored too
+
+
 @dataclass(frozen=True)
 class Case:
     """One input to embed: its name and its parts in order."""

@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.checkpoints.cases import all_cases
+from tests.checkpoints.cases import STAGE_CASE, all_cases
 from tests.checkpoints.pixels import image_patches
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.torch_reference import TorchReference
 from tests.checkpoints.writer import sha256, write_checkpoint
 
 DATA = Path(__file__).parent / "data"
-STAGE_CASE = "image-upscaled"
 
 
 def regenerate(size: str, directory: Path) -> None:

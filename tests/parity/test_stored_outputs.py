@@ -14,9 +14,8 @@ from PIL import Image
 import jina_omni
 from jina_omni.media.image import ImageGeometry, grid_of, patches_of
 from jina_omni.native import Context, Projector, find_device
-from tests.checkpoints.cases import all_cases
+from tests.checkpoints.cases import STAGE_CASE, all_cases
 from tests.checkpoints.writer import Checkpoint, sha256
-from tests.parity.regenerate import STAGE_CASE
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jina_omni import Image, InputTooLongError, Text
+from jina_omni.native import TextModel, find_device
+from jina_omni.prompts import Piece
+from jina_omni.sequences import Tokenizer, TokenSequence, build_sequence
+from tests.checkpoints.writer import Checkpoint
+
+MEDIA = -1
+PLENTY = 1_000_000
+ROWS = 5  # of every image here
+BEGIN, END = 2051, 2052  # of the small vocabulary, as a template's ids
+
+COMPOSED = "Crème brûlée, Ångström, 한국"
+DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
+
+
+@pytest.fixture(scope="module")
+def small_tokenizer(small: Checkpoint) -> Iterator[Tokenizer]:
+    text = TextModel(small.text, find_device("cpu"))
+    yield Tokenizer(text)
+    text.close()
+
+
+@pytest.fixture(scope="module")
+def nano_tokenizer(nano: Checkpoint) -> Iterator[Tokenizer]:
+    text = TextModel(nano.text, find_device("cpu"))
+    yield Tokenizer(text)
+    text.close()
+
+
+def build(
+    pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int = PLENTY, truncate: bool = False
+) -> TokenSequence:
+    return build_sequence(pieces, tokenizer, lambda _: ROWS, where="input 7", index=7, limit=limit, truncate=truncate)
+
+
+def ids(*runs: Sequence[int] | np.ndarray) -> list[int]:
+    return [int(token) for run in runs for token in run]
+
+
+def test_neighbouring_texts_are_one_text(small_tokenizer: Tokenizer) -> None:
+    joined = ids(small_tokenizer("the weather today"))
+    apart = ids(small_tokenizer("the wea"), small_tokenizer("ther today"))
+    assert joined != apart  # else there would be nothing to see
+    for pieces in (["the wea", Text("ther today")], [Text("the wea"), Text("ther "), Text("today")]):
+        assert build(pieces, small_tokenizer).tokens.tolist() == joined
+
+
+def test_text_of_the_template_joins_that_of_the_caller(nano_tokenizer: Tokenizer) -> None:
+    got = build(["user\n", Text("a cat"), "<|im_end|>", "\n"], nano_tokenizer)
+    assert got.tokens.tolist() == ids(nano_tokenizer("user\na cat<|im_end|>\n"), nano_tokenizer.end)
+
+
+@pytest.mark.parametrize("between", [Image(b""), BEGIN], ids=["image", "token"])
+def test_texts_do_not_join_across_what_is_no_text(between: Piece, small_tokenizer: Tokenizer) -> None:
+    middle = [between] if isinstance(between, int) else [MEDIA] * ROWS
+    got = build([Text("the wea"), between, Text("ther")], small_tokenizer)
+    assert got.tokens.tolist() == ids(small_tokenizer("the wea"), middle, small_tokenizer("ther"))
+
+
+def test_each_row_of_each_image_has_its_place(small_tokenizer: Tokenizer) -> None:
+    first, second = Image(b"1"), Image(b"2")
+    rows = {first: 3, second: 4}
+    got = build_sequence(
+        [first, Text("a"), second, BEGIN],
+        small_tokenizer,
+        rows.__getitem__,
+        where="input",
+        index=None,
+        limit=PLENTY,
+        truncate=False,
+    )
+    assert got.tokens.tolist() == ids([MEDIA] * 3, small_tokenizer("a"), [MEDIA] * 4, [BEGIN])
+    assert got.tokens.dtype == np.int32
+    assert got.images == (first, second)
+    assert (got.n_rows, len(got)) == (7, len(got.tokens))
+    assert (got.where, got.index) == ("input", None)
+
+
+def test_small_composes_text_before_it_splits(small_tokenizer: Tokenizer) -> None:
+    composed, decomposed = (build([Text(text)], small_tokenizer).tokens for text in (COMPOSED, DECOMPOSED))
+    np.testing.assert_array_equal(decomposed, composed)
+
+
+def test_nano_takes_text_as_it_is(nano_tokenizer: Tokenizer) -> None:
+    composed, decomposed = (build([Text(text)], nano_tokenizer).tokens.tolist() for text in (COMPOSED, DECOMPOSED))
+    assert decomposed != composed
+
+
+def test_small_does_not_compose_more_than_canonically(small_tokenizer: Tokenizer) -> None:
+    # NFKC would make the same of each pair.
+    for text, other in (("ﬁne", "fine"), ("①", "1"), ("Ｆ", "F")):
+        assert ids(build([Text(text)], small_tokenizer).tokens) != ids(small_tokenizer(other))
+
+
+def test_characters_compose_across_joined_texts(small_tokenizer: Tokenizer) -> None:
+    got = build([Text("cafe"), Text("\u0301")], small_tokenizer)
+    assert got.tokens.tolist() == ids(small_tokenizer("café"))
+
+
+@pytest.mark.parametrize(
+    "pieces", [[Text("a cat")], [Image(b"")], [Text("a"), Image(b"")], ["user\n", Image(b""), "\n"]], ids=str
+)
+def test_nano_ends_in_one_end_token_and_small_in_none(
+    pieces: list[Piece], small_tokenizer: Tokenizer, nano_tokenizer: Tokenizer
+) -> None:
+    end = nano_tokenizer.special_token("<|end_of_text|>")
+    got = build(pieces, nano_tokenizer).tokens.tolist()
+    assert got[-1] == end
+    assert got.count(end) == 1
+    assert small_tokenizer.special_token("<|endoftext|>") not in build(pieces, small_tokenizer).tokens
+
+
+def test_an_end_token_that_the_caller_wrote_is_not_the_one_that_is_added(nano_tokenizer: Tokenizer) -> None:
+    end = nano_tokenizer.special_token("<|end_of_text|>")
+    assert build([Text("a<|end_of_text|>")], nano_tokenizer).tokens.tolist()[-2:] == [end, end]
+
+
+def test_what_just_fits_stays_whole(nano_tokenizer: Tokenizer) -> None:
+    pieces = ["Document: ", Text("it just fits"), Image(b"")]
+    whole = build(pieces, nano_tokenizer).tokens
+    for truncate in (False, True):
+        got = build(pieces, nano_tokenizer, limit=len(whole), truncate=truncate)
+        np.testing.assert_array_equal(got.tokens, whole)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "truncate", "advice"),
+    [
+        ([Text("a"), Image(b"")], False, "split it, or pass truncate=True to cut its last text short"),
+        ([Text("a"), Image(b"")], True, "nothing of it can be cut"),
+        ([Image(b"")], True, "nothing of it can be cut"),
+        (["Query: ", Image(b"")], True, "nothing of it can be cut"),
+    ],
+    ids=str,
+)
+def test_too_long_is_an_error_with_the_counts(
+    pieces: list[Piece], truncate: bool, advice: str, small_tokenizer: Tokenizer  # noqa: FBT001
+) -> None:
+    with pytest.raises(InputTooLongError) as caught:
+        build_sequence(
+            pieces, small_tokenizer, lambda _: 40_000, where="input 7", index=7, limit=32_768, truncate=truncate
+        )
+    error = caught.value
+    tokens = 40_000 + sum(len(small_tokenizer(getattr(x, "text", x))) for x in pieces if not isinstance(x, Image))
+    assert (error.tokens, error.limit) == (tokens, 32_768)
+    excess = f"{tokens - 32_768:,}"
+    assert str(error) == f"input 7 has {tokens:,} tokens, {excess} over this model's limit of 32,768; {advice}"
+
+
+WORDS = Text(" one two three four five six seven eight nine ten" * 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], []),
+        ([], [BEGIN, Image(b""), END]),
+        ([Image(b"")], []),
+        (["Query: ", Image(b"")], []),
+        ([BEGIN, "user\nDocument: ", Image(b""), Text(" and "), Image(b"")], [Image(b""), END, "\n"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("size", ["small", "nano"])
+def test_truncation_cuts_the_last_text_alone_and_exactly_to_the_limit(
+    size: str, before: list[Piece], after: list[Piece], request: pytest.FixtureRequest
+) -> None:
+    tokenizer: Tokenizer = request.getfixturevalue(f"{size}_tokenizer")
+    words = tokenizer(WORDS.text).tolist()
+    tail_end = len(tokenizer.end)
+    head = build(before, tokenizer).tokens.tolist() if before else [*tokenizer.end]
+    head = head[: len(head) - tail_end]
+    tail = build(after, tokenizer).tokens.tolist() if after else tokenizer.end.tolist()
+    whole = build([*before, WORDS, *after], tokenizer)
+    assert whole.tokens.tolist() == [*head, *words, *tail]
+    for keep in (len(words) - 1, len(words) // 2, 1):
+        got = build([*before, WORDS, *after], tokenizer, limit=len(head) + keep + len(tail), truncate=True)
+        assert got.tokens.tolist() == [*head, *words[:keep], *tail]
+        assert got.images == whole.images
+    with pytest.raises(InputTooLongError, match="nothing of it can be cut") as caught:
+        build([*before, WORDS, *after], tokenizer, limit=len(head) + len(tail), truncate=True)
+    assert caught.value.tokens == len(whole)
+
+
+@given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60), st.integers(6, 40))
+def test_a_truncated_input_is_never_over_the_limit_and_keeps_its_ends(
+    nano_tokenizer: Tokenizer, first: str, last: str, limit: int
+) -> None:
+    pieces: list[Piece] = [Image(b""), Text(first), Image(b""), "<|im_start|>", Text(last), "<|im_end|>"]
+    fixed = [MEDIA] * ROWS + ids(nano_tokenizer(first)) + [MEDIA] * ROWS
+    limit += len(fixed) + 20  # 20: the template
+    got = build(pieces, nano_tokenizer, limit=limit, truncate=True).tokens.tolist()
+    assert len(got) <= limit
+    assert got[: len(fixed)] == fixed
+    assert got[-1] == nano_tokenizer.end[0]
+    whole = build(pieces, nano_tokenizer).tokens.tolist()
+    if len(whole) <= limit:
+        assert got == whole
+    else:
+        template = nano_tokenizer("<|im_end|>").tolist()
+        assert got[-1 - len(template) : -1] == template
+
+
+@pytest.mark.parametrize("keep", [2, 3])
+def test_truncation_keeps_the_prefix_that_joins_the_text(keep: int, small_tokenizer: Tokenizer) -> None:
+    prefix = small_tokenizer("Document:").tolist()
+    got = build(["Document: ", WORDS], small_tokenizer, limit=len(prefix) + keep, truncate=True).tokens.tolist()
+    assert got[: len(prefix)] == prefix
+    assert len(got) == len(prefix) + keep
+
+
+def test_a_prefix_that_leaves_no_room_is_an_error(small_tokenizer: Tokenizer) -> None:
+    # Otherwise every input would get the vector of the same prompt.
+    with pytest.raises(InputTooLongError, match="nothing of it can be cut"):
+        build([WORDS.text, Text(" and a cat")], small_tokenizer, limit=10, truncate=True)
+
+
+def test_truncation_does_not_cut_the_text_before_the_last(small_tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputTooLongError, match="nothing of it can be cut"):
+        build([WORDS, Text(" and a cat")], small_tokenizer, limit=10, truncate=True)
