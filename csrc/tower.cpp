@@ -79,7 +79,7 @@ void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) {
     ggml_tensor * y;
-    if (device_.runs_kernels() && linear_supports(weight->type, weight->ne[1]) && x->ne[1] >= linear_min_rows) {
+    if (device_.runs_kernels() && linear_supports(weight->type, weight->ne[1], x->ne[1])) {
         ggml_tensor * args[] = {weight, x};
         y = ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args, 2, linear_op, GGML_N_TASKS_MAX,
                            &new_task(nullptr));

@@ -19,11 +19,13 @@ constexpr int64_t n_row_group = 96;  // rows of x that stay in the cache while a
 
 // Row `row` of the weight, values [first, first + n), as float32.
 void convert(const linear_operands & p, int64_t row, int64_t first, int64_t n, float * out) {
-    const int64_t at = row * p.n_in + first;
+    const int64_t at = row * p.n_in + first; // a multiple of the type's block
+    const uint8_t * from = (const uint8_t *) p.weight + ggml_row_size(p.type, at);
     switch (p.type) {
-        case GGML_TYPE_F16:  ggml_cpu_fp16_to_fp32((const ggml_fp16_t *) p.weight + at, out, n); break;
-        case GGML_TYPE_BF16: ggml_cpu_bf16_to_fp32((const ggml_bf16_t *) p.weight + at, out, n); break;
-        default:             std::copy_n((const float *) p.weight + at, n, out); break;
+        case GGML_TYPE_F32:  std::copy_n((const float *) from, n, out); break;
+        case GGML_TYPE_F16:  ggml_cpu_fp16_to_fp32((const ggml_fp16_t *) from, out, n); break;
+        case GGML_TYPE_BF16: ggml_cpu_bf16_to_fp32((const ggml_bf16_t *) from, out, n); break;
+        default:             ggml_get_type_traits(p.type)->to_float(from, out, n); break;
     }
 }
 
@@ -55,8 +57,10 @@ void run_block(const linear_operands & p, int64_t out_first, int64_t row_first) 
 
 } // namespace
 
-bool linear_supports(ggml_type type, int64_t n_out) {
-    return (type == GGML_TYPE_F16 || type == GGML_TYPE_BF16 || type == GGML_TYPE_F32) && n_out % n_lane == 0;
+bool linear_supports(ggml_type type, int64_t n_out, int64_t n_row) {
+    // ggml's product of quantised weights rounds the rows to 8 bits, which costs more than the weights' own rounding
+    const bool worth_it = ggml_is_quantized(type) || n_row >= 32;
+    return worth_it && n_out % n_lane == 0 && n_in_block % ggml_blck_size(type) == 0;
 }
 
 void linear_run(const linear_operands & p, std::atomic<int32_t> & next, const volatile int32_t * cancel) {

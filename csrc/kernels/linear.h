@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of float weights with many rows at once, in float32, for the CPU. ggml rounds the rows to the weights' type, these
-// don't, and they run closer to the processor's peak.
+// Products of weights with rows, in float32, for the CPU. ggml rounds the rows to suit the weights' type, these don't: a result
+// is that of the dequantised weights, and with many rows it comes sooner too.
 #pragma once
 
 #include "ggml.h"
@@ -10,9 +10,8 @@
 
 namespace omni {
 
-// Whether the kernel takes weights of this type and width; fewer rows than this are not worth laying the weights out for.
-bool linear_supports(ggml_type type, int64_t n_out);
-constexpr int64_t linear_min_rows = 32;
+// Whether the kernel is the better choice for n_row rows; laying out float weights is not worth it for a few.
+bool linear_supports(ggml_type type, int64_t n_out, int64_t n_row);
 
 // y[i] = weight * x[i] for n_row rows: x rows of n_in floats, y rows of n_out floats, weight n_out rows of n_in values.
 struct linear_operands {

@@ -1,6 +1,6 @@
 """The suite's own inputs: texts, images drawn from raw bits so that no file is needed, and mixtures of them."""
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 import zlib
 from dataclasses import dataclass
