@@ -14,7 +14,8 @@ from jina_omni.batching import plan_batches
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, ModalityNotLoadedError
 from jina_omni.inputs import Image, as_parts
 from jina_omni.loading import ModelFiles
-from jina_omni.media.image import Grid, ImageGeometry, grid_of, patches_of
+from jina_omni.media.image import grid_of, patches_of
+from jina_omni.media.patches import Grid, VisionGeometry
 from jina_omni.native import CancelToken, Context
 from jina_omni.prompts import Dialect, arrange
 from jina_omni.sequences import Tokenizer, TokenSequence, build_sequence
@@ -55,7 +56,7 @@ class Encoder:
         self._vision = files.vision
         self._context = context
         self._dialect = dialect
-        self._geometry = None if files.vision is None else ImageGeometry.of(files.vision)
+        self._geometry = None if files.vision is None else VisionGeometry.of(files.vision)
 
     def plan(
         self, value: Any, index: int | None, prefix: str, *, truncate: bool, limit: int | None = None
@@ -149,7 +150,7 @@ class Encoder:
             raise DecodeError(f"{sequence.where} holds an image of another size than its header said; it is damaged")
         return decoded
 
-    def _vision_geometry(self, where: str) -> ImageGeometry:
+    def _vision_geometry(self, where: str) -> VisionGeometry:
         if self._geometry is None:
             raise ModalityNotLoadedError(
                 f"{where} holds an image, but no vision tower is loaded; pass ...-vision-mmproj-F16.gguf as mmproj"

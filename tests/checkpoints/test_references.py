@@ -16,6 +16,8 @@ from gguf.gguf_writer import GGUFValue
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.reference_pack import PACK, needs_pack
+
 from . import vocabulary, writer
 from .cases import Case, all_cases, image_cases
 from .numpy_reference import NumpyText, NumpyVision
@@ -26,14 +28,12 @@ from .weights import Array, Weights
 from .writer import Checkpoint, Edits
 
 PARITY = Path(__file__).parents[1] / "parity" / "data"
-REFERENCE_PACK = Path("/work/shared/reference")
 
 needs_torch = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("torch", "transformers", "tokenizers")),
     reason="needs torch, transformers and tokenizers",
 )
 needs_tokenizers = pytest.mark.skipif(not importlib.util.find_spec("tokenizers"), reason="needs tokenizers")
-needs_pack = pytest.mark.skipif(not REFERENCE_PACK.exists(), reason="needs the reference pack")
 
 Stored = Mapping[str, NDArray[np.generic]]
 
@@ -120,9 +120,9 @@ def test_torch_agrees_with_the_reference_pack(size: str) -> None:
 
     name = f"jina-embeddings-v5-omni-{size}-clustering"
     kinds = ("F16", "vision-mmproj-F16", "audio-mmproj-F16")
-    model = TorchReference(*(REFERENCE_PACK / size / f"{name}-{kind}.gguf" for kind in kinds))
-    expected = np.load(REFERENCE_PACK / size / "expected.npz")["embeddings"].astype(np.float64)
-    for i, case in enumerate(json.loads((REFERENCE_PACK / size / "cases.json").read_text())):
+    model = TorchReference(*(PACK / size / f"{name}-{kind}.gguf" for kind in kinds))
+    expected = np.load(PACK / size / "expected.npz")["embeddings"].astype(np.float64)
+    for i, case in enumerate(json.loads((PACK / size / "cases.json").read_text())):
         spans = model.spans([_pack_part(part) for part in case["parts"]])
         assert sum(map(len, spans)) == case["n_tokens"], case["id"]
         pooled = model.text.pooled(spans).astype(np.float64)
@@ -247,7 +247,7 @@ def _spans(case: Case, ids: NDArray[np.int64], vision: NumpyVision, known: dict[
 
 def _pack_part(part: Sequence[object]) -> Part:
     kind, name = str(part[0]), str(part[1])
-    media = REFERENCE_PACK / "media" / name
+    media = PACK / "media" / name
     if kind == "text":
         return name
     if kind == "image":

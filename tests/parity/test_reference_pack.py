@@ -1,12 +1,8 @@
-"""A second opinion, written apart from this suite: files, inputs and torch outputs that lie beside the checkout.
-
-Skipped where the pack is not there; ``JINA_OMNI_REFERENCE`` names another place.
-"""
+"""Every case of the reference pack against its torch outputs."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +12,12 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.media.image import ImageGeometry, patches_of
+from jina_omni.media.image import patches_of
+from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
+from tests.reference_pack import PACK, needs_pack
 
-PACK = Path(os.environ.get("JINA_OMNI_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
-
-pytestmark = pytest.mark.skipif(not PACK.is_dir(), reason=f"no reference pack at {PACK}")
+pytestmark = needs_pack
 
 EMBEDDED = {"text", "image"}  # kinds of parts of this version
 
@@ -72,7 +68,7 @@ def test_every_case_equals_torch(pack: Pack) -> None:
 def test_the_merged_rows_equal_torch(pack: Pack) -> None:
     stages = np.load(pack.folder / "stages.npz")
     vision = Projector(pack.path("vision"), find_device("cpu"))
-    rows, grid = patches_of(jina_omni.Image(PACK / "media" / str(stages["image_name"])), ImageGeometry.of(vision))
+    rows, grid = patches_of(jina_omni.Image(PACK / "media" / str(stages["image_name"])), VisionGeometry.of(vision))
     assert grid == tuple(stages["image_grid"])
     context = Context(find_device("cpu"), 2)
     ours = context.encode_patches(vision, rows, np.array([grid], np.int32))

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from jina_omni.media.image import ImageGeometry, grid_of, patches_of
+from jina_omni.media.image import grid_of, patches_of
+from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
 from tests.checkpoints.cases import STAGE_CASE, all_cases
 from tests.checkpoints.writer import Checkpoint, sha256
@@ -59,7 +60,7 @@ def test_every_embedding_equals_torch(subject: Subject) -> None:
 
 
 def test_every_image_has_the_grid_and_the_patches_of_the_reference(subject: Subject) -> None:
-    geometry = ImageGeometry.of(Projector(subject.files.vision, find_device("cpu")))
+    geometry = VisionGeometry.of(Projector(subject.files.vision, find_device("cpu")))
     pictures = {case.name: case.parts[0] for case in all_cases() if case.name.startswith("image-")}
     images = [jina_omni.Image(picture) for picture in pictures.values() if isinstance(picture, Image.Image)]
     grids = [grid_of(image, geometry) for image in images]
@@ -74,7 +75,7 @@ def test_the_vision_rows_equal_torch(subject: Subject) -> None:
     vision = Projector(subject.files.vision, find_device("cpu"))
     picture = next(case.parts[0] for case in all_cases() if case.name == STAGE_CASE)
     assert isinstance(picture, Image.Image)
-    rows, grid = patches_of(jina_omni.Image(picture), ImageGeometry.of(vision))
+    rows, grid = patches_of(jina_omni.Image(picture), VisionGeometry.of(vision))
     context = Context(find_device("cpu"), 2)
     ours = context.encode_patches(vision, rows, np.array([grid], np.int32))
     context.close()

@@ -11,7 +11,6 @@ import struct
 import threading
 import warnings
 import zlib
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,13 +22,17 @@ from PIL import ImageFile, features
 
 from jina_omni.errors import DecodeError, InputError, ModelLoadError, UnsupportedMediaError
 from jina_omni.inputs import Image
+from jina_omni.media import files as files_module
 from jina_omni.media import image as image_module
-from jina_omni.media.image import ImageGeometry, decode, grid_of, pack, patches, patches_of, smart_resize, sniff
+from jina_omni.media import patches as patches_module
+from jina_omni.media.files import sniff
+from jina_omni.media.image import decode, grid_of, patches, patches_of
+from jina_omni.media.patches import VisionGeometry, pack, smart_resize
+from tests.reference_pack import PACK, needs_pack
 
-REFERENCE = Path("/work/shared/reference")
-GEOMETRY = ImageGeometry()
+GEOMETRY = VisionGeometry()
 # Small, so that slow checks stay quick; means and deviations that differ by channel and have no short binary form.
-TINY = ImageGeometry(
+TINY = VisionGeometry(
     patch_size=4,
     merge_size=2,
     min_pixels=256,
@@ -165,14 +168,14 @@ def keys(**changes):
 
 
 def test_absent_keys_take_the_documented_values():
-    assert ImageGeometry.of(keys()) == ImageGeometry(16, 2, 262_144, 1_310_720, (0.5,) * 3, (0.5,) * 3)
+    assert VisionGeometry.of(keys()) == VisionGeometry(16, 2, 262_144, 1_310_720, (0.5,) * 3, (0.5,) * 3)
 
 
 def test_keys_of_the_file_win():
     values = {"patch_size": 14, "merge_size": 3, "image_min_pixels": 4096, "image_max_pixels": 8192}
     mean, std = (0.0, 0.25, 0.5), (0.25, 0.5, 1.0)
-    found = ImageGeometry.of(keys(**values, image_mean=mean, image_std=std))
-    assert found == ImageGeometry(14, 3, 4096, 8192, mean, std)
+    found = VisionGeometry.of(keys(**values, image_mean=mean, image_std=std))
+    assert found == VisionGeometry(14, 3, 4096, 8192, mean, std)
     assert (found.factor, found.row_size) == (42, 3 * 2 * 14 * 14)
     assert found.token_count((2, 6, 9)) == 12
 
@@ -196,7 +199,7 @@ def test_keys_of_the_file_win():
 )
 def test_a_damaged_file_is_refused(changes):
     with pytest.raises(ModelLoadError, match=r"make no sense.*; download it again"):
-        ImageGeometry.of(keys(**changes))
+        VisionGeometry.of(keys(**changes))
 
 
 # ---- pixels to rows ----
@@ -296,11 +299,11 @@ def test_the_grid_is_that_of_the_rows(height, width):
     assert rows.shape == (math.prod(grid), TINY.row_size)
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference pack is not on this machine")
+@needs_pack
 @pytest.mark.parametrize("size", ["small", "nano"])
 def test_the_reference_pack_has_the_same_grids(size):
-    with np.load(REFERENCE / size / "stages.npz") as stages:
-        image = Image(REFERENCE / "media" / str(stages["image_name"]))
+    with np.load(PACK / size / "stages.npz") as stages:
+        image = Image(PACK / "media" / str(stages["image_name"]))
         grid = tuple(stages["image_grid"])
         n_tokens = len(stages["image_tokens"])
     assert grid_of(image, GEOMETRY) == grid
@@ -776,4 +779,4 @@ def test_every_brand_of_an_avif_counts():
 
 
 def test_the_examples_run():
-    assert doctest.testmod(image_module).failed == 0
+    assert all(doctest.testmod(module).failed == 0 for module in (files_module, image_module, patches_module))

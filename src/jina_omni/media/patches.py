@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pixels to the rows that the vision tower takes: sizes, and the layout of patches.
+
+The arithmetic is that of transformers' processors, since it decides parity.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.errors import InputError, ModelLoadError
+
+if TYPE_CHECKING:
+    from jina_omni.native import Projector
+
+__all__ = ["PIXEL_LIMIT", "Grid", "Patches", "VisionGeometry", "pack", "smart_resize"]
+
+Grid: TypeAlias = tuple[int, int, int]
+"""Size in patches: time, height, width."""
+
+Patches: TypeAlias = npt.NDArray[np.float32]
+
+PIXEL_LIMIT = 1024**3 // 4 // 3
+"""Largest picture that is decoded, in pixels: Pillow's MAX_IMAGE_PIXELS, a quarter of a GiB of RGB."""
+
+TEMPORAL_PATCH_SIZE = 2  # frames in a patch; the files have no key for it
+
+_MAX_ASPECT = 200  # Qwen2-VL smart_resize, transformers
+_BLOCK_ROWS = 64  # patches normalised at a time, so that their floats stay in the cache
+
+
+@dataclass(frozen=True, slots=True)
+class VisionGeometry:
+    """How a vision tower wants its pixels. The defaults are those of jina-embeddings-v5-omni, both sizes.
+
+    Parameters
+    ----------
+    patch_size : int
+        Side of a patch, in pixels.
+    merge_size : int
+        Patches per side of the block that becomes one token.
+    min_pixels, max_pixels : int
+        Smallest and largest area of a resized image, in pixels: 256 to 1,280 tokens (model card; constants of the
+        model's sentence-transformers code).
+    mean, std : tuple of 3 floats
+        Of the channels red, green, blue, where pixel values are 0 to 1 (the model's preprocessor_config.json).
+
+    Raises
+    ------
+    ModelLoadError
+        A value is out of range: they come from a file, which may be damaged.
+
+    Examples
+    --------
+    >>> VisionGeometry().factor
+    32
+
+    .. versionadded:: 0.1.0
+    """
+
+    patch_size: int = 16
+    merge_size: int = 2
+    min_pixels: int = 262_144
+    max_pixels: int = 1_310_720
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        # The upper bounds keep a damaged file from asking for any amount of memory.
+        sizes_fit = self.patch_size > 0 and self.merge_size > 0 and self.factor <= 1024
+        if not (sizes_fit and 0 < self.min_pixels <= self.max_pixels <= PIXEL_LIMIT):
+            raise ModelLoadError(
+                f"the vision file's image sizes make no sense: patch_size {self.patch_size}, "
+                f"merge_size {self.merge_size}, image_min_pixels {self.min_pixels}, "
+                f"image_max_pixels {self.max_pixels}; download it again"
+            )
+        means_fit = len(self.mean) == 3 and all(map(math.isfinite, self.mean))
+        if not (means_fit and len(self.std) == 3 and all(math.isfinite(s) and s > 0 for s in self.std)):
+            raise ModelLoadError(
+                f"the vision file's image_mean {self.mean} and image_std {self.std} make no sense; download it again"
+            )
+
+    @classmethod
+    def of(cls, vision: Projector) -> VisionGeometry:
+        """Return the geometry of a vision file; a key that is absent there, and so 0, takes its default.
+
+        Parameters
+        ----------
+        vision : Projector
+            With ``patch_size``, ``merge_size``, ``image_min_pixels``, ``image_max_pixels``, ``image_mean`` and
+            ``image_std``. Of the last two, all zeros count as absent.
+
+        Raises
+        ------
+        ModelLoadError
+            A value is out of range.
+        """
+        default = cls()
+        return cls(
+            patch_size=vision.patch_size or default.patch_size,
+            merge_size=vision.merge_size or default.merge_size,
+            min_pixels=vision.image_min_pixels or default.min_pixels,
+            max_pixels=vision.image_max_pixels or default.max_pixels,
+            mean=vision.image_mean if any(vision.image_mean) else default.mean,
+            std=vision.image_std if any(vision.image_std) else default.std,
+        )
+
+    @property
+    def factor(self) -> int:
+        """Sides of a resized image are multiples of this, in pixels."""
+        return self.patch_size * self.merge_size
+
+    @property
+    def row_size(self) -> int:
+        """Floats in one row of patches."""
+        return 3 * TEMPORAL_PATCH_SIZE * self.patch_size**2
+
+    def token_count(self, grid: Grid) -> int:
+        """Return how many tokens a grid becomes.
+
+        Examples
+        --------
+        >>> VisionGeometry().token_count((1, 30, 40))
+        300
+        """
+        return math.prod(grid) // self.merge_size**2
+
+
+def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patches, Grid]:
+    """Return resized frames as normalised patches, in the layout of ``pixel_values`` of transformers.
+
+    Parameters
+    ----------
+    frames : array of uint8, shape (n, height, width, 3)
+        Sides are multiples of ``geometry.factor``. Two neighbours make one patch in time; an odd last frame, and so a
+        still image, counts twice.
+    geometry : VisionGeometry
+        Of the vision file.
+
+    Returns
+    -------
+    array of float32, shape (t * h * w, 3 * 2 * patch_size**2)
+        A row holds (channel, frame of the pair, y, x) of one patch. Rows come in the order (t, h / merge_size,
+        w / merge_size, merge_size, merge_size), so that those of one token are neighbours.
+    tuple of int
+        The grid (t, h, w), in patches.
+
+    Notes
+    -----
+    ``(x - 255 * mean) / (255 * std)`` in float32: rescaling and normalising in one, as transformers 5 does it in
+    ``_fuse_mean_std_and_rescale_factor``. Doing one after the other, as its PIL backend does, differs by up to 6e-8.
+
+    Examples
+    --------
+    >>> rows, grid = pack(np.full((4, 32, 32, 3), 255, np.uint8), VisionGeometry())
+    >>> rows.shape, grid, float(rows.min())
+    ((8, 1536), (2, 2, 2), 1.0)
+
+    .. versionadded:: 0.1.0
+    """
+    patch, merge = geometry.patch_size, geometry.merge_size
+    n_frames, height, width, _ = frames.shape
+    n_groups = -(-n_frames // TEMPORAL_PATCH_SIZE)
+    h, w = height // patch, width // patch
+    mean = (np.array(geometry.mean, np.float32) * np.float32(255))[:, np.newaxis]
+    std = (np.array(geometry.std, np.float32) * np.float32(255))[:, np.newaxis]
+
+    rows = np.empty((n_groups, h * w, 3, TEMPORAL_PATCH_SIZE, patch * patch), np.float32)
+    floats = np.empty((_BLOCK_ROWS, 3, patch * patch), np.float32)
+    for i, frame in enumerate(frames):
+        group, first = divmod(i, TEMPORAL_PATCH_SIZE)
+        places = slice(first, None if i == n_frames - 1 else first + 1)
+        # Put in order while a value is still one byte: a quarter of the memory to move.
+        tiles = frame.reshape(h // merge, merge, patch, w // merge, merge, patch, 3)
+        tiles = tiles.transpose(0, 3, 1, 4, 6, 2, 5).reshape(h * w, 3, patch * patch)
+        for start in range(0, h * w, _BLOCK_ROWS):
+            block = tiles[start : start + _BLOCK_ROWS]
+            values = floats[: len(block)]
+            np.copyto(values, block)
+            values -= mean
+            values /= std
+            rows[group, start : start + _BLOCK_ROWS, :, places] = values[:, :, np.newaxis]
+    return rows.reshape(n_groups * h * w, geometry.row_size), (n_groups, h, w)
+
+
+def smart_resize(
+    height: int, width: int, *, min_pixels: int, max_pixels: int, factor: int, where: str = "input"
+) -> tuple[int, int]:
+    """Return the size to which an image is stretched (Qwen2-VL ``smart_resize``, transformers).
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    min_pixels, max_pixels : int
+        Smallest and largest area of the result.
+    factor : int
+        Both sides of the result are multiples of it.
+    where : str
+        What messages call the input.
+
+    Returns
+    -------
+    tuple of int
+        Height and width.
+
+    Raises
+    ------
+    InputError
+        The image is empty, or more than 200 times as long as wide.
+
+    Examples
+    --------
+    >>> smart_resize(440, 600, min_pixels=262_144, max_pixels=1_310_720, factor=32)
+    (448, 608)
+
+    .. versionadded:: 0.1.0
+    """
+    if height < 1 or width < 1:
+        raise InputError(f"{where} is an image of {width} x {height} pixels, which is empty; leave it out")
+    if max(height, width) / min(height, width) > _MAX_ASPECT:
+        raise InputError(
+            f"{where} is an image of {width:,} x {height:,} pixels, more than {_MAX_ASPECT} times as long as wide, "
+            "which the model does not take; cut it into pieces, or pad it"
+        )
+    # Python's round goes to the even neighbour at .5, here as in the reference. A side may become 0: that is under the
+    # minimum.
+    new_height = round(height / factor) * factor
+    new_width = round(width / factor) * factor
+    if new_height * new_width > max_pixels:
+        shrink = math.sqrt(height * width / max_pixels)
+        new_height = max(factor, math.floor(height / shrink / factor) * factor)
+        new_width = max(factor, math.floor(width / shrink / factor) * factor)
+    elif new_height * new_width < min_pixels:
+        grow = math.sqrt(min_pixels / (height * width))
+        new_height = math.ceil(height * grow / factor) * factor
+        new_width = math.ceil(width * grow / factor) * factor
+    return new_height, new_width
