@@ -8,23 +8,28 @@ be several things, such as bytes, comes in a wrapper that says what it is.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PILImage
 
-from jina_omni.errors import InputError
-from jina_omni.media import image
+from jina_omni.errors import InputError, UnsupportedMediaError
+from jina_omni.media.files import kind_of, open_path
 from jina_omni.media.image import ImageSource
 
-__all__ = ["Image", "Part", "Text", "as_parts"]
+__all__ = ["Audio", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts"]
 
 _ACCEPTED = (
-    "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text(...), jina_omni.Image(...), or a list of "
+    "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text, Image, Audio, Video or Pdf, or a list of "
     "these (one fused input)"
 )
 _BYTES = (bytes, bytearray, memoryview)
+
+FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
+"""What a file may come as: a path, or its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +79,105 @@ class Image:
     exif_orientation: bool = field(default=False, kw_only=True)
 
     def __repr__(self) -> str:
-        if isinstance(self.source, _BYTES):
-            shown = f"<{len(self.source):,} bytes>"
-        elif isinstance(self.source, np.ndarray):
-            shown = f"<array {self.source.shape}>"
-        else:
-            shown = repr(self.source)
-        return f"Image({shown}{', exif_orientation=True' if self.exif_orientation else ''})"
+        return f"Image({_shown(self.source)}{', exif_orientation=True' if self.exif_orientation else ''})"
 
 
-Part: TypeAlias = Text | Image
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Audio:
+    """A sound of up to 30 seconds.
+
+    Parameters
+    ----------
+    source : path, bytes-like or array
+        A path (a str too, here), the bytes of a WAV, MP3, FLAC, Ogg Vorbis, Opus or M4A file, or samples: floats in
+        -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). It is read when it is embedded, not
+        before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
+    sampling_rate : int, optional
+        Samples per second; needed with an array, and only there.
+
+    Examples
+    --------
+    >>> Audio(np.zeros(16_000, np.float32), sampling_rate=16_000)
+    Audio(<array (16000,)>, sampling_rate=16000)
+
+    .. versionadded:: 0.1.0
+    """
+
+    source: FileSource | npt.NDArray[Any]
+    sampling_rate: int | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Audio({_shown(self.source)}{_options(self, 'sampling_rate')})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Video:
+    """A moving picture, of which a choice of frames is embedded.
+
+    Parameters
+    ----------
+    source : path, bytes-like or array
+        A path (a str too, here), the bytes of an MP4, MOV, MKV, WebM, AVI, FLV or WMV file, or frames: an array of
+        uint8 of the shape (n, height, width, 3), all of which are taken. It is read when it is embedded, not before.
+    fps : float, optional
+        Of a file: frames to take per second, 2 by default. Of an array: its frames per second, 24 by default, for the
+        timestamps.
+    max_frames : int, optional
+        Take at most so many frames, spread evenly; by default 768, or 32 in the dialect ``sentence-transformers``.
+    timestamps : bool or sequence of float, optional
+        Whether the seconds are written before each pair of frames, or which, one for each pair. By default as the
+        dialect does it; nano's prompts never have them.
+
+    Examples
+    --------
+    >>> Video("clip.mp4", fps=1)
+    Video('clip.mp4', fps=1)
+
+    .. versionadded:: 0.1.0
+    """
+
+    source: FileSource | npt.NDArray[np.uint8]
+    fps: float | None = field(default=None, kw_only=True)
+    max_frames: int | None = field(default=None, kw_only=True)
+    timestamps: bool | Sequence[float] | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Video({_shown(self.source)}{_options(self, 'fps', 'max_frames', 'timestamps')})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pdf:
+    """A PDF document: all its pages, as images, fused into one vector.
+
+    Parameters
+    ----------
+    source : path or bytes-like
+        A path (a str too, here), or the bytes of a file. It is read when it is embedded, not before.
+    pages : sequence of int, optional
+        Which pages, counted from 0, in this order; all by default.
+    dpi : float
+        Resolution at which pages are drawn, in pixels per inch; the reference has 150.
+
+    Examples
+    --------
+    >>> Pdf("paper.pdf", pages=[0, 1])
+    Pdf('paper.pdf', pages=[0, 1])
+
+    .. versionadded:: 0.1.0
+    """
+
+    source: FileSource
+    pages: Sequence[int] | None = field(default=None, kw_only=True)
+    dpi: float = field(default=150, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Pdf({_shown(self.source)}{_options(self, 'pages')}{f', dpi={self.dpi}' if self.dpi != 150 else ''})"
+
+
+Media: TypeAlias = Image | Audio | Video | Pdf
+"""A part that towers turn into rows."""
+
+Part: TypeAlias = Text | Media
 """One piece of an input."""
 
 
@@ -92,7 +186,7 @@ def as_parts(value: Any, where: str = "input") -> list[Part]:
 
     Parameters
     ----------
-    value : str, path, PIL image, Text, Image, or list or tuple of these
+    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, or list or tuple of these
         A list is one fused input. A file's kind is found from its bytes.
     where : str
         What messages call the input, such as "input 3". A part of a list is called "input 3, part 2"; both count from
@@ -100,13 +194,13 @@ def as_parts(value: Any, where: str = "input") -> list[Part]:
 
     Returns
     -------
-    list of Text or Image
+    list of Part
         At least one.
 
     Raises
     ------
     UnsupportedMediaError
-        A file is no image.
+        A file is of a kind that is not embedded.
     InputError
         A value is of a type that is not taken, a text is empty or no Unicode, a list is empty or holds a list, a file
         can't be read.
@@ -134,10 +228,28 @@ def _part(value: Any, where: str) -> Part:
         return _checked_image(value, where)
     if isinstance(value, PILImage.Image):
         return Image(value)
+    if isinstance(value, (Audio, Video, Pdf)):
+        return _checked_source(value, where)
     if isinstance(value, os.PathLike):
-        image.check_file(value, where)
-        return Image(value)
+        return _file_part(value, where)
     raise InputError(f"{where} is {_refusal(value)}")
+
+
+def _file_part(path: os.PathLike[str], where: str) -> Media:
+    """Return the part that a file is, by its bytes."""
+    with open_path(path, where) as file:
+        kind = kind_of(file, where)
+    if kind.startswith("image/"):
+        return Image(path)
+    if kind.startswith("audio/"):
+        return Audio(path)
+    if kind.startswith("video/"):
+        return Video(path)
+    if kind == "application/pdf":
+        return Pdf(path)
+    what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
+    advice = "; pass its contents as a str: path.read_text()" if kind == "text/plain" else ""
+    raise UnsupportedMediaError(f"{where} is {what}, which is neither an image, a sound, a video nor a PDF{advice}")
 
 
 def _checked_text(part: Text, where: str) -> Text:
@@ -165,14 +277,25 @@ def _checked_image(part: Image, where: str) -> Image:
     return part
 
 
+def _checked_source(part: Audio | Video | Pdf, where: str) -> Audio | Video | Pdf:
+    arrays = () if isinstance(part, Pdf) else (np.ndarray,)
+    if not isinstance(part.source, (str, os.PathLike, *_BYTES, *arrays)):
+        kind = type(part).__name__
+        raise InputError(
+            f"{where} is {'an' if kind == 'Audio' else 'a'} {kind} whose source is {_type(part.source)}; "
+            f"jina_omni.{kind} takes a path, bytes{' or an array' if arrays else ''}"
+        )
+    return part
+
+
 def _refusal(value: Any) -> str:
     """Return what a value is, and what to pass instead."""
     if isinstance(value, _BYTES):
-        return f"{_type(value)}, which could be anything; wrap it to say what it is: jina_omni.Image(data)"
+        return f"{_type(value)}, which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "USO":
             return f"an array of {value.dtype}; for several texts pass array.tolist()"
-        return "an array, which could be anything; wrap it to say what it is: jina_omni.Image(array)"
+        return "an array, which could be anything; wrap it to say what: jina_omni.Image(array), Audio or Video"
     if isinstance(value, (list, tuple)):
         return f"a {type(value).__name__} inside a list; a fused input is one flat list of parts"
     return f"{_type(value)}, which is no input; {_ACCEPTED}"
@@ -180,3 +303,15 @@ def _refusal(value: Any) -> str:
 
 def _type(value: Any) -> str:
     return "None" if value is None else f"of the type {type(value).__name__}"
+
+
+def _shown(source: Any) -> str:
+    if isinstance(source, _BYTES):
+        return f"<{len(source):,} bytes>"
+    if isinstance(source, np.ndarray):
+        return f"<array {source.shape}>"
+    return repr(source)
+
+
+def _options(part: Any, *names: str) -> str:
+    return "".join(f", {name}={value!r}" for name in names if (value := getattr(part, name)) is not None)
