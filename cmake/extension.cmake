@@ -3,7 +3,9 @@
 
 set(kernels
     csrc/kernels/attention.cpp
-    csrc/kernels/linear.cpp)
+    csrc/kernels/linear.cpp
+    csrc/kernels/q8_rows.cpp
+    csrc/kernels/weight_codes.cpp)
 
 add_library(omni STATIC
     csrc/jina_omni.cpp

@@ -49,7 +49,7 @@ struct omni_projector {
 struct omni_context {
     omni::compute_device device;
 
-    omni_context(ggml_backend_dev_t dev, int n_threads, bool portable_attention) : device(dev, n_threads, portable_attention) {}
+    omni_context(ggml_backend_dev_t dev, int n_threads, bool exact, bool portable) : device(dev, n_threads, exact, portable) {}
 };
 
 omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(open_whole_file(path)) {
@@ -255,12 +255,12 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
     return metadata(projector->file, key, value, n_value);
 }
 
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t portable_attention, omni_context ** context,
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
                               omni_error * error) {
     return guarded(error, [&] {
         require(context != nullptr, "context is NULL");
         require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
-        *context = new omni_context(device_at(device), n_threads, portable_attention != 0);
+        *context = new omni_context(device_at(device), n_threads, exact != 0, portable != 0);
     });
 }
 

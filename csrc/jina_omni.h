@@ -115,8 +115,9 @@ int64_t     omni_projector_metadata(const omni_projector * projector, const char
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
-// portable_attention: non-zero takes the attention that other backends run on the CPU too; for tests.
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t portable_attention, omni_context ** context,
+// exact: non-zero multiplies quantised weights with float32 rows, as the dequantised weights would be; zero lets the CPU round
+// the rows to 8 bits, several times as fast. portable: non-zero takes ggml's operations on the CPU too; for tests.
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
                               omni_error * error);
 void        omni_context_free(omni_context * context);
 

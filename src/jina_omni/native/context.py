@@ -50,8 +50,11 @@ class Context(Handle):
         The device that holds the weights of what this context will run.
     n_threads : int
         Threads of the CPU, 1 to 512.
-    portable_attention : bool
-        Run the attention of other backends on the CPU too; for tests.
+    exact : bool
+        On a CPU, multiply quantised weights with float32 activations: the vectors of the dequantised weights. Otherwise
+        activations are rounded to 8 bits there, several times as fast.
+    portable : bool
+        Run the operations of other backends on the CPU too; for tests.
 
     Notes
     -----
@@ -59,9 +62,9 @@ class Context(Handle):
     stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
-    def __init__(self, device: Device, n_threads: int, *, portable_attention: bool = False) -> None:
+    def __init__(self, device: Device, n_threads: int, *, exact: bool = False, portable: bool = False) -> None:
         handle = ffi.new("omni_context **")
-        call(lib.omni_context_init, device.index, n_threads, int(portable_attention), handle)
+        call(lib.omni_context_init, device.index, n_threads, int(exact), int(portable), handle)
         super().__init__(handle[0], lib.omni_context_free)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 
