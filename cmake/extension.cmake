@@ -9,6 +9,7 @@ set(kernels
 
 add_library(omni STATIC
     csrc/jina_omni.cpp
+    csrc/audio_tower.cpp
     csrc/gguf_file.cpp
     csrc/native_log.cpp
     csrc/text_tower.cpp

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jina_omni.errors import InputError
 from jina_omni.native.boundary import Handle, call, ffi, lib
 from jina_omni.native.devices import Device
-from jina_omni.native.models import Projector, TextModel
+from jina_omni.native.models import Projector, TextModel, mel_rows
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -104,6 +104,39 @@ class Context(Handle):
             raise InputError(f"patches has the shape {patches.shape}, its grids demand {(n_patch, width)}")
         rows = np.empty((n_patch // max(1, projector.merge_size**2), projector.n_embd_out), np.float32)
         self._run(lib.omni_encode_patches, cancel, rows, projector, _in(patches), _in(grids), len(grids))
+        return rows
+
+    def encode_mel(
+        self, projector: Projector, frames: Floats, lengths: Ints, *, cancel: CancelToken | None = None
+    ) -> Floats:
+        """Run the audio tower.
+
+        Parameters
+        ----------
+        projector : Projector
+            With an audio tower.
+        frames : array, shape (sum of lengths, n_mel), float32
+            Log-mel frames of all clips, 100 a second. This is transformers' ``input_features``, a frame to a row.
+        lengths : array, shape (n,), int32
+            Frames of each clip, 3 to ``projector.max_mel_frames``.
+        cancel : CancelToken, optional
+
+        Returns
+        -------
+        array, shape (sum of mel_rows(length), n_embd_out), float32
+            Rows for `encode_sequences`, in the order of the clips.
+        """
+        frames = np.ascontiguousarray(frames, np.float32)
+        lengths = np.ascontiguousarray(lengths, np.int32)
+        if not projector.has_audio:
+            raise InputError("this projector has no audio tower; load the ...-audio-mmproj-F16.gguf")
+        if lengths.ndim != 1:
+            raise InputError(f"lengths has the shape {lengths.shape}, expected (n,)")
+        n_frame = int(lengths.sum(dtype=np.int64))
+        if frames.shape != (n_frame, projector.n_mel):
+            raise InputError(f"frames has the shape {frames.shape}, its lengths demand {(n_frame, projector.n_mel)}")
+        rows = np.empty((sum(map(mel_rows, lengths.tolist())), projector.n_embd_out), np.float32)
+        self._run(lib.omni_encode_mel, cancel, rows, projector, _in(frames), _in(lengths), len(lengths))
         return rows
 
     def encode_sequences(
