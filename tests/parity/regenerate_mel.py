@@ -1,8 +1,10 @@
 """Computes the stored mel frames anew: ``python -m tests.parity.regenerate_mel``. Needs torch and transformers.
 
-``data/mel.npz`` has, for each clip of `CLIPS`, ``frames_<clip>``: some frame numbers, the first and the last of its
-real ones among them, ``mel_<clip>`` (n_chosen, 128): what ``WhisperFeatureExtractor`` gives there, and ``count_<clip>``:
-how many frames its mask counts.
+``data/mel.npz`` has for each clip of `CLIPS`
+
+- ``frames_<clip>``: some frame numbers, the first and the last of its real ones among them;
+- ``mel_<clip>`` (n_chosen, 128): what ``WhisperFeatureExtractor`` gives there;
+- ``count_<clip>``: how many frames its mask counts.
 """
 
 from __future__ import annotations

@@ -86,7 +86,8 @@ def test_a_clip_has_a_frame_for_every_160_samples(n_samples, n_frames):
 
 def test_fewer_than_three_frames_are_refused():
     assert require_frames(321) == 3
-    with pytest.raises(InputError, match=r"^input 3 is a sound of 20\.0 ms, which is too short; the model needs 20\.1 ms"):
+    message = r"^input 3 is a sound of 20\.0 ms, which is too short; the model needs 20\.1 ms"
+    with pytest.raises(InputError, match=message):
         require_frames(320, "input 3")
 
 

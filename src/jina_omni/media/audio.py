@@ -140,7 +140,7 @@ def track_samples(source: FileSource, where: str = "input", *, truncate: bool = 
     Returns
     -------
     array of float32, shape (n,), or None
-        As `samples_of` returns it; None where there is no sound track.
+        As `samples_of` returns it; None where there is no sound track, or an empty one.
 
     Raises
     ------
@@ -232,8 +232,8 @@ def _decode(sound: Sound, where: str, *, truncate: bool) -> Samples:
 def _too_long(sound: Sound, where: str) -> InputTooLongError:
     seconds = f"more than {_MAX_SECONDS}"
     if sound.length is not None and sound.length > _limit(sound):
-        hundredths = math.ceil(sound.length / sound.rate * 100) / 100
-        seconds = f"{hundredths:,.2f}" if sound.exact else f"about {hundredths:,.0f}"
+        length = sound.length / sound.rate
+        seconds = f"{math.ceil(length * 100) / 100:,.2f}" if sound.exact else f"about {length:,.1f}"
     return InputTooLongError(
         f"{where} is a sound of {seconds} seconds, over this model's limit of {_MAX_SECONDS}; split it, or pass "
         f"truncate=True to take its first {_MAX_SECONDS} seconds"

@@ -78,16 +78,16 @@ def open_sound(source: FileSource, where: str) -> Iterator[Sound]:
         stack.enter_context(_as_decode_error(where))
         file = stack.enter_context(_open(source, where))
         kind = _kind(file, where)
-        sound = None
-        if kind in _SNDFILE_KINDS:
-            sound = _read_by_sndfile(stack, file, kind, where)
+        sound = _read_by_sndfile(stack, file, kind, where) if kind in _SNDFILE_KINDS else None
+        if sound is None:
             file.seek(0)
-        yield sound or _decoded(stack.enter_context(open_container(file, kind, where)), where)
+            sound = _decoded(stack.enter_context(open_container(file, kind, where)), where)
+        yield sound
 
 
 @contextlib.contextmanager
 def open_track(source: FileSource, where: str) -> Iterator[Sound | None]:
-    """Open the sound track of a video, mixed and resampled by FFmpeg; None where it has none.
+    """Open the sound track of a video, mixed and resampled by FFmpeg; None where it has none, or an empty one.
 
     Raises
     ------
@@ -99,12 +99,14 @@ def open_track(source: FileSource, where: str) -> Iterator[Sound | None]:
     with _as_decode_error(where), _open(source, where) as file:
         kind = _kind(file, where)
         with open_container(file, kind, where) as container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None:
+            stream = _first_track(container, where)
+            blocks = _resampled(container, stream, where) if stream else iter(())
+            first = next(blocks, None)
+            if first is None:
                 yield None
                 return
             length = _announced(container, stream, SAMPLE_RATE)
-            yield Sound(SAMPLE_RATE, length, exact=False, blocks=_resampled(container, stream, where))
+            yield Sound(SAMPLE_RATE, length, exact=False, blocks=itertools.chain([first], blocks))
 
 
 def check_format(rate: int, n_channels: int, where: str) -> None:
@@ -207,7 +209,7 @@ def _blocks(opened: Any) -> Iterator[Block]:
 
 def _decoded(container: Any, where: str) -> Sound:
     """Return the first sound track of a container at its own rate."""
-    stream = next(iter(container.streams.audio), None)
+    stream = _first_track(container, where)
     if stream is None:
         raise InputError(f"{where} has no sound track; wrap a silent video as jina_omni.Video")
     frames = _frames(container, stream, where)
@@ -226,6 +228,12 @@ def _decoded(container: Any, where: str) -> Sound:
             yield samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
 
     return Sound(rate, _announced(container, stream, rate), exact=False, blocks=blocks())
+
+
+def _first_track(container: Any, where: str) -> Any | None:
+    if not container.streams:
+        raise DecodeError(f"{where} holds neither sound nor pictures; it is damaged or cut short")
+    return next(iter(container.streams.audio), None)
 
 
 def _resampled(container: Any, stream: Any, where: str) -> Iterator[Block]:
