@@ -100,7 +100,7 @@ def open_track(source: FileSource, where: str) -> Iterator[Sound | None]:
         kind = _kind(file, where)
         with open_container(file, kind, where) as container:
             stream = _first_track(container, where)
-            blocks = _resampled(container, stream, where) if stream else iter(())
+            blocks = _resampled(container, stream, where) if stream is not None else iter(())
             first = next(blocks, None)
             if first is None:
                 yield None
@@ -132,7 +132,7 @@ def check_format(rate: int, n_channels: int, where: str) -> None:
 def _as_decode_error(where: str) -> Iterator[None]:
     try:
         yield
-    except JinaOmniError:
+    except (JinaOmniError, ImportError):
         raise
     except Exception as error:
         raise _decode_error(error, where) from error
