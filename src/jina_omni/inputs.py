@@ -321,7 +321,8 @@ def _checked_source(part: Audio | Video | Pdf, where: str) -> Audio | Video | Pd
 def _refusal(value: Any) -> str:
     """Return what a value is, and what to pass instead."""
     if isinstance(value, _BYTES):
-        return f"{_type(value)}, which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        advice = "wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        return f"{_type(value)}, which could be anything; {advice}"
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "USO":
             return f"an array of {value.dtype}; for several texts pass array.tolist()"

@@ -344,7 +344,10 @@ def _size(pixels: PILImage.Image, *, exif_orientation: bool) -> tuple[int, int]:
 
 
 def _rgb(image: PILImage.Image, where: str) -> PILImage.Image:
+    size = image.size
     image.load()  # before its mode is looked at, which some decoders change here
+    if image.format == "HEIF" and image.size != size:  # libheif learns of a damaged crop only when it decodes
+        raise DecodeError(f"{where} has pixels of another size than its header says; it is damaged")
     if image.mode == "RGB":
         return image
     if image.mode == "F":

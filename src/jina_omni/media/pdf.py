@@ -3,6 +3,9 @@
 
 PDFium is not safe to call from two threads at once, so one lock guards all of its calls here. A document is opened
 anew for each page: that takes 1 to 10 ms of the 20 to 100 ms of drawing one, and no file stays open.
+
+The size of a page is bounded before it is drawn. What a page's program asks for is not, and PDFium ends its process
+where memory runs out: documents of strangers belong into a process that may end.
 """
 
 from __future__ import annotations
@@ -85,15 +88,15 @@ def pages_of(pdf: Pdf, where: str = "input") -> list[PdfPage]:
 
     .. versionadded:: 0.1.0
     """
-    scale = _scale(pdf, where)
+    dpi = _dpi(pdf, where)
     with _opened(pdf, where) as document:
         pages = []
         for number in _numbers(pdf.pages, len(document), where):
             # The sizes of PdfPage.render in pypdfium2. PDFium has turned the page, and cut it to its crop box.
-            width, height = (math.ceil(side * scale) for side in document.get_page_size(number))
+            width, height = (math.ceil(side * (dpi / _UNITS_PER_INCH)) for side in document.get_page_size(number))
             if width * height > PIXEL_LIMIT:
                 raise InputError(
-                    f"{where}, page {number} has {width:,} x {height:,} pixels at {pdf.dpi:g} dpi, over the limit of "
+                    f"{where}, page {number} has {width:,} x {height:,} pixels at {dpi:g} dpi, over the limit of "
                     f"{PIXEL_LIMIT:,}; pass a smaller dpi=, or leave the page out with pages="
                 )
             pages.append(PdfPage(pdf, number, width, height))
@@ -124,7 +127,7 @@ def decode(page: PdfPage, where: str = "input") -> PILImage.Image:
 
     .. versionadded:: 0.1.0
     """
-    scale = _scale(page.pdf, where)
+    scale = _dpi(page.pdf, where) / _UNITS_PER_INCH
     with (
         _opened(page.pdf, where) as document,
         contextlib.closing(document[page.number]) as opened,
@@ -194,8 +197,8 @@ def _page_label(page: PdfPage, where: str) -> str:
     return f"{where}, page {page.number}"
 
 
-def _scale(pdf: Pdf, where: str) -> float:
-    """Return how many pixels a unit of the document has."""
+def _dpi(pdf: Pdf, where: str) -> float:
+    """Return the resolution, checked."""
     try:
         dpi = float(pdf.dpi)
     except (TypeError, ValueError) as error:
@@ -205,7 +208,7 @@ def _scale(pdf: Pdf, where: str) -> float:
             f"{where} is a Pdf whose dpi is {pdf.dpi!r}; pages are drawn at {_MIN_DPI} to {_MAX_DPI} dpi, 150 is the "
             "reference's"
         )
-    return dpi / _UNITS_PER_INCH
+    return dpi
 
 
 def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]:
