@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,12 +60,13 @@ class Image:
     Parameters
     ----------
     source : path, bytes-like, PIL image or array
-        A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF or PPM file, a PIL image, or an
-        array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4).
-        Alpha is dropped, and of an animation the first frame is taken, as the reference does. It is read when it is
-        embedded, not before.
+        A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG or PPM file, a PIL
+        image, or an array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or
+        (height, width, 4). Alpha is dropped, so that what an SVG leaves transparent is black, and of an animation the
+        first frame is taken, as the reference does. It is read when it is embedded, not before.
     exif_orientation : bool
-        Turn the picture as its EXIF data say. The reference does not, so it is off by default.
+        Turn the picture as its EXIF data say. The reference does not, so it is off by default. HEIC and TIFF pictures
+        come upright in any case.
 
     Examples
     --------
@@ -172,6 +173,35 @@ class Pdf:
 
     def __repr__(self) -> str:
         return f"Pdf({_shown(self.source)}{_options(self, 'pages')}{f', dpi={self.dpi}' if self.dpi != 150 else ''})"
+
+    def split(self) -> list[Pdf]:
+        """Return each page as a document of its own, for one vector per page.
+
+        The file is read now, to count its pages, and again when they are embedded.
+
+        Returns
+        -------
+        list of Pdf
+            In the order of `pages`.
+
+        Raises
+        ------
+        InputError
+            The document can't be read, is encrypted, or does not have these pages.
+
+        Examples
+        --------
+        >>> import io
+        >>> file, page = io.BytesIO(), PILImage.new("RGB", (8, 8))
+        >>> page.save(file, "PDF", save_all=True, append_images=[page])
+        >>> [page.pages for page in Pdf(file.getvalue()).split()]
+        [[0], [1]]
+
+        .. versionadded:: 0.1.0
+        """
+        from jina_omni.media.pdf import pages_of
+
+        return [replace(self, pages=[page.number]) for page in pages_of(self, repr(self))]
 
 
 Media: TypeAlias = Image | Audio | Video | Pdf
@@ -291,7 +321,8 @@ def _checked_source(part: Audio | Video | Pdf, where: str) -> Audio | Video | Pd
 def _refusal(value: Any) -> str:
     """Return what a value is, and what to pass instead."""
     if isinstance(value, _BYTES):
-        return f"{_type(value)}, which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        advice = "wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        return f"{_type(value)}, which could be anything; {advice}"
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "USO":
             return f"an array of {value.dtype}; for several texts pass array.tolist()"
