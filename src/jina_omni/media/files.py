@@ -108,6 +108,8 @@ def sniff(head: bytes) -> str:
         return _RIFF.get(head[8:12], "")
     if head[4:8] == b"ftyp":
         return _sniff_iso(head)
+    if head[:1] == b"\0" and head[4:8] in (b"moov", b"mdat", b"wide"):  # QuickTime, from before there were brands
+        return "video/mp4"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
         return "image/x-portable-anymap"
     if b"%PDF-" in head[:1024]:  # PDF 1.7, annex H.3.4.1: readers look for it there
