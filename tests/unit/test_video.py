@@ -517,7 +517,7 @@ def test_clips_of_the_reference_pack(size):
 
 def test_a_long_film_does_not_lie_in_memory():
     film = written((numbered(i % 1024, 240, 320) for i in range(2000)), "mp4", "mpeg4")
-    embedded(Video(film[:], max_frames=2), geometry=TINY)  # what is loaded and allocated once
+    embedded(Video(clip_file("mp4-mpeg4", 31)), geometry=TINY)  # what is loaded and allocated once
     process, peak, done = psutil.Process(), 0, threading.Event()
 
     def watch():
