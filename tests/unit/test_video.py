@@ -2,6 +2,7 @@
 import doctest
 import functools
 import io
+import itertools
 import json
 import math
 import os
@@ -100,17 +101,18 @@ def written(
 ):
     """Encode frames; `pts` are milliseconds, `gap` moves a packet by so many frames."""
     file = io.BytesIO()
-    frames = list(frames)
+    frames = iter(frames)
+    first = next(frames)
     with av.open(file, "w", format=container, container_options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})
-        stream.height, stream.width = frames[0].shape[:2]
+        stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = pix_fmt
         if codec == "libx265":
             stream.options = {"x265-params": "log-level=none", **(options or {})}
         if pts is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         audio = output.add_stream("pcm_s16le", rate=16_000, layout="mono") if sound else None
-        for i, pixels_ in enumerate([*frames, None]):
+        for i, pixels_ in enumerate(itertools.chain([first], frames, [None])):
             frame = None
             if pixels_ is not None:
                 frame = av.VideoFrame.from_ndarray(pixels_, "rgb24")
