@@ -120,14 +120,18 @@ class Video:
     source : path, bytes-like or array
         A path (a str too, here), the bytes of an MP4, MOV, MKV, WebM, AVI, FLV or WMV file, or frames: an array of
         uint8 of the shape (n, height, width, 3), all of which are taken. It is read when it is embedded, not before.
+        A file's rotation metadata are not applied, as in the reference.
     fps : float, optional
-        Of a file: frames to take per second, 2 by default. Of an array: its frames per second, 24 by default, for the
-        timestamps.
+        Of a file: frames to take per second of its mean rate. By default 2, and in the dialect
+        ``sentence-transformers`` all frames, whatever their rate. Of an array: its frames per second, 24 by default,
+        for the timestamps.
     max_frames : int, optional
-        Take at most so many frames, spread evenly; by default 768, or 32 in the dialect ``sentence-transformers``.
+        Take at most so many frames, spread evenly; by default 768 of a file, or 32 in the dialect
+        ``sentence-transformers``.
     timestamps : bool or sequence of float, optional
-        Whether the seconds are written before each pair of frames, or which, one for each pair. By default as the
-        dialect does it; nano's prompts never have them.
+        Whether the seconds are written before each pair of frames, or which, one for each pair; an odd last frame is a
+        pair of its own. By default they are; nano's prompts never have them. They are those of the frames, but in the
+        dialect ``sentence-transformers`` without ``fps`` they are as if a file's chosen frames were 24 per second.
 
     Examples
     --------

@@ -177,6 +177,8 @@ def keys(**changes):
             "merge_size": 0,
             "image_min_pixels": 0,
             "image_max_pixels": 0,
+            "video_min_pixels": 0,
+            "video_max_pixels": 0,
             "image_mean": (0.0, 0.0, 0.0),
             "image_std": (0.0, 0.0, 0.0),
             **changes,
@@ -185,14 +187,16 @@ def keys(**changes):
 
 
 def test_absent_keys_take_the_documented_values():
-    assert VisionGeometry.of(keys()) == VisionGeometry(16, 2, 262_144, 1_310_720, (0.5,) * 3, (0.5,) * 3)
+    pixels = {"video_min_pixels": 262_144, "video_max_pixels": 12_845_056}
+    assert VisionGeometry.of(keys()) == VisionGeometry(16, 2, 262_144, 1_310_720, (0.5,) * 3, (0.5,) * 3, **pixels)
 
 
 def test_keys_of_the_file_win():
     values = {"patch_size": 14, "merge_size": 3, "image_min_pixels": 4096, "image_max_pixels": 8192}
     mean, std = (0.0, 0.25, 0.5), (0.25, 0.5, 1.0)
-    found = VisionGeometry.of(keys(**values, image_mean=mean, image_std=std))
-    assert found == VisionGeometry(14, 3, 4096, 8192, mean, std)
+    video = {"video_min_pixels": 1024, "video_max_pixels": 65_536}
+    found = VisionGeometry.of(keys(**values, **video, image_mean=mean, image_std=std))
+    assert found == VisionGeometry(14, 3, 4096, 8192, mean, std, **video)
     assert (found.factor, found.row_size) == (42, 3 * 2 * 14 * 14)
     assert found.token_count((2, 6, 9)) == 12
 
@@ -207,6 +211,9 @@ def test_keys_of_the_file_win():
         {"image_max_pixels": 1 << 40},
         {"image_min_pixels": 1 << 40, "image_max_pixels": 1 << 41},
         {"image_min_pixels": 2_000_000},  # over the default maximum
+        {"video_min_pixels": -5},
+        {"video_min_pixels": 13_000_000},
+        {"video_max_pixels": 1 << 40},
         {"image_mean": (float("nan"), 0.5, 0.5)},
         {"image_std": (0.5, 0.0, 0.5)},
         {"image_std": (0.5, -0.5, 0.5)},
