@@ -8,7 +8,7 @@ be several things, such as bytes, comes in a wrapper that says what it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ from jina_omni.errors import InputError, UnsupportedMediaError
 from jina_omni.media.files import kind_of, open_path
 from jina_omni.media.image import ImageSource
 
-__all__ = ["Audio", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts"]
+__all__ = ["Audio", "Fetch", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts", "media_of"]
 
 _ACCEPTED = (
     "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text, Image, Audio, Video or Pdf, or a list of "
@@ -30,6 +30,9 @@ _BYTES = (bytes, bytearray, memoryview)
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """What a file may come as: a path, or its bytes."""
+
+Fetch: TypeAlias = Callable[[str], bytes]
+"""From a URL to the bytes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +218,18 @@ Part: TypeAlias = Text | Media
 """One piece of an input."""
 
 
-def as_parts(value: Any, where: str = "input") -> list[Part]:
+def as_parts(value: Any, where: str = "input", fetch: Fetch | None = None) -> list[Part]:
     """Return the parts of one input, in order.
 
     Parameters
     ----------
-    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, or list or tuple of these
-        A list is one fused input. A file's kind is found from its bytes.
+    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, dict, or list or tuple of these
+        A list is one fused input. A file's kind is found from its bytes. What a dict means, `jina_omni.requests` says.
     where : str
         What messages call the input, such as "input 3". A part of a list is called "input 3, part 2"; both count from
         0.
+    fetch : callable, optional
+        From a URL in a dict to the bytes there; without it such a URL is an error.
 
     Returns
     -------
@@ -247,10 +252,18 @@ def as_parts(value: Any, where: str = "input") -> list[Part]:
     .. versionadded:: 0.1.0
     """
     if not isinstance(value, (list, tuple)):
-        return [_part(value, where)]
+        return _parts(value, where, fetch)
     if not value:
         raise InputError(f"{where} is an empty {type(value).__name__}, so there is nothing to embed; leave it out")
-    return [_part(part, f"{where}, part {i}") for i, part in enumerate(value)]
+    return [part for i, item in enumerate(value) for part in _parts(item, f"{where}, part {i}", fetch)]
+
+
+def _parts(value: Any, where: str, fetch: Fetch | None) -> list[Part]:
+    if not isinstance(value, dict):
+        return [_part(value, where)]
+    from jina_omni.requests import parts_of  # which makes parts, so it imports this module
+
+    return parts_of(value, where, fetch)
 
 
 def _part(value: Any, where: str) -> Part:
@@ -270,17 +283,29 @@ def _part(value: Any, where: str) -> Part:
 
 
 def _file_part(path: os.PathLike[str], where: str) -> Media:
-    """Return the part that a file is, by its bytes."""
     with open_path(path, where) as file:
         kind = kind_of(file, where)
+    return media_of(path, kind, where)
+
+
+def media_of(source: FileSource, kind: str, where: str) -> Media:
+    """Return the part that a file of this kind is, as `jina_omni.media.files.sniff` told it.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        It is of a kind that is not embedded.
+
+    .. versionadded:: 0.1.0
+    """
     if kind.startswith("image/"):
-        return Image(path)
+        return Image(source)
     if kind.startswith("audio/"):
-        return Audio(path)
+        return Audio(source)
     if kind.startswith("video/"):
-        return Video(path)
+        return Video(source)
     if kind == "application/pdf":
-        return Pdf(path)
+        return Pdf(source)
     what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
     advice = "; pass its contents as a str: path.read_text()" if kind == "text/plain" else ""
     raise UnsupportedMediaError(f"{where} is {what}, which is neither an image, a sound, a video nor a PDF{advice}")

@@ -98,7 +98,6 @@ def test_an_image_wraps_each_kind_of_source(source):
         (3, "of the type int, which is no input; pass a str"),
         (2.5, "of the type float"),
         (True, "of the type bool"),
-        ({"text": "cat"}, "of the type dict, which is no input; pass a str"),
         ({"a", "b"}, "of the type set"),
         ((x for x in "ab"), "of the type generator"),
         (b"bytes", "of the type bytes, which could be anything; wrap it to say what: jina_omni.Image(data)"),

@@ -34,9 +34,9 @@ def check_length(file: BinaryIO, kind: str, where: str = "input") -> None:
     there = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = 0
-    if kind in ("video/mp4", "audio/mp4"):
+    if kind in ("video/mp4", "video/quicktime", "audio/mp4"):
         length = _iso_length(file, there)
-    elif kind == "video/matroska":
+    elif kind in ("video/matroska", "video/webm"):
         length = _matroska_length(file, there)
     file.seek(0)
     if there < length:
