@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text and images as vectors of one space, in process, with the jina-embeddings-v5-omni GGUF models."""
+"""Text, images, video, audio and PDFs as vectors of one space, in process, with the jina-embeddings-v5-omni models."""
 
 import logging
 
@@ -16,7 +16,7 @@ from jina_omni.errors import (
     UnsupportedMediaError,
 )
 from jina_omni.info import ModelInfo
-from jina_omni.inputs import Image, Text
+from jina_omni.inputs import Audio, Image, Pdf, Text, Video
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
 from jina_omni.precision import quantize_embeddings
@@ -28,6 +28,7 @@ logging.getLogger("jina_omni").addHandler(logging.NullHandler())
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audio",
     "CancelToken",
     "Cancelled",
     "ClosedError",
@@ -41,8 +42,10 @@ __all__ = [
     "ModelInfo",
     "ModelLoadError",
     "NativeError",
+    "Pdf",
     "Text",
     "UnsupportedMediaError",
+    "Video",
     "cosine_similarity",
     "quantize_embeddings",
 ]

@@ -35,6 +35,8 @@ class ModelInfo:
         Widths that `Model.encode` may cut to.
     context : int
         Longest input in tokens, rows of media and the end token included.
+    compute : str
+        ``fast`` or ``exact``; see `Model`.
     dialect : str
     query_prompt, document_prompt, default_prompt : str
         What goes before an input of `encode_query`, `encode_document`, `encode`.
@@ -60,6 +62,7 @@ class ModelInfo:
     dim: int
     dims: tuple[int, ...]
     context: int
+    compute: str
     dialect: str
     query_prompt: str
     document_prompt: str

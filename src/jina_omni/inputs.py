@@ -20,7 +20,7 @@ from jina_omni.errors import InputError, UnsupportedMediaError
 from jina_omni.media.files import kind_of, open_path
 from jina_omni.media.image import ImageSource
 
-__all__ = ["Audio", "Fetch", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts", "media_of"]
+__all__ = ["Audio", "Fetch", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts", "media_of", "same_input"]
 
 _ACCEPTED = (
     "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text, Image, Audio, Video or Pdf, or a list of "
@@ -258,6 +258,21 @@ def as_parts(value: Any, where: str = "input", fetch: Fetch | None = None) -> li
     return [part for i, item in enumerate(value) for part in _parts(item, f"{where}, part {i}", fetch)]
 
 
+def same_input(parts: Sequence[Part]) -> Any:
+    """Return what is equal for parts that give the same vector: texts and files by value, all else by identity.
+
+    It is meaningful while the parts live.
+    """
+    return tuple(part if isinstance(part, Text) else _same_medium(part) for part in parts)
+
+
+def _same_medium(part: Media) -> Any:
+    source = part.source
+    if isinstance(source, (bytearray, memoryview)) or not isinstance(source, (str, os.PathLike, bytes)):
+        return id(part.source), repr(part)
+    return source if isinstance(source, bytes) else os.fspath(source), repr(part)
+
+
 def _parts(value: Any, where: str, fetch: Fetch | None) -> list[Part]:
     if not isinstance(value, dict):
         return [_part(value, where)]
@@ -285,6 +300,11 @@ def _part(value: Any, where: str) -> Part:
 def _file_part(path: os.PathLike[str], where: str) -> Media:
     with open_path(path, where) as file:
         kind = kind_of(file, where)
+    if kind.startswith("video/"):
+        from jina_omni.media.video import has_video
+
+        # the same containers hold sound alone, under names such as .m4a and .weba
+        return Video(path) if has_video(path, where) else Audio(path)
     return media_of(path, kind, where)
 
 

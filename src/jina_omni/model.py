@@ -34,6 +34,9 @@ from jina_omni.prompts import (
 from jina_omni.requests import inputs_of
 from jina_omni.similarity import cosine_similarity, unit_length
 
+Compute = Literal["fast", "exact"]
+COMPUTES: tuple[Compute, ...] = ("fast", "exact")
+
 Floats = npt.NDArray[np.float32]
 Embeddings = npt.NDArray[Any]  # of a precision's type
 
@@ -59,6 +62,9 @@ class Model:
         `jina_omni.native.devices`, such as ``"cpu"`` or ``"cuda:0"``.
     n_threads : int, optional
         Threads of the CPU; by default the processors that this process may use (affinity and cgroup quota).
+    compute : {"fast", "exact"}
+        On a CPU, ``fast`` rounds what meets quantised weights to 8 bits, 32 values at a time, and is several times as
+        fast; ``exact`` gives the vectors of the dequantised weights. Files of F16, BF16 and F32 are exact either way.
     dialect : {"card", "sentence-transformers"}
         The way of prompting to be exact with. Vectors of two dialects don't compare.
     task : str, optional
@@ -88,14 +94,17 @@ class Model:
         *,
         device: str = "auto",
         n_threads: int | None = None,
+        compute: Compute = "fast",
         dialect: Dialect = "card",
         task: str | None = None,
     ) -> None:
+        if compute not in COMPUTES:
+            raise ValueError(f"compute {compute!r} is unknown; it is one of {', '.join(COMPUTES)}")
         if dialect not in DIALECTS:
             raise ValueError(f"dialect {dialect!r} is unknown; the dialects are {', '.join(DIALECTS)}")
         if n_threads is not None and not 1 <= n_threads <= 512:
             raise ValueError(f"n_threads is {n_threads}, expected 1 to 512")
-        self._arguments = (path, mmproj, device, n_threads, dialect, task)
+        self._arguments = (path, mmproj, device, n_threads, compute, dialect, task)
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
         self._users = 0
@@ -104,7 +113,7 @@ class Model:
         found = find_device(device)
         threads = n_threads or usable_cpus()
         self._files = load_files(path, mmproj, found, task)
-        self._context = Context(found, threads)
+        self._context = Context(found, threads, exact=compute == "exact")
         self._encoder = Encoder(self._files, self._context, dialect)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
 
@@ -116,10 +125,11 @@ class Model:
             architecture=text.architecture,
             quantization=quantization_of(os.fspath(path)),
             task=self._files.task,
-            modalities=("text", "image") if vision else ("text",),
+            modalities=("text", *(("image", "video", "pdf") if vision else ()), *(("audio",) if audio else ())),
             dim=text.n_embd,
             dims=trained_dims(text.n_embd),
             context=text.n_ctx,
+            compute=compute,
             dialect=dialect,
             query_prompt=prefix(dialect, self._files.task, "query"),
             document_prompt=prefix(dialect, self._files.task, "document"),
@@ -195,9 +205,10 @@ class Model:
         Parameters
         ----------
         inputs : input, or list or tuple of inputs
-            An input is a ``str`` (always text), a `jina_omni.Image`, a ``pathlib.Path`` (a file, its kind found from
-            its bytes), a PIL image, or a list of such parts that becomes one vector, in that order. A dict of another
-            system is an input too, or a whole request that stands for its inputs; see `jina_omni.requests`.
+            An input is a ``str`` (always text), a `jina_omni.Image`, `Audio`, `Video` or `Pdf`, a ``pathlib.Path`` (a
+            file, its kind found from its bytes), a PIL image, or a list of such parts that becomes one vector, in that
+            order. A dict of another system is an input too, or a whole request that stands for its inputs; see
+            `jina_omni.requests`. Equal inputs of a call are computed once.
         dim : int, optional
             Cut the vectors to one of ``info.dims`` (Matryoshka): cut first, then normalise.
         normalize : bool
@@ -207,7 +218,8 @@ class Model:
         prompt : str, optional
             Text to go before every input, instead of the named one; ``""`` for none.
         truncate : bool
-            Keep the first tokens of an input's last text where it is too long; otherwise that is an error.
+            Keep the first 30 seconds of a longer sound, and the first tokens of an input's last text where it is too
+            long; otherwise that is an error.
         batch_tokens : int, optional
             Tokens of one run of the towers. Smaller takes less memory.
         precision : {"float32", "float16", "int8", "uint8", "binary", "ubinary"}
@@ -342,7 +354,9 @@ class Model:
         prompt: str | None = None,
         fetch: Fetch | None = None,
     ) -> Any:
-        """Count tokens, without decoding or computing: of text, images, prompt and end token.
+        """Count tokens, without decoding or computing: of text, media, prompt and end token.
+
+        Of sounds and videos whose header is not exact, the count is an estimate.
 
         Parameters
         ----------
@@ -442,7 +456,8 @@ def _open(
     mmproj: PathLike | Sequence[PathLike],
     device: str,
     n_threads: int | None,
+    compute: Compute,
     dialect: Dialect,
     task: str | None,
 ) -> Model:
-    return Model(path, mmproj, device=device, n_threads=n_threads, dialect=dialect, task=task)
+    return Model(path, mmproj, device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from jina_omni.inputs import Image, Part, Text
+from jina_omni.inputs import Text
+from jina_omni.media.medium import Medium
 
 Dialect = Literal["card", "sentence-transformers"]
 PromptName = Literal["query", "document"]
@@ -24,8 +26,17 @@ PREFIXES: dict[PromptName, str] = {"query": "Query: ", "document": "Document: "}
 IMAGE_DELIMITERS = ("<|vision_start|>", "<|vision_end|>")
 AUDIO_DELIMITERS = (("<|audio_start|>", "<|audio_end|>"), ("<|audio_bos|>", "<|audio_eos|>"))
 
-# A piece of a sequence: text of the caller, a part that a tower turns into rows, text of the template, or a token id.
-Piece = Text | Image | str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Places of a sequence that take the next rows of a tower."""
+
+    count: int
+
+
+# A piece of a sequence: text of the caller, places for rows, text of the template, or a token id.
+Piece = Text | Rows | str | int
 SpecialToken = Callable[[str], int | None]
 
 
@@ -61,17 +72,32 @@ def media_delimiters(pair: tuple[str, str], special_token: SpecialToken) -> tupl
     return None if begin is None or end is None else (begin, end)
 
 
-def arrange(parts: Sequence[Part], prefix: str, dialect: Dialect, special_token: SpecialToken) -> list[Piece]:
+def arrange(
+    parts: Sequence[Text | Medium], prefix: str, dialect: Dialect, special_token: SpecialToken
+) -> list[Piece]:
     """Return the pieces of one input in order: turn, prefix, the caller's parts, media between their delimiters."""
-    delimiters = media_delimiters(IMAGE_DELIMITERS, special_token)
+    image = media_delimiters(IMAGE_DELIMITERS, special_token)
+    sound = next(filter(None, (media_delimiters(pair, special_token) for pair in AUDIO_DELIMITERS)), None)
     content: list[Piece] = [prefix] if prefix else []
     for part in parts:
-        if isinstance(part, Image) and delimiters:
-            content += [delimiters[0], part, delimiters[1]]
-        else:
+        if isinstance(part, Text):
             content.append(part)
+        else:
+            content += _delimited(part, image if part.tower == "vision" else sound)
     if dialect == "card" or all(isinstance(part, Text) for part in parts):
         return content
     # one user turn of the chat template; nano's vocabulary lacks its tokens, there it is plain text as in the reference
     begin, end = (token if (token := special_token(s)) is not None else s for s in ("<|im_start|>", "<|im_end|>"))
     return [begin, "user\n", *content, end, "\n"]
+
+
+def _delimited(medium: Medium, delimiters: tuple[int, int] | None) -> list[Piece]:
+    """Return the places of a medium's rows; each pair of a video's frames is delimited by itself, after its time."""
+    runs, times = medium.extent.runs, medium.extent.times
+    if delimiters is None:  # nano: all frames in one run, without times
+        return [Rows(sum(runs))]
+    pieces: list[Piece] = []
+    for i, n_rows in enumerate(runs):
+        stamp = [] if times is None else [f"<{times[i]:.1f} seconds>"]
+        pieces += [*stamp, delimiters[0], Rows(n_rows), delimiters[1]]
+    return pieces

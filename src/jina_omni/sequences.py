@@ -6,21 +6,21 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import InputTooLongError
-from jina_omni.inputs import Image, Text
+from jina_omni.inputs import Text
 from jina_omni.native import TextModel
-from jina_omni.prompts import Piece
+from jina_omni.prompts import Piece, Rows
 
 Ints = npt.NDArray[np.int32]
 
 _TAG = re.compile(r"<[^<>\s]+>")  # what every special token looks like
-_MEDIA = -1  # the token that takes the next row of a tower
+MEDIA = -1
+"""The token that takes the next row of a tower."""
 
 
 class Tokenizer:
@@ -49,81 +49,44 @@ class Tokenizer:
         return "".join([*out, unicodedata.normalize("NFC", string[begin:])])
 
 
-@dataclass(frozen=True)
-class TokenSequence:
-    """One input, ready for the towers.
-
-    Attributes
-    ----------
-    tokens : array, int32
-        With -1 at each place of a row.
-    images : tuple of Image
-        In the order of their rows.
-    where : str
-        What to call this input in an error.
-    index : int or None
-        Its place in the caller's list.
-    """
-
-    tokens: Ints
-    images: tuple[Image, ...]
-    where: str
-    index: int | None
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @property
-    def n_rows(self) -> int:
-        """How many rows of towers it takes."""
-        return int(np.count_nonzero(self.tokens == _MEDIA))
-
-
 def build_sequence(
-    pieces: Sequence[Piece],
-    tokenizer: Tokenizer,
-    row_count: Callable[[Image], int],
-    *,
-    where: str,
-    index: int | None,
-    limit: int,
-    truncate: bool,
-) -> TokenSequence:
+    pieces: Sequence[Piece], tokenizer: Tokenizer, *, where: str, limit: int, truncate: bool
+) -> Ints:
     """Tokenise pieces into one sequence of at most `limit` tokens.
 
     Parameters
     ----------
     pieces : sequence of Piece
     tokenizer : Tokenizer
-    row_count : callable
-        Rows that the vision tower will make of an image.
     where : str
         What to call this input in an error.
-    index : int or None
-        Its place in the caller's list.
     limit : int
         Tokens, the end token included.
     truncate : bool
         Cut the caller's last text so that the sequence fits; everything else stays.
+
+    Returns
+    -------
+    array of int32
+        With -1 at each place of a row.
 
     Raises
     ------
     InputTooLongError
         The sequence is over the limit, and was not to be cut or can't be.
     """
-    images = tuple(piece for piece in pieces if isinstance(piece, Image))
-    tokens = np.concatenate([*_runs(pieces, tokenizer, row_count), tokenizer.end])
+    tokens = np.concatenate([*_runs(pieces, tokenizer), tokenizer.end])
     excess = len(tokens) - limit
     if excess <= 0:
-        return TokenSequence(tokens, images, where, index)
+        return tokens
 
     last_text = max((i for i, piece in enumerate(pieces) if isinstance(piece, Text)), default=None)
     if truncate and last_text is not None:
-        head = _runs(pieces[: last_text + 1], tokenizer, row_count)
-        tail = [*_runs(pieces[last_text + 1 :], tokenizer, row_count), tokenizer.end]
+        head = _runs(pieces[: last_text + 1], tokenizer)
+        tail = [*_runs(pieces[last_text + 1 :], tokenizer), tokenizer.end]
         keep = limit - sum(map(len, tail))
-        if keep > _n_common(np.concatenate(head), _runs(pieces[:last_text], tokenizer, row_count)):
-            return TokenSequence(np.concatenate([np.concatenate(head)[:keep], *tail]), images, where, index)
+        if keep > _n_common(np.concatenate(head), _runs(pieces[:last_text], tokenizer)):
+            return np.concatenate([np.concatenate(head)[:keep], *tail])
     advice = "nothing of it can be cut" if truncate else "split it, or pass truncate=True to cut its last text short"
     raise InputTooLongError(
         f"{where} has {len(tokens):,} tokens, {excess:,} over this model's limit of {limit:,}; {advice}",
@@ -139,7 +102,7 @@ def _n_common(tokens: Ints, before: list[Ints]) -> int:
     return int(differs[0]) if len(differs) else len(start)
 
 
-def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer, row_count: Callable[[Image], int]) -> list[Ints]:
+def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer) -> list[Ints]:
     """Return the tokens of each run of pieces; neighbouring texts are one run, since words may join across them."""
     runs: list[Ints] = []
     for is_text, group in itertools.groupby(pieces, lambda piece: isinstance(piece, (str, Text))):
@@ -147,7 +110,7 @@ def _runs(pieces: Sequence[Piece], tokenizer: Tokenizer, row_count: Callable[[Im
             runs.append(tokenizer("".join(piece.text if isinstance(piece, Text) else str(piece) for piece in group)))
             continue
         runs += [
-            np.full(row_count(piece), _MEDIA, np.int32) if isinstance(piece, Image) else np.array([piece], np.int32)
+            np.full(piece.count, MEDIA, np.int32) if isinstance(piece, Rows) else np.array([piece], np.int32)
             for piece in group
         ]
     return runs
