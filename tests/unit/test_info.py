@@ -34,6 +34,7 @@ INFO = ModelInfo(
     dim=1024,
     dims=(32, 64, 128, 256, 512, 768, 1024),
     context=32768,
+    compute="fast",
     dialect="card",
     query_prompt="Query: ",
     document_prompt="Document: ",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from jina_omni import Image, Text
 from jina_omni.encoding import Encoder
-from jina_omni.inputs import Part
 from jina_omni.loading import ModelFiles
+from jina_omni.media.medium import Extent, Medium, Reading, Tower
 from jina_omni.native import Context, Projector, TextModel, find_device
 from jina_omni.prompts import (
     AUDIO_DELIMITERS,
@@ -23,6 +23,7 @@ from jina_omni.prompts import (
     TASKS,
     Dialect,
     PromptName,
+    Rows,
     arrange,
     media_delimiters,
     prefix,
@@ -214,6 +215,13 @@ def delimiter(*known: str) -> Callable[[str], int | None]:
     return lambda spelling: known.index(spelling) if spelling in known else None
 
 
+def medium(tower: Tower, *runs: int, times: tuple[float, ...] | None = None) -> Medium:
+    def read() -> Reading:
+        raise AssertionError("nothing is read here")
+
+    return Medium(tower, Extent(runs, times), read)
+
+
 ALL = delimiter("<|vision_start|>", "<|vision_end|>", "<|im_start|>", "<|im_end|>")
 
 
@@ -229,9 +237,9 @@ ALL = delimiter("<|vision_start|>", "<|vision_end|>", "<|im_start|>", "<|im_end|
 )
 def test_delimiters_count_only_as_a_pair(known: tuple[str, ...], ids: tuple[int, int] | None) -> None:
     assert media_delimiters(IMAGE_DELIMITERS, delimiter(*known)) == ids
-    image, text = Image(b""), Text("a")
-    expected = [text, image] if ids is None else [text, 0, image, 1]
-    assert arrange([text, image], "", "card", delimiter(*known)) == expected
+    text = Text("a")
+    expected = [text, Rows(4)] if ids is None else [text, 0, Rows(4), 1]
+    assert arrange([text, medium("vision", 4)], "", "card", delimiter(*known)) == expected
 
 
 def test_both_spellings_of_the_audio_delimiters_are_known() -> None:
@@ -239,28 +247,43 @@ def test_both_spellings_of_the_audio_delimiters_are_known() -> None:
 
 
 def test_a_turn_without_its_tokens_is_spelled_out() -> None:
-    image = Image(b"")
-    assert arrange([image], "", "sentence-transformers", delimiter()) == [
+    assert arrange([medium("vision", 4)], "", "sentence-transformers", delimiter()) == [
         "<|im_start|>",
         "user\n",
-        image,
+        Rows(4),
         "<|im_end|>",
         "\n",
     ]
 
 
-parts = st.lists(st.one_of(st.builds(Text, st.text(min_size=1)), st.builds(lambda: Image(b""))), min_size=1, max_size=6)
+@pytest.mark.parametrize("times", [None, (0.25, 1.25)])
+def test_each_pair_of_a_videos_frames_has_its_time_and_delimiters(times: tuple[float, ...] | None) -> None:
+    clip = medium("vision", 4, 4, times=times)
+    stamps = [[], []] if times is None else [["<0.2 seconds>"], ["<1.2 seconds>"]]  # MODEL_FACTS 4.3 and 11.4
+    expected = [*stamps[0], 0, Rows(4), 1, *stamps[1], 0, Rows(4), 1]
+    assert arrange([clip], "", "card", ALL) == expected
+    assert arrange([clip], "", "card", delimiter()) == [Rows(8)]  # nano
+
+
+@pytest.mark.parametrize("pair", [*AUDIO_DELIMITERS, ()])
+def test_a_sound_stands_between_the_delimiters_of_its_vocabulary(pair: tuple[str, ...]) -> None:
+    expected = [0, Rows(9), 1] if pair else [Rows(9)]
+    assert arrange([medium("audio", 9)], "", "card", delimiter(*pair)) == expected
+
+
+parts = st.lists(
+    st.one_of(st.builds(Text, st.text(min_size=1)), st.integers(1, 9).map(lambda n: medium("vision", n))),
+    min_size=1,
+    max_size=6,
+)
 
 
 @given(parts, st.sampled_from(["", *PREFIXES.values(), "mine: "]), st.sampled_from(DIALECTS))
 def test_parts_stay_whole_in_order_and_only_media_get_anything_around_them(
-    given_parts: list[Part], lead: str, dialect: Dialect
+    given_parts: list[Text | Medium], lead: str, dialect: Dialect
 ) -> None:
     pieces = arrange(given_parts, lead, dialect, ALL)
-    own = [piece for piece in pieces if isinstance(piece, (Text, Image))]
-    assert len(own) == len(given_parts)
-    assert all(mine is theirs for mine, theirs in zip(own, given_parts, strict=True))
-    has_media = any(isinstance(part, Image) for part in given_parts)
+    has_media = any(isinstance(part, Medium) for part in given_parts)
     if has_media and dialect == "sentence-transformers":
         assert (pieces[:2], pieces[-2:]) == ([2, "user\n"], [3, "\n"])
         pieces = pieces[2:-2]
@@ -268,5 +291,5 @@ def test_parts_stay_whole_in_order_and_only_media_get_anything_around_them(
         assert pieces.pop(0) == lead
     expected: list[object] = []
     for part in given_parts:
-        expected += [0, part, 1] if isinstance(part, Image) else [part]
+        expected += [part] if isinstance(part, Text) else [0, Rows(part.extent.runs[0]), 1]
     assert pieces == expected

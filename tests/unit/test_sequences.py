@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jina_omni import Image, InputTooLongError, Text
+from jina_omni import InputTooLongError, Text
 from jina_omni.native import TextModel, find_device
-from jina_omni.prompts import Piece
-from jina_omni.sequences import Tokenizer, TokenSequence, build_sequence
+from jina_omni.prompts import Piece, Rows
+from jina_omni.sequences import Tokenizer, build_sequence
 from tests.checkpoints.writer import Checkpoint
 
 MEDIA = -1
 PLENTY = 1_000_000
 ROWS = 5  # of every image here
+IMAGE = Rows(ROWS)
 BEGIN, END = 2051, 2052  # of the small vocabulary, as a template's ids
 
 COMPOSED = "Crème brûlée, Ångström, 한국"
@@ -40,8 +41,8 @@ def nano_tokenizer(nano: Checkpoint) -> Iterator[Tokenizer]:
 
 def build(
     pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int = PLENTY, truncate: bool = False
-) -> TokenSequence:
-    return build_sequence(pieces, tokenizer, lambda _: ROWS, where="input 7", index=7, limit=limit, truncate=truncate)
+) -> np.ndarray:
+    return build_sequence(pieces, tokenizer, where="input 7", limit=limit, truncate=truncate)
 
 
 def ids(*runs: Sequence[int] | np.ndarray) -> list[int]:
@@ -53,94 +54,81 @@ def test_neighbouring_texts_are_one_text(small_tokenizer: Tokenizer) -> None:
     apart = ids(small_tokenizer("the wea"), small_tokenizer("ther today"))
     assert joined != apart  # else there would be nothing to see
     for pieces in (["the wea", Text("ther today")], [Text("the wea"), Text("ther "), Text("today")]):
-        assert build(pieces, small_tokenizer).tokens.tolist() == joined
+        assert build(pieces, small_tokenizer).tolist() == joined
 
 
 def test_text_of_the_template_joins_that_of_the_caller(nano_tokenizer: Tokenizer) -> None:
     got = build(["user\n", Text("a cat"), "<|im_end|>", "\n"], nano_tokenizer)
-    assert got.tokens.tolist() == ids(nano_tokenizer("user\na cat<|im_end|>\n"), nano_tokenizer.end)
+    assert got.tolist() == ids(nano_tokenizer("user\na cat<|im_end|>\n"), nano_tokenizer.end)
 
 
-@pytest.mark.parametrize("between", [Image(b""), BEGIN], ids=["image", "token"])
+@pytest.mark.parametrize("between", [IMAGE, BEGIN], ids=["image", "token"])
 def test_texts_do_not_join_across_what_is_no_text(between: Piece, small_tokenizer: Tokenizer) -> None:
     middle = [between] if isinstance(between, int) else [MEDIA] * ROWS
     got = build([Text("the wea"), between, Text("ther")], small_tokenizer)
-    assert got.tokens.tolist() == ids(small_tokenizer("the wea"), middle, small_tokenizer("ther"))
+    assert got.tolist() == ids(small_tokenizer("the wea"), middle, small_tokenizer("ther"))
 
 
 def test_each_row_of_each_image_has_its_place(small_tokenizer: Tokenizer) -> None:
-    first, second = Image(b"1"), Image(b"2")
-    rows = {first: 3, second: 4}
-    got = build_sequence(
-        [first, Text("a"), second, BEGIN],
-        small_tokenizer,
-        rows.__getitem__,
-        where="input",
-        index=None,
-        limit=PLENTY,
-        truncate=False,
-    )
-    assert got.tokens.tolist() == ids([MEDIA] * 3, small_tokenizer("a"), [MEDIA] * 4, [BEGIN])
-    assert got.tokens.dtype == np.int32
-    assert got.images == (first, second)
-    assert (got.n_rows, len(got)) == (7, len(got.tokens))
-    assert (got.where, got.index) == ("input", None)
+    got = build([Rows(3), Text("a"), Rows(4), BEGIN], small_tokenizer)
+    assert got.tolist() == ids([MEDIA] * 3, small_tokenizer("a"), [MEDIA] * 4, [BEGIN])
+    assert got.dtype == np.int32
 
 
 def test_small_composes_text_before_it_splits(small_tokenizer: Tokenizer) -> None:
-    composed, decomposed = (build([Text(text)], small_tokenizer).tokens for text in (COMPOSED, DECOMPOSED))
+    composed, decomposed = (build([Text(text)], small_tokenizer) for text in (COMPOSED, DECOMPOSED))
     np.testing.assert_array_equal(decomposed, composed)
 
 
 def test_nano_takes_text_as_it_is(nano_tokenizer: Tokenizer) -> None:
-    composed, decomposed = (build([Text(text)], nano_tokenizer).tokens.tolist() for text in (COMPOSED, DECOMPOSED))
+    composed, decomposed = (build([Text(text)], nano_tokenizer).tolist() for text in (COMPOSED, DECOMPOSED))
     assert decomposed != composed
 
 
 def test_small_does_not_compose_more_than_canonically(small_tokenizer: Tokenizer) -> None:
     # NFKC would make the same of each pair.
     for text, other in (("ﬁne", "fine"), ("①", "1"), ("Ｆ", "F")):
-        assert ids(build([Text(text)], small_tokenizer).tokens) != ids(small_tokenizer(other))
+        assert ids(build([Text(text)], small_tokenizer)) != ids(small_tokenizer(other))
 
 
 def test_characters_compose_across_joined_texts(small_tokenizer: Tokenizer) -> None:
     got = build([Text("cafe"), Text("\u0301")], small_tokenizer)
-    assert got.tokens.tolist() == ids(small_tokenizer("café"))
+    assert got.tolist() == ids(small_tokenizer("café"))
 
 
 @pytest.mark.parametrize(
-    "pieces", [[Text("a cat")], [Image(b"")], [Text("a"), Image(b"")], ["user\n", Image(b""), "\n"]], ids=str
+    "pieces", [[Text("a cat")], [IMAGE], [Text("a"), IMAGE], ["user\n", IMAGE, "\n"]], ids=str
 )
 def test_nano_ends_in_one_end_token_and_small_in_none(
     pieces: list[Piece], small_tokenizer: Tokenizer, nano_tokenizer: Tokenizer
 ) -> None:
     end = nano_tokenizer.special_token("<|end_of_text|>")
-    got = build(pieces, nano_tokenizer).tokens.tolist()
+    got = build(pieces, nano_tokenizer).tolist()
     assert got[-1] == end
     assert got.count(end) == 1
-    assert small_tokenizer.special_token("<|endoftext|>") not in build(pieces, small_tokenizer).tokens
+    assert small_tokenizer.special_token("<|endoftext|>") not in build(pieces, small_tokenizer)
 
 
 def test_an_end_token_that_the_caller_wrote_is_not_the_one_that_is_added(nano_tokenizer: Tokenizer) -> None:
     end = nano_tokenizer.special_token("<|end_of_text|>")
-    assert build([Text("a<|end_of_text|>")], nano_tokenizer).tokens.tolist()[-2:] == [end, end]
+    assert build([Text("a<|end_of_text|>")], nano_tokenizer).tolist()[-2:] == [end, end]
 
 
 def test_what_just_fits_stays_whole(nano_tokenizer: Tokenizer) -> None:
-    pieces = ["Document: ", Text("it just fits"), Image(b"")]
-    whole = build(pieces, nano_tokenizer).tokens
+    pieces = ["Document: ", Text("it just fits"), IMAGE]
+    whole = build(pieces, nano_tokenizer)
     for truncate in (False, True):
         got = build(pieces, nano_tokenizer, limit=len(whole), truncate=truncate)
-        np.testing.assert_array_equal(got.tokens, whole)
+        np.testing.assert_array_equal(got, whole)
 
 
 @pytest.mark.parametrize(
     ("pieces", "truncate", "advice"),
     [
-        ([Text("a"), Image(b"")], False, "split it, or pass truncate=True to cut its last text short"),
-        ([Text("a"), Image(b"")], True, "nothing of it can be cut"),
-        ([Image(b"")], True, "nothing of it can be cut"),
-        (["Query: ", Image(b"")], True, "nothing of it can be cut"),
+        ([Text("a"), Rows(40_000)], False, "split it, or pass truncate=True to cut its last text short"),
+        ([Text("a"), Rows(40_000)], True, "nothing of it can be cut"),
+        ([Rows(40_000)], True, "nothing of it can be cut"),
+        (["Query: ", Rows(40_000)], True, "nothing of it can be cut"),
     ],
     ids=str,
 )
@@ -148,11 +136,9 @@ def test_too_long_is_an_error_with_the_counts(
     pieces: list[Piece], truncate: bool, advice: str, small_tokenizer: Tokenizer  # noqa: FBT001
 ) -> None:
     with pytest.raises(InputTooLongError) as caught:
-        build_sequence(
-            pieces, small_tokenizer, lambda _: 40_000, where="input 7", index=7, limit=32_768, truncate=truncate
-        )
+        build(pieces, small_tokenizer, limit=32_768, truncate=truncate)
     error = caught.value
-    tokens = 40_000 + sum(len(small_tokenizer(getattr(x, "text", x))) for x in pieces if not isinstance(x, Image))
+    tokens = 40_000 + sum(len(small_tokenizer(getattr(x, "text", x))) for x in pieces if not isinstance(x, Rows))
     assert (error.tokens, error.limit) == (tokens, 32_768)
     excess = f"{tokens - 32_768:,}"
     assert str(error) == f"input 7 has {tokens:,} tokens, {excess} over this model's limit of 32,768; {advice}"
@@ -165,10 +151,10 @@ WORDS = Text(" one two three four five six seven eight nine ten" * 3)
     ("before", "after"),
     [
         ([], []),
-        ([], [BEGIN, Image(b""), END]),
-        ([Image(b"")], []),
-        (["Query: ", Image(b"")], []),
-        ([BEGIN, "user\nDocument: ", Image(b""), Text(" and "), Image(b"")], [Image(b""), END, "\n"]),
+        ([], [BEGIN, IMAGE, END]),
+        ([IMAGE], []),
+        (["Query: ", IMAGE], []),
+        ([BEGIN, "user\nDocument: ", IMAGE, Text(" and "), IMAGE], [IMAGE, END, "\n"]),
     ],
     ids=str,
 )
@@ -179,15 +165,14 @@ def test_truncation_cuts_the_last_text_alone_and_exactly_to_the_limit(
     tokenizer: Tokenizer = request.getfixturevalue(f"{size}_tokenizer")
     words = tokenizer(WORDS.text).tolist()
     tail_end = len(tokenizer.end)
-    head = build(before, tokenizer).tokens.tolist() if before else [*tokenizer.end]
+    head = build(before, tokenizer).tolist() if before else [*tokenizer.end]
     head = head[: len(head) - tail_end]
-    tail = build(after, tokenizer).tokens.tolist() if after else tokenizer.end.tolist()
+    tail = build(after, tokenizer).tolist() if after else tokenizer.end.tolist()
     whole = build([*before, WORDS, *after], tokenizer)
-    assert whole.tokens.tolist() == [*head, *words, *tail]
+    assert whole.tolist() == [*head, *words, *tail]
     for keep in (len(words) - 1, len(words) // 2, 1):
         got = build([*before, WORDS, *after], tokenizer, limit=len(head) + keep + len(tail), truncate=True)
-        assert got.tokens.tolist() == [*head, *words[:keep], *tail]
-        assert got.images == whole.images
+        assert got.tolist() == [*head, *words[:keep], *tail]
     with pytest.raises(InputTooLongError, match="nothing of it can be cut") as caught:
         build([*before, WORDS, *after], tokenizer, limit=len(head) + len(tail), truncate=True)
     assert caught.value.tokens == len(whole)
@@ -197,14 +182,14 @@ def test_truncation_cuts_the_last_text_alone_and_exactly_to_the_limit(
 def test_a_truncated_input_is_never_over_the_limit_and_keeps_its_ends(
     nano_tokenizer: Tokenizer, first: str, last: str, limit: int
 ) -> None:
-    pieces: list[Piece] = [Image(b""), Text(first), Image(b""), "<|im_start|>", Text(last), "<|im_end|>"]
+    pieces: list[Piece] = [IMAGE, Text(first), IMAGE, "<|im_start|>", Text(last), "<|im_end|>"]
     fixed = [MEDIA] * ROWS + ids(nano_tokenizer(first)) + [MEDIA] * ROWS
     limit += len(fixed) + 20  # 20: the template
-    got = build(pieces, nano_tokenizer, limit=limit, truncate=True).tokens.tolist()
+    got = build(pieces, nano_tokenizer, limit=limit, truncate=True).tolist()
     assert len(got) <= limit
     assert got[: len(fixed)] == fixed
     assert got[-1] == nano_tokenizer.end[0]
-    whole = build(pieces, nano_tokenizer).tokens.tolist()
+    whole = build(pieces, nano_tokenizer).tolist()
     if len(whole) <= limit:
         assert got == whole
     else:
@@ -215,7 +200,7 @@ def test_a_truncated_input_is_never_over_the_limit_and_keeps_its_ends(
 @pytest.mark.parametrize("keep", [2, 3])
 def test_truncation_keeps_the_prefix_that_joins_the_text(keep: int, small_tokenizer: Tokenizer) -> None:
     prefix = small_tokenizer("Document:").tolist()
-    got = build(["Document: ", WORDS], small_tokenizer, limit=len(prefix) + keep, truncate=True).tokens.tolist()
+    got = build(["Document: ", WORDS], small_tokenizer, limit=len(prefix) + keep, truncate=True).tolist()
     assert got[: len(prefix)] == prefix
     assert len(got) == len(prefix) + keep
 
