@@ -109,6 +109,8 @@ class Encoder:
         for members in plan_batches([len(sequences[i]) for i in indices], batch_tokens):
             batch, patches, grids = [], [], []
             for i in (indices[m] for m in members):
+                if cancel is not None:  # decoding a batch of large images takes a while
+                    cancel.check()
                 try:
                     decoded = self._decode(sequences[i])
                 except InputError as error:

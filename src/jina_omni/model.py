@@ -179,6 +179,7 @@ class Model:
         show_progress: bool = False,
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
+        _first: int = 0,  # place of the first input in the caller's stream
     ) -> Floats | tuple[Floats, dict[int, JinaOmniError]]:
         """Embed one input or a list of inputs.
 
@@ -223,8 +224,7 @@ class Model:
         Cancelled
             Through `cancel`. The model stays usable.
         """
-        if on_error not in ("raise", "return"):
-            raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
+        _check_on_error(on_error)
         single = not isinstance(inputs, (list, tuple))
         items: list[Any] = [inputs] if single else list(inputs)
         width = self._width(dim)
@@ -236,9 +236,12 @@ class Model:
         with self._in_use(), tqdm(total=len(items), unit="input", disable=not show_progress) as bar:
             planned: list[Any] = []
             for index, item in enumerate(items):
+                if cancel is not None:
+                    cancel.check()
+                place = None if single else _first + index
                 try:
-                    planned.append(self._encoder.plan(item, None if single else index, lead, truncate=truncate))
-                except JinaOmniError as error:  # noqa: PERF203 - one failing input must not stop the others
+                    planned.append(self._encoder.plan(item, place, lead, truncate=truncate))
+                except JinaOmniError as error:  # one failing input must not stop the others
                     if errors is None:
                         raise
                     errors[index] = error
@@ -278,6 +281,7 @@ class Model:
         array, shape (dim,), float32
             Or a `JinaOmniError`, with ``on_error="return"``.
         """
+        _check_on_error(on_error)
         window: list[Any] = []
         first = 0
         for item in inputs:
@@ -292,17 +296,12 @@ class Model:
     def _encode_window(
         self, window: list[Any], first: int, on_error: Literal["raise", "return"], options: dict[str, Any]
     ) -> Iterator[Floats | JinaOmniError]:
-        vectors, errors = self.encode(window, on_error="return", **options)
+        vectors, errors = self.encode(window, on_error="return", **options | {"_first": first})
         for index, vector in enumerate(vectors):
             error = errors.get(index)
-            if error is None:
-                yield vector
-                continue
-            if isinstance(error, InputError):
-                error.index = first + index
-            if on_error == "raise":
+            if error is not None and on_error == "raise":
                 raise error
-            yield error
+            yield vector if error is None else error
 
     def count_tokens(self, inputs: Any, *, prompt_name: PromptName | None = None, prompt: str | None = None) -> Any:
         """Count tokens, without decoding or computing: of text, images, prompt and end token.
@@ -386,6 +385,11 @@ class Model:
         if batch_tokens is not None and batch_tokens < 1:
             raise InputError(f"batch_tokens is {batch_tokens}, expected 1 or more")
         return batch_tokens or self._batch_tokens
+
+
+def _check_on_error(on_error: str) -> None:
+    if on_error not in ("raise", "return"):
+        raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
 
 
 def _is_unicode(string: str) -> bool:
