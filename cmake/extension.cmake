@@ -3,10 +3,13 @@
 
 set(kernels
     csrc/kernels/attention.cpp
-    csrc/kernels/linear.cpp)
+    csrc/kernels/linear.cpp
+    csrc/kernels/q8_rows.cpp
+    csrc/kernels/weight_codes.cpp)
 
 add_library(omni STATIC
     csrc/jina_omni.cpp
+    csrc/audio_tower.cpp
     csrc/gguf_file.cpp
     csrc/native_log.cpp
     csrc/text_tower.cpp

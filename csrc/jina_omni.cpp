@@ -2,6 +2,7 @@
 // The C boundary: argument checks, exceptions to statuses, nothing else.
 #include "jina_omni.h"
 
+#include "audio_tower.h"
 #include "ggml-backend.h"
 #include "native_log.h"
 #include "text_tower.h"
@@ -51,7 +52,7 @@ struct omni_text {
 struct omni_projector {
     omni::gguf_file                     file;
     std::unique_ptr<omni::vision_tower> vision;
-    bool                                has_audio = false;
+    std::unique_ptr<omni::audio_tower>  audio;
     int32_t                             n_embd_out = 0;
 
     omni_projector(const char * path, ggml_backend_dev_t device);
@@ -60,7 +61,7 @@ struct omni_projector {
 struct omni_context {
     omni::compute_device device;
 
-    omni_context(ggml_backend_dev_t dev, int n_threads, bool portable_attention) : device(dev, n_threads, portable_attention) {}
+    omni_context(ggml_backend_dev_t dev, int n_threads, bool exact, bool portable) : device(dev, n_threads, exact, portable) {}
 };
 
 omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(open_whole_file(path)) {
@@ -75,22 +76,23 @@ omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : f
     const auto audio_type   = file.string("clip.audio.projector_type");
     const auto is_type      = [](const auto & value, auto... names) { return value && ((*value == names) || ...); };
     const bool has_vision   = is_type(vision_type, "qwen3vl_merger") || is_type(single, "qwen3vl_merger");
-    has_audio               = is_type(audio_type, "qwen2.5o", "qwen2a") || is_type(single, "qwen2.5o", "qwen2a");
+    const bool has_audio    = is_type(audio_type, "qwen2.5o", "qwen2a") || is_type(single, "qwen2.5o", "qwen2a");
     if (!has_vision && !has_audio) {
         const auto type = single ? single : vision_type ? vision_type : audio_type;
         throw file.error("clip.projector_type is " + (type ? "'" + omni::printable(*type) + "'" : "missing") +
                          ", a vision file has 'qwen3vl_merger' and an audio file 'qwen2.5o'");
     }
-    if (has_audio) {
-        n_embd_out = (int32_t) file.required_integer("clip.audio.projection_dim", 1, 16384);
-    }
     if (has_vision) {
-        vision = std::make_unique<omni::vision_tower>(file, device);
-        if (has_audio && vision->shape.n_embd_out != n_embd_out) {
-            throw file.error("key 'clip.vision.projection_dim' is " + std::to_string(vision->shape.n_embd_out) +
-                             ", but 'clip.audio.projection_dim' is " + std::to_string(n_embd_out));
-        }
+        vision     = std::make_unique<omni::vision_tower>(file, device);
         n_embd_out = vision->shape.n_embd_out;
+    }
+    if (has_audio) {
+        audio = std::make_unique<omni::audio_tower>(file, device);
+        if (has_vision && audio->shape.n_embd_out != n_embd_out) {
+            throw file.error("key 'clip.vision.projection_dim' is " + std::to_string(n_embd_out) +
+                             ", but 'clip.audio.projection_dim' is " + std::to_string(audio->shape.n_embd_out));
+        }
+        n_embd_out = audio->shape.n_embd_out;
     }
 }
 
@@ -243,7 +245,7 @@ void omni_projector_free(omni_projector * projector) { delete projector; }
 void omni_projector_get_info(const omni_projector * projector, omni_projector_info * info) {
     *info = {};
     info->has_vision = projector->vision != nullptr;
-    info->has_audio  = projector->has_audio;
+    info->has_audio  = projector->audio != nullptr;
     info->n_embd_out = projector->n_embd_out;
     if (projector->vision) {
         const auto & shape = projector->vision->shape;
@@ -257,8 +259,18 @@ void omni_projector_get_info(const omni_projector * projector, omni_projector_in
         info->video_max_pixels = shape.video_max_pixels;
         std::copy_n(shape.image_mean, 3, info->image_mean);
         std::copy_n(shape.image_std, 3, info->image_std);
-        info->n_params = projector->vision->n_params();
-        info->n_bytes  = projector->vision->n_bytes();
+        info->n_params += projector->vision->n_params();
+        info->n_bytes  += projector->vision->n_bytes();
+    }
+    if (projector->audio) {
+        const auto & shape = projector->audio->shape;
+        info->audio_n_embd   = shape.n_embd;
+        info->audio_n_layer  = shape.n_layer;
+        info->n_mel          = shape.n_mel;
+        info->n_window       = shape.n_window;
+        info->max_mel_frames = projector->audio->n_frame_max();
+        info->n_params += projector->audio->n_params();
+        info->n_bytes  += projector->audio->n_bytes();
     }
 }
 
@@ -266,12 +278,12 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
     return metadata(projector->file, key, value, n_value);
 }
 
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t portable_attention, omni_context ** context,
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
                               omni_error * error) {
     return guarded(error, [&] {
         require(context != nullptr, "context is NULL");
         require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
-        *context = new omni_context(device_at(device), n_threads, portable_attention != 0);
+        *context = new omni_context(device_at(device), n_threads, exact != 0, portable != 0);
     });
 }
 
@@ -297,6 +309,28 @@ omni_status omni_encode_patches(omni_context * context, const omni_projector * p
         }
         const std::lock_guard<std::mutex> lock(context->device.mutex);
         projector->vision->encode(context->device, patches, grids, n_grids, rows, cancel);
+    });
+}
+
+int64_t omni_mel_rows(int32_t n_frames) { return omni::audio_tower::n_rows(std::max(n_frames, 0)); }
+
+omni_status omni_encode_mel(omni_context * context, const omni_projector * projector, const float * frames,
+                            const int32_t * lengths, int32_t n_clips, float * rows, const volatile int32_t * cancel,
+                            omni_error * error) {
+    return guarded(error, [&] {
+        require(context != nullptr && projector != nullptr && frames != nullptr && lengths != nullptr && rows != nullptr,
+                "an argument is NULL");
+        require(projector->audio != nullptr, "this mmproj file has no audio tower");
+        require(n_clips >= 1, "n_clips is below 1");
+        int64_t n_frame = 0;
+        for (int32_t i = 0; i < n_clips; i++) {
+            require(lengths[i] >= 3, "a clip has fewer than 3 mel frames");
+            require(lengths[i] <= projector->audio->n_frame_max(), "a clip is longer than max_mel_frames");
+            n_frame += lengths[i];
+            require(n_frame <= n_token_max, "the clips are too long together");
+        }
+        const std::lock_guard<std::mutex> lock(context->device.mutex);
+        projector->audio->encode(context->device, frames, lengths, n_clips, rows, cancel);
     });
 }
 

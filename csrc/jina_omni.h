@@ -104,7 +104,12 @@ typedef struct omni_projector_info {
     int64_t video_max_pixels;
     float   image_mean[3];
     float   image_std[3];
-    int64_t n_params;
+    int32_t audio_n_embd;
+    int32_t audio_n_layer;
+    int32_t n_mel;            // values of a mel frame
+    int32_t n_window;         // half the frames of a chunk
+    int32_t max_mel_frames;   // of a clip
+    int64_t n_params;         // of both towers
     int64_t n_bytes;
 } omni_projector_info;
 
@@ -115,8 +120,9 @@ int64_t     omni_projector_metadata(const omni_projector * projector, const char
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
-// portable_attention: non-zero takes the attention that other backends run on the CPU too; for tests.
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t portable_attention, omni_context ** context,
+// exact: non-zero multiplies quantised weights with float32 rows, as the dequantised weights would be; zero lets the CPU round
+// the rows to 8 bits, several times as fast. portable: non-zero takes ggml's operations on the CPU too; for tests.
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
                               omni_error * error);
 void        omni_context_free(omni_context * context);
 
@@ -127,6 +133,16 @@ void        omni_context_free(omni_context * context);
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
                                 const int32_t * grids, int32_t n_grids, float * rows, const volatile int32_t * cancel,
                                 omni_error * error);
+
+// Audio tower. lengths: mel frames of each of n_clips clips, 3 to max_mel_frames. frames: for all clips one after the other that
+// many rows of n_mel floats. rows: omni_mel_rows(lengths[i]) rows of n_embd_out floats per clip. Each chunk of 2 * n_window
+// frames of a clip is convolved and attends by itself.
+omni_status omni_encode_mel(omni_context * context, const omni_projector * projector, const float * frames,
+                            const int32_t * lengths, int32_t n_clips, float * rows, const volatile int32_t * cancel,
+                            omni_error * error);
+
+// Rows that the audio tower makes of a clip of n_frames mel frames, in every file.
+int64_t     omni_mel_rows(int32_t n_frames);
 
 // Text tower. n_seq sequences of lengths[i] tokens lie one after the other in tokens; a token of -1 takes the next of
 // n_rows rows of n_embd floats instead of an embedding of the vocabulary. pooled: n_seq rows of n_embd floats, the last

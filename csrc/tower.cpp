@@ -4,6 +4,7 @@
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "kernels/linear.h"
+#include "kernels/q8_rows.h"
 #include "native_log.h"
 
 #include <algorithm>
@@ -13,8 +14,8 @@
 
 namespace omni {
 
-compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool portable_attention_)
-    : device(device_), n_threads(n_threads_), portable_attention(portable_attention_) {
+compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool exact_, bool portable_)
+    : device(device_), n_threads(n_threads_), exact(exact_), portable(portable_) {
     take_thread_errors();
     backend.reset(ggml_backend_dev_init(device, nullptr));
     if (!backend) {
@@ -69,18 +70,38 @@ graph::kernel_task & graph::new_task(std::shared_ptr<attention_plan> plan) {
     return task;
 }
 
+void graph::q8_op(ggml_tensor * dst, int, int, void * userdata) {
+    kernel_task & task = *(kernel_task *) userdata;
+    const ggml_tensor * x = dst->src[0];
+    constexpr int64_t n_row = 16; // of one block of work
+    for (int64_t first = n_row * task.next++; first < x->ne[1]; first = n_row * task.next++) {
+        q8_quantize((const float *) x->data, (int64_t) (x->nb[1] / sizeof(float)), x->ne[0], (uint8_t *) dst->data, first,
+                    std::min(first + n_row, x->ne[1]));
+    }
+}
+
+ggml_tensor * graph::q8_rows(ggml_tensor * x) {
+    ggml_tensor *& rows = q8_rows_[x];
+    if (rows == nullptr) {
+        rows = ggml_custom_4d(context(), GGML_TYPE_I8, (int64_t) q8_row_size(x->ne[0]), x->ne[1], 1, 1, &x, 1, q8_op,
+                              GGML_N_TASKS_MAX, &new_task(nullptr));
+    }
+    return rows;
+}
+
 void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
     kernel_task & task = *(kernel_task *) userdata;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
-    linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const float *) x->data,
-                (int64_t) (x->nb[1] / sizeof(float)), (float *) dst->data, x->ne[1]},
+    linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
+                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1]},
                task.next, task.cancel);
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) {
     ggml_tensor * y;
-    if (device_.runs_kernels() && linear_supports(weight->type, weight->ne[1], x->ne[1])) {
-        ggml_tensor * args[] = {weight, x};
+    if (device_.runs_kernels() && linear_takes_f32(weight->type, weight->ne[1])) {
+        const bool q8 = !device_.exact && linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
+        ggml_tensor * args[] = {weight, q8 ? q8_rows(x) : x};
         y = ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args, 2, linear_op, GGML_N_TASKS_MAX,
                            &new_task(nullptr));
     } else {

@@ -27,16 +27,17 @@ struct compute_error : std::runtime_error {
 
 // A device with its threads and its compute memory. One computation at a time: hold the mutex for its whole life.
 struct compute_device {
-    compute_device(ggml_backend_dev_t device, int n_threads, bool portable_attention); // throws compute_error
+    compute_device(ggml_backend_dev_t device, int n_threads, bool exact, bool portable); // throws compute_error
 
     bool is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
-    bool runs_kernels() const { return is_cpu() && !portable_attention; }
+    bool runs_kernels() const { return is_cpu() && !portable; }
 
     ggml_backend_dev_t device;
     ggml_backend_ptr   backend;
     ggml_gallocr_ptr   allocator;
     int                n_threads;
-    bool               portable_attention; // ggml's own attention even on the CPU
+    bool               exact;    // quantised weights meet float32 rows, never rows of 8 bits
+    bool               portable; // ggml's own operations even on the CPU
     std::mutex         mutex;
 };
 
@@ -79,9 +80,11 @@ private:
         std::function<void(void *)> fill;
     };
 
+    ggml_tensor * q8_rows(ggml_tensor * x);
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
     kernel_task & new_task(std::shared_ptr<attention_plan> plan);
+    static void q8_op(ggml_tensor * dst, int ith, int nth, void * task);
     static void linear_op(ggml_tensor * dst, int ith, int nth, void * task);
     static void attention_op(ggml_tensor * dst, int ith, int nth, void * task);
 
@@ -90,6 +93,7 @@ private:
     ggml_cgraph *              graph_;
     std::vector<pending_input> inputs_;
     std::deque<kernel_task>    tasks_;
+    std::map<ggml_tensor *, ggml_tensor *> q8_rows_; // of rows that several weights meet
     std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
     const volatile int32_t *   cancel_;
 };

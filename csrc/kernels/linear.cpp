@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A block of the weights is converted and laid out once, and then meets all rows of its part of x (Goto and van de Geijn 2008,
+// A strip of the weights is converted and laid out once, and then meets all rows of its part of x (Goto and van de Geijn 2008,
 // "Anatomy of high-performance matrix multiplication").
 #include "linear.h"
 
 #include "ggml-cpu.h"
-#include "multiply.h"
+#include "multiply_codes.h"
 
 #include <algorithm>
 
@@ -12,65 +12,143 @@ namespace omni {
 
 namespace {
 
-constexpr int64_t n_in_block  = 256; // with n_out_block: the laid out weights of a block fill a quarter of a usual L2 cache
-constexpr int64_t n_out_block = 128;
-constexpr int64_t n_row_part  = 512; // rows of one block; two threads share even the narrowest layer
-constexpr int64_t n_row_group = 96;  // rows of x that stay in the cache while all panels pass
+// Of each row of the weights, so much at a time: a strip of n_lane columns then fills half of a usual first-level cache.
+constexpr int64_t n_in_f32     = 128; // with n_lane columns: half of a usual first-level cache
+constexpr int64_t n_in_codes   = 512; // the same
+constexpr int64_t n_in_convert = 256; // whole blocks of every type
+constexpr int64_t n_row_part   = 512; // rows of one block of work; two threads share even the narrowest layer
 
-// Row `row` of the weight, values [first, first + n), as float32.
-void convert(const linear_operands & p, int64_t row, int64_t first, int64_t n, float * out) {
-    const int64_t at = row * p.n_in + first; // a multiple of the type's block
-    const uint8_t * from = (const uint8_t *) p.weight + ggml_row_size(p.type, at);
-    switch (p.type) {
-        case GGML_TYPE_F32:  std::copy_n((const float *) from, n, out); break;
-        case GGML_TYPE_F16:  ggml_cpu_fp16_to_fp32((const ggml_fp16_t *) from, out, n); break;
-        case GGML_TYPE_BF16: ggml_cpu_bf16_to_fp32((const ggml_bf16_t *) from, out, n); break;
-        default:             ggml_get_type_traits(p.type)->to_float(from, out, n); break;
-    }
-}
-
-void run_block(const linear_operands & p, int64_t out_first, int64_t row_first) {
-    alignas(64) float panels[n_out_block * n_in_block];
-    alignas(64) float values[n_in_block];
-    const int64_t n_out = std::min(n_out_block, p.n_out - out_first);
-    const int64_t n_row = std::min(n_row_part, p.n_row - row_first);
-
-    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_block) {
-        const int64_t n_in = std::min(n_in_block, p.n_in - in_first);
-        for (int64_t o = 0; o < n_out; o++) {
-            convert(p, out_first + o, in_first, n_in, values);
-            float * panel = panels + o / n_lane * n_lane * n_in + o % n_lane;
-            for (int64_t i = 0; i < n_in; i++) {
-                panel[i * n_lane] = values[i];
+// Turns n_lane rows of n values, stride values apart, into n rows of n_lane, and each value into float32 where it is shorter.
+template <typename value> void transpose_strip(const value * rows, int64_t stride, int64_t n, float * out) {
+    int64_t i = 0;
+#if defined(__GNUC__)
+    using namespace simd;
+    for (; i + width <= n; i += width) {
+        for (int half = 0; half < 2; half++) {
+            ivec block[width];
+            for (int r = 0; r < width; r++) {
+                block[r] = (ivec) load(rows + (half * width + r) * stride + i);
             }
-        }
-        for (int64_t row = 0; row < n_row; row += n_row_group) {
-            const int n = (int) std::min(n_row_group, n_row - row);
-            const float * x = p.x + (row_first + row) * p.x_stride + in_first;
-            float * y = p.y + (row_first + row) * p.n_out + out_first;
-            for (int64_t o = 0; o < n_out; o += n_lane) {
-                multiply(n, x, (size_t) p.x_stride, panels + o * n_in, n_lane, (int) n_in, y + o, (size_t) p.n_out, in_first > 0);
+            transpose(block);
+            for (int r = 0; r < width; r++) {
+                store(out + (i + r) * n_lane + half * width, (vec) block[r]);
             }
         }
     }
+#endif
+    for (; i < n; i++) {
+        for (int r = 0; r < n_lane; r++) {
+            out[i * n_lane + r] = simd::value(rows[r * stride + i]);
+        }
+    }
 }
+
+// The panel of columns [out_first, out_first + n_lane) and values [in_first, in_first + n_in). Types that come in blocks go
+// through `values`, which holds n_in_convert of each column from the last multiple of that on.
+void make_panel(const linear_operands & p, int64_t out_first, int64_t in_first, int64_t n_in, float * values, float * panel) {
+    const int64_t first = out_first * p.n_in + in_first;
+    if (p.type == GGML_TYPE_F32) {
+        return transpose_strip((const float *) p.weight + first, p.n_in, n_in, panel);
+    }
+    if (p.type == GGML_TYPE_F16) {
+        return transpose_strip((const simd::f16 *) p.weight + first, p.n_in, n_in, panel);
+    }
+    if (p.type == GGML_TYPE_BF16) {
+        return transpose_strip((const simd::bf16 *) p.weight + first, p.n_in, n_in, panel);
+    }
+    const int64_t at = in_first % n_in_convert;
+    if (at == 0) {
+        const auto to_float = ggml_get_type_traits(p.type)->to_float;
+        for (int64_t o = 0; o < n_lane; o++) {
+            to_float((const uint8_t *) p.weight + ggml_row_size(p.type, first + o * p.n_in), values + o * n_in_convert,
+                     std::min(n_in_convert, p.n_in - in_first));
+        }
+    }
+    transpose_strip(values + at, n_in_convert, n_in, panel);
+}
+
+void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+    alignas(64) float values[n_lane * n_in_convert];
+    alignas(64) float panel[n_lane * n_in_f32];
+    const float * x = (const float *) (p.x + row_first * p.x_stride);
+    float *       y = p.y + row_first * p.n_out + out_first;
+    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_f32) {
+        const int64_t n_in = std::min(n_in_f32, p.n_in - in_first);
+        make_panel(p, out_first, in_first, n_in, values, panel);
+        multiply((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, n_lane, (int) n_in, y, (size_t) p.n_out,
+                 in_first > 0);
+    }
+}
+
+#if OMNI_HAS_DOT4
+
+void run_codes(const linear_operands & p, code_form form, int64_t out_first, int64_t row_first, int64_t n_row) {
+    constexpr int64_t n_scale = n_in_codes / 16;
+    alignas(64) uint8_t codes[n_lane * n_in_codes];
+    alignas(64) uint8_t panel_codes[n_lane * n_in_codes];
+    float scales[n_lane * n_scale], minima[n_lane * n_scale];
+    alignas(64) float panel_scales[n_lane * n_scale], panel_minima[n_lane * n_scale];
+
+    const uint8_t * x = p.x + row_first * p.x_stride;
+    float *         y = p.y + row_first * p.n_out + out_first;
+    const size_t row_size = ggml_row_size(p.type, p.n_in);
+    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_codes) {
+        const int64_t n_in = std::min(n_in_codes, p.n_in - in_first);
+        for (int64_t o = 0; o < n_lane; o++) {
+            unpack_codes(p.type, (const uint8_t *) p.weight + (out_first + o) * row_size, in_first, n_in,
+                         codes + o * n_in_codes, scales + o * n_scale, minima + o * n_scale);
+        }
+        const int64_t n_group = n_in / n_q8_group;
+        transpose_strip((const float *) codes, n_in_codes / 4, n_in / 4, (float *) panel_codes);
+        transpose_strip(scales, n_scale, form == code_form::offset_half ? 2 * n_group : n_group, panel_scales);
+        if (form == code_form::minimum) {
+            transpose_strip(minima, n_scale, n_group, panel_minima);
+        }
+        const code_panel panel = {panel_codes, panel_scales, panel_minima, (int) n_group};
+        const auto multiply = form == code_form::offset        ? multiply_codes<code_form::offset>
+                              : form == code_form::offset_half ? multiply_codes<code_form::offset_half>
+                                                               : multiply_codes<code_form::minimum>;
+        multiply((int) n_row, (const int8_t *) x + in_first, (const q8_group *) (x + p.n_in) + in_first / n_q8_group,
+                 p.x_stride, panel, y, (size_t) p.n_out, in_first > 0);
+    }
+}
+
+#endif
 
 } // namespace
 
-bool linear_supports(ggml_type type, int64_t n_out, int64_t n_row) {
-    // ggml's product of quantised weights rounds the rows to 8 bits, which costs more than the weights' own rounding
-    const bool worth_it = ggml_is_quantized(type) || n_row >= 32;
-    return worth_it && n_out % n_lane == 0 && n_in_block % ggml_blck_size(type) == 0;
+bool linear_takes_f32(ggml_type type, int64_t n_out) {
+    return n_out % n_lane == 0 && n_in_convert % ggml_blck_size(type) == 0;
+}
+
+bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out) {
+#if OMNI_HAS_DOT4
+    code_form form;
+    return code_form_of(type, &form) && n_in % n_q8_group == 0 && n_out % n_lane == 0;
+#else
+    (void) type, (void) n_in, (void) n_out;
+    return false;
+#endif
 }
 
 void linear_run(const linear_operands & p, std::atomic<int32_t> & next, const volatile int32_t * cancel) {
-    const int32_t n_out_blocks = (int32_t) ((p.n_out + n_out_block - 1) / n_out_block);
-    const int32_t n_row_parts  = (int32_t) ((p.n_row + n_row_part - 1) / n_row_part);
-    for (int32_t i = next.fetch_add(1); i < n_out_blocks * n_row_parts; i = next.fetch_add(1)) {
+    const int32_t n_strip = (int32_t) (p.n_out / n_lane);
+    const int32_t n_part  = (int32_t) ((p.n_row + n_row_part - 1) / n_row_part);
+    for (int32_t i = next.fetch_add(1); i < n_strip * n_part; i = next.fetch_add(1)) {
         if (cancel != nullptr && *cancel != 0) {
             return;
         }
-        run_block(p, i % n_out_blocks * n_out_block, i / n_out_blocks * n_row_part);
+        const int64_t out_first = i % n_strip * n_lane, row_first = i / n_strip * n_row_part;
+        const int64_t n_row = std::min(n_row_part, p.n_row - row_first);
+#if OMNI_HAS_DOT4
+        if (p.x_is_q8) {
+            code_form form = {};
+            code_form_of(p.type, &form);
+            run_codes(p, form, out_first, row_first, n_row);
+            continue;
+        }
+#endif
+        run_f32(p, out_first, row_first, n_row);
     }
 }
 

@@ -3,9 +3,15 @@
 // vectoriser sees through.
 #pragma once
 
+#include "ggml.h"
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace omni::simd {
 
@@ -16,6 +22,25 @@ constexpr int width = 8;
 #else
 constexpr int width = 4;
 #endif
+
+// float16 and bfloat16 as they lie in a file
+struct f16  { uint16_t bits; };
+struct bf16 { uint16_t bits; };
+
+inline float value(float x) { return x; }
+inline float value(f16 x) {
+#if defined(__F16C__)
+    return _cvtsh_ss(x.bits);
+#else
+    return ggml_fp16_to_fp32(x.bits);
+#endif
+}
+inline float value(bf16 x) {
+    const uint32_t bits = (uint32_t) x.bits << 16;
+    float f;
+    std::memcpy(&f, &bits, sizeof(f));
+    return f;
+}
 
 #if defined(__GNUC__) || defined(__clang__)
 
@@ -34,6 +59,98 @@ inline vec  min(vec a, vec b) { return a < b ? a : b; }
 inline vec  zero_below(vec x, float limit, vec y) { return x < splat(limit) ? vec{} : y; }
 // 2^n for whole n in [-126, 127]
 inline vec  exp2_whole(vec n) { return (vec) ((__builtin_convertvector(n, ivec) + 127) << 23); }
+
+typedef int32_t stored_int __attribute__((vector_size(width * sizeof(float)), aligned(1), may_alias));
+
+inline vec load(const f16 * p) {
+#if defined(__AVX512F__)
+    return (vec) _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i *) p)); // the plain form warns
+#elif defined(__F16C__)
+    return (vec) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
+#else
+    vec v;
+    for (int i = 0; i < width; i++) { v[i] = value(p[i]); }
+    return v;
+#endif
+}
+inline vec load(const bf16 * p) {
+    typedef uint16_t shorts __attribute__((vector_size(2 * width), aligned(2), may_alias));
+    return (vec) (__builtin_convertvector(*(const shorts *) p, ivec) << 16);
+}
+
+inline ivec load_int(const void * p) { return *(const stored_int *) p; }
+inline void store_int(void * p, ivec v) { *(stored_int *) p = v; }
+inline ivec splat_int(int32_t x) { return x - ivec{}; }
+inline vec  to_float(ivec v) { return __builtin_convertvector(v, vec); }
+inline ivec max(ivec a, ivec b) { return a > b ? a : b; }
+
+// The elements combined in pairs, the pairs in pairs, and so on; wherever one operation is as good as another in any order.
+template <typename F> inline int32_t reduce(ivec v, F && combine) {
+#if defined(__AVX512F__)
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif defined(__AVX__)
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1));
+    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#endif
+    return v[0];
+}
+
+// Turns `width` rows of 4-byte values into columns, in place: each round interleaves the upper half of the rows with the lower,
+// which moves one bit of the row number into the column number and one back.
+inline void transpose(ivec (&rows)[width]) {
+    for (int round = 1; round < width; round *= 2) {
+        ivec next[width];
+        for (int i = 0; i < width / 2; i++) {
+            const ivec a = rows[i], b = rows[i + width / 2];
+#if defined(__AVX512F__)
+            next[2 * i]     = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif defined(__AVX__)
+            next[2 * i]     = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+            next[2 * i + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+            next[2 * i]     = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+            next[2 * i + 1] = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+        }
+        for (int i = 0; i < width; i++) {
+            rows[i] = next[i];
+        }
+    }
+}
+
+#if defined(__AVX2__)
+#define OMNI_HAS_DOT4 1
+
+// Adds to each sum the four products of an unsigned byte of u with a signed one of s.
+inline ivec dot4(ivec sum, ivec u, ivec s) {
+#if defined(__AVX512VNNI__)
+    return (ivec) _mm512_dpbusd_epi32((__m512i) sum, (__m512i) u, (__m512i) s);
+#elif defined(__AVXVNNI__)
+    return (ivec) _mm256_dpbusd_avx_epi32((__m256i) sum, (__m256i) u, (__m256i) s);
+#else
+    // in 16 bits, where the products of bytes can't saturate as those of vpmaddubsw do
+    typedef int16_t  half  __attribute__((vector_size(width * sizeof(float))));
+    typedef uint16_t uhalf __attribute__((vector_size(width * sizeof(float))));
+    const half u_even = (half) ((uhalf) u & 255), u_odd = (half) ((uhalf) u >> 8);
+    const half s_even = ((half) ((uhalf) s << 8)) >> 8, s_odd = (half) s >> 8;
+#if defined(__AVX512BW__)
+    return sum + (ivec) _mm512_madd_epi16((__m512i) u_even, (__m512i) s_even) +
+           (ivec) _mm512_madd_epi16((__m512i) u_odd, (__m512i) s_odd);
+#else
+    return sum + (ivec) _mm256_madd_epi16((__m256i) u_even, (__m256i) s_even) +
+           (ivec) _mm256_madd_epi16((__m256i) u_odd, (__m256i) s_odd);
+#endif
+#endif
+}
+#endif
 
 #else
 

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .spans import Part
+from .writer import random_values
 
 
 STAGE_CASE = "image-upscaled"  # the one whose patches and rows are stored too
+AUDIO_LENGTHS = (3, 5, 200, 201, 401, 724, 1100, 3000)  # mel frames of the clips whose rows are stored
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ def image(name: str, width: int, height: int, mode: str = "RGB") -> Image.Image:
         return Image.fromarray(draw(name, width, height, 1)[:, :, 0] > 127)
     pixels = draw(name, width, height, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode])
     return Image.fromarray(pixels[:, :, 0] if mode == "L" else pixels)
+
+
+def mel(n_frames: int) -> NDArray[np.float32]:
+    """Draw log-mel frames of noise that depends on their number alone, (128, frames)."""
+    return random_values(0, f"mel-{n_frames}", 128 * n_frames).reshape(128, n_frames) * np.float32(0.5)
 
 
 def text_cases() -> list[Case]:

@@ -1,4 +1,4 @@
-"""The text and vision towers in float32 numpy, from a file's dequantised tensors.
+"""The three towers in float32 numpy, from a file's dequantised tensors.
 
 A second opinion that needs no torch: it checks files of any tensor types in the main test run.
 """
@@ -85,7 +85,30 @@ class NumpyText:
         return (x / np.sqrt(square + self._eps)).astype(np.float32) * self._tensor(f"{name}.weight")
 
 
-class NumpyVision:
+class _Encoder:
+    """What the vision and the audio tower share: biased linear layers and LayerNorms."""
+
+    _eps: float
+
+    def __init__(self, path: Path) -> None:
+        self._weights = Weights(path)
+        self._cache: dict[str, Array] = {}
+
+    def _tensor(self, name: str) -> Array:
+        if name not in self._cache:
+            self._cache[name] = self._weights[name]
+        return self._cache[name]
+
+    def _linear(self, x: Array, name: str) -> Array:
+        return x @ self._tensor(f"{name}.weight").T + self._tensor(f"{name}.bias")
+
+    def _norm(self, x: Array, name: str) -> Array:
+        centred = x - np.mean(x, axis=-1, keepdims=True, dtype=np.float64)
+        scaled = centred / np.sqrt(np.mean(centred**2, axis=-1, keepdims=True) + self._eps)
+        return scaled.astype(np.float32) * self._tensor(f"{name}.weight") + self._tensor(f"{name}.bias")
+
+
+class NumpyVision(_Encoder):
     """A vision tower with its merger; the same methods as `TorchVision`.
 
     Parameters
@@ -94,16 +117,15 @@ class NumpyVision:
         Vision projector file, or one with both projectors.
     """
 
-    # The tower was trained with this one, whatever the file's key says.
-    _EPS = 1e-6
-
     def __init__(self, path: Path) -> None:
-        self._weights = weights = Weights(path)
+        super().__init__(path)
+        weights = self._weights
+        # The tower was trained with this one, whatever the file's key says.
+        self._eps = 1e-6
         self.limits = Limits.of(weights)
         self._n_layer = weights.int("clip.vision.block_count")
         self._n_embd = weights.int("clip.vision.embedding_length")
         self._n_head = weights.int("clip.vision.attention.head_count")
-        self._cache: dict[str, Array] = {}
 
     def rows(self, patches: Patches) -> Array:
         """Return the merged rows of an image or video, (t * h * w / 4, n_embd of the text tower)."""
@@ -126,8 +148,7 @@ class NumpyVision:
             inner = np.float32((2 / math.pi) ** 0.5) * (y + np.float32(0.044715) * y**3)
             x = x + self._linear(y * np.float32(0.5) * (1 + np.tanh(inner)), f"v.blk.{i}.ffn_down")
         y = self._linear(self._norm(x, "v.post_ln").reshape(-1, 4 * self._n_embd), "mm.0")
-        y = y * np.float32(0.5) * (1 + _erf(y * np.float32(0.5**0.5)).astype(np.float32))
-        return self._linear(y, "mm.2")
+        return self._linear(_gelu(y), "mm.2")
 
     def _positions(self, h: int, w: int) -> Array:
         table = self._tensor("v.position_embd.weight")
@@ -141,18 +162,56 @@ class NumpyVision:
             table = np.take(table, low, axis) * (1 - share) + np.take(table, high, axis) * share
         return _block_order(table)
 
-    def _tensor(self, name: str) -> Array:
-        if name not in self._cache:
-            self._cache[name] = self._weights[name]
-        return self._cache[name]
 
-    def _linear(self, x: Array, name: str) -> Array:
-        return x @ self._tensor(f"{name}.weight").T + self._tensor(f"{name}.bias")
+class NumpyAudio(_Encoder):
+    """An audio tower with its projector; takes mel frames as `TorchAudio` does.
 
-    def _norm(self, x: Array, name: str) -> Array:
-        centred = x - np.mean(x, axis=-1, keepdims=True, dtype=np.float64)
-        scaled = centred / np.sqrt(np.mean(centred**2, axis=-1, keepdims=True) + self._EPS)
-        return scaled.astype(np.float32) * self._tensor(f"{name}.weight") + self._tensor(f"{name}.bias")
+    Parameters
+    ----------
+    path
+        Audio projector file, or one with both projectors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        weights = self._weights
+        self._eps = weights.float("clip.audio.attention.layer_norm_epsilon")
+        self._n_layer = weights.int("clip.audio.block_count")
+        self._n_head = weights.int("clip.audio.attention.head_count")
+        self._n_window = int(str(weights.key("clip.audio.n_window", 100)))
+
+    def rows(self, mel: Array) -> Array:
+        """Return the projected rows of a clip's mel frames (n_mel, frames)."""
+        n_chunk = 2 * self._n_window
+        # Nothing but the average of pairs looks over the end of a chunk.
+        chunks = [self._chunk(mel.T[start : start + n_chunk]) for start in range(0, mel.shape[1], n_chunk)]
+        x = np.concatenate(chunks)
+        n = len(x) // 2
+        x = x[: 2 * n].reshape(n, 2, -1).mean(axis=1)
+        return self._linear(self._norm(x, "a.post_ln"), "mm.a.fc")
+
+    def _chunk(self, frames: Array) -> Array:
+        x = _gelu(self._convolution(_gelu(self._convolution(frames, "a.conv1d.1")), "a.conv1d.2")[::2])
+        n = len(x)
+        x = x + self._tensor("a.position_embd.weight")[:n]
+        for i in range(self._n_layer):
+            y = self._norm(x, f"a.blk.{i}.ln1")
+            q, v = (self._linear(y, f"a.blk.{i}.attn_{name}") for name in "qv")
+            k = y @ self._tensor(f"a.blk.{i}.attn_k.weight").T
+            attended = _attend(*(one.reshape(n, self._n_head, -1) for one in (q, k, v)), None)
+            x = x + self._linear(attended, f"a.blk.{i}.attn_out")
+            y = self._linear(self._norm(x, f"a.blk.{i}.ln2"), f"a.blk.{i}.ffn_up")
+            x = x + self._linear(_gelu(y), f"a.blk.{i}.ffn_down")
+        return x
+
+    def _convolution(self, x: Array, name: str) -> Array:
+        before, after = (np.pad(x, ((1 - i, i), (0, 0)))[i : i + len(x)] for i in (0, 1))
+        taps = zip((before, x, after), np.moveaxis(self._tensor(f"{name}.weight"), 2, 0), strict=True)
+        return sum(part @ kernel.T for part, kernel in taps) + self._tensor(f"{name}.bias")[:, 0]
+
+
+def _gelu(x: Array) -> Array:
+    return x * np.float32(0.5) * (1 + _erf(x * np.float32(0.5**0.5)).astype(np.float32))
 
 
 def _attend(q: Array, k: Array, v: Array, mask: Array | None) -> Array:

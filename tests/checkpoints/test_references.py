@@ -19,8 +19,8 @@ from PIL import Image
 from tests.reference_pack import PACK, needs_pack
 
 from . import vocabulary, writer
-from .cases import Case, all_cases, image_cases
-from .numpy_reference import NumpyText, NumpyVision
+from .cases import AUDIO_LENGTHS, Case, all_cases, image_cases, mel
+from .numpy_reference import NumpyAudio, NumpyText, NumpyVision
 from .pixels import image_patches, smart_resize
 from .shapes import FULL, TINY
 from .spans import Audio, Part, Span, Video
@@ -92,11 +92,20 @@ def test_numpy_patches_and_rows_are_the_stored_ones(files: Checkpoint, stored: S
     np.testing.assert_allclose(vision.rows(one), stored["rows"], atol=1e-5)
 
 
+def test_numpy_audio_rows_are_the_stored_ones(files: Checkpoint, stored: Stored) -> None:
+    audio = NumpyAudio(files.audio)
+    rows = np.concatenate([audio.rows(mel(length)) for length in AUDIO_LENGTHS])
+    np.testing.assert_allclose(rows[stored["audio_numbers"].astype(np.int64)], stored["audio_rows"], atol=1e-5)
+
+
 @needs_torch
 def test_torch_still_computes_the_stored_outputs(files: Checkpoint, stored: Stored) -> None:
     from .torch_reference import TorchReference
 
-    model = TorchReference(files.text, files.combined)
+    model = TorchReference(files.text, files.combined, files.combined)
+    assert model.audio is not None
+    rows = np.concatenate([model.audio.rows(mel(length)) for length in AUDIO_LENGTHS])
+    np.testing.assert_allclose(rows[stored["audio_numbers"].astype(np.int64)], stored["audio_rows"], atol=1e-5)
     for i, case in enumerate(all_cases()):
         np.testing.assert_allclose(model.embed(case.parts), stored["embeddings"][i], atol=1e-5, err_msg=case.name)
 

@@ -20,8 +20,6 @@ from tests.native.sequences import Span, cosines, pooled
 # The 14 published weight types (MODEL_FACTS 8.1).
 TYPES = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "IQ4_NL", "IQ4_XS"]
 TYPES += ["Q3_K_M", "Q2_K", "IQ2_M", "IQ2_XXS", "IQ1_M", "IQ1_S"]
-# What batching may change: ggml takes another product for few rows than for many, and both round the activations.
-SAME_IN_BATCH = {"F16": 0.99999, "Q8_0": 0.9999, "Q6_K": 0.9999, "Q5_K_M": 0.9999, "Q4_K_M": 0.9999}
 
 CPU = find_device("cpu")
 
@@ -29,6 +27,13 @@ CPU = find_device("cpu")
 @pytest.fixture(scope="module")
 def context() -> Iterator[Context]:
     context = Context(CPU, 2)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def exact_context() -> Iterator[Context]:
+    context = Context(CPU, 2, exact=True)
     yield context
     context.close()
 
@@ -89,7 +94,7 @@ def test_the_attention_of_other_backends_gives_the_same(context: Context, checkp
     sequences = [*random_sequences(4, (5, 5, 5, 33, 33, 70, 2100)), with_image(4, text.n_embd)]
     patches = np.random.default_rng(4).uniform(-1, 1, (3 * 96, 1536)).astype(np.float32)
     grids = np.array([(2, 8, 12), (1, 8, 12)], np.int32)
-    portable = Context(CPU, 2, portable_attention=True)
+    portable = Context(CPU, 2, portable=True)
     assert cosines(pooled(portable, text, sequences), pooled(context, text, sequences)).min() > 0.9999
     ours, theirs = (c.encode_patches(vision, patches, grids) for c in (context, portable))
     assert np.linalg.norm(ours - theirs) < 2e-3 * np.linalg.norm(ours)
@@ -108,6 +113,7 @@ def quantized(
 @pytest.mark.parametrize("weight_type", TYPES)
 def test_every_weight_type_is_as_close_to_the_dequantised_weights_as_libllama(
     context: Context,
+    exact_context: Context,
     quantized: dict[str, Path],
     engine: ModuleType,
     weight_type: str,
@@ -116,31 +122,35 @@ def test_every_weight_type_is_as_close_to_the_dequantised_weights_as_libllama(
     path = quantized[weight_type]
     text = TextModel(path, CPU)
     reference, weights = NumpyText(path), Weights(path)
-    texts = random_sequences(5, (3, 9, 24, 60, 130, 200))
-    fused = [with_image(seed, text.n_embd) for seed in range(3)]
+    # Both engines round the activations, each to other errors: only the mean over many inputs tells which is closer.
+    texts = random_sequences(5, tuple(range(3, 43)) * 5)
+    fused = [with_image(seed, text.n_embd) for seed in range(100)]
 
     expected = np.stack([reference.embed(spans) for spans in [*texts, *fused]])
-    ours = cosines(pooled(context, text, [*texts, *fused]), expected)
-    with engine.Embedder(path, n_ctx=2048, n_batch=2048, n_ubatch=2048, n_seq_max=16, n_threads=2) as embedder:
+    fast = cosines(pooled(context, text, [*texts, *fused]), expected)
+    exact = cosines(pooled(exact_context, text, [*texts, *fused]), expected)
+    with engine.Embedder(path, n_ctx=1024, n_batch=1024, n_ubatch=1024, n_seq_max=64, n_threads=2) as embedder:
         rows = [embedder.embed_rows(np.concatenate([_rows(weights, span) for span in spans])) for spans in fused]
         theirs = cosines(np.concatenate([embedder.embed([spans[0] for spans in texts]), np.stack(rows)]), expected)
+    found = {"fast": fast, "exact": exact, "libllama": theirs}
+    lines = [f"{name} {_summary(cosine, len(texts))}" for name, cosine in found.items()]
     with capsys.disabled():
-        print(f"\n{text.architecture:9} {weight_type:8} ours {_summary(ours)}   libllama {_summary(theirs)}", end="")
+        print(f"\n{text.architecture:9} {weight_type:8} {'   '.join(lines)}", end="")
+    assert exact.min() >= 0.99999
     for kind in (slice(0, len(texts)), slice(len(texts), None)):
-        assert ours[kind].min() >= theirs[kind].min() - 1e-4
-        assert ours[kind].mean() >= theirs[kind].mean() - 1e-4
+        assert fast[kind].mean() >= theirs[kind].mean() - 1e-4
 
 
 def _rows(weights: Weights, span: Span) -> NDArray[np.float32]:
     return weights.rows("token_embd.weight", np.array(span)) if isinstance(span, list) else span
 
 
-def _summary(cosine: NDArray[np.float64]) -> str:
-    return f"text {cosine[:6].min():.6f} with image {cosine[6:].min():.6f}"
+def _summary(cosine: NDArray[np.float64], n_text: int) -> str:
+    return f"text {cosine[:n_text].mean():.6f} image {cosine[n_text:].mean():.6f}"
 
 
-@pytest.mark.parametrize("weight_type", SAME_IN_BATCH)
-def test_an_input_gives_the_same_vector_alone_and_in_any_batch(
+@pytest.mark.parametrize("weight_type", TYPES)
+def test_an_input_gives_the_same_bits_alone_and_in_any_batch(
     quantized: dict[str, Path], weight_type: str, context: Context
 ) -> None:
     text = TextModel(quantized[weight_type], CPU)
@@ -152,7 +162,7 @@ def test_an_input_gives_the_same_vector_alone_and_in_any_batch(
     one_thread = pooled(single, text, sequences)
     single.close()
     for other in (together, reverse, one_thread):
-        assert cosines(alone, other).min() >= SAME_IN_BATCH[weight_type]
+        assert np.array_equal(alone, other)
 
 
 def test_a_repeated_call_gives_the_same_bits(context: Context, quantized: dict[str, Path]) -> None:

@@ -9,6 +9,7 @@ Each ``data/<size>.npz`` belongs to the seeded tiny checkpoints of that size and
 - ``grids`` (n_images, 3): patches of each image of the image cases in t, h, w;
 - ``patch_rows``, ``patches``: some row numbers of one image's patches (that of `STAGE_CASE`), and those rows;
 - ``rows``: that image's merged rows;
+- ``audio_numbers``, ``audio_rows``: some row numbers of the clips of `AUDIO_LENGTHS` in one sequence, and those rows;
 - ``sha256``: digests of the four files, in the order text, vision, audio, combined.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.checkpoints.cases import STAGE_CASE, all_cases
+from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, mel
 from tests.checkpoints.pixels import image_patches
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.torch_reference import TorchReference
@@ -40,8 +41,9 @@ def regenerate(size: str, directory: Path) -> None:
         Folder for the checkpoints.
     """
     files = write_checkpoint(directory, TINY[size])
-    model = TorchReference(files.text, files.vision)
+    model = TorchReference(files.text, files.vision, files.audio)
     assert model.vision is not None
+    assert model.audio is not None
     stored: dict[str, np.ndarray] = {}
     embeddings, n_positions, grids = [], [], []
     for case in all_cases():
@@ -62,7 +64,14 @@ def regenerate(size: str, directory: Path) -> None:
             # A stretch from the start shows the order of the rows, and single ones far apart the whole of the image.
             chosen = np.unique(np.concatenate([np.arange(10), np.linspace(0, n - 1, 22).astype(int)]))
             stored |= {"patch_rows": chosen, "patches": patches.rows[chosen], "rows": model.vision.rows(patches)}
+    clips = [model.audio.rows(mel(length)) for length in AUDIO_LENGTHS]
+    # The first and the last row of each clip and two between them.
+    starts = np.cumsum([0, *map(len, clips)])
+    ends = zip(starts, starts[1:] - 1, strict=False)
+    numbers = np.unique(np.concatenate([np.linspace(first, last, 4).astype(int) for first, last in ends]))
     stored |= {
+        "audio_numbers": numbers,
+        "audio_rows": np.concatenate(clips)[numbers],
         "names": np.array([case.name for case in all_cases()]),
         "embeddings": np.stack(embeddings),
         "n_positions": np.array(n_positions),

@@ -76,3 +76,15 @@ def test_the_merged_rows_equal_torch(pack: Pack) -> None:
     error = np.linalg.norm(ours - stages["image_tokens"]) / np.linalg.norm(stages["image_tokens"])
     print(f"\n{pack.folder.name}: vision rows, relative error {error:.2e}")
     assert error < 2e-3
+
+
+def test_the_audio_rows_equal_torch(pack: Pack) -> None:
+    stages = np.load(pack.folder / "stages.npz")
+    audio = Projector(pack.path("audio"), find_device("cpu"))
+    frames = stages["audio_mel"].T
+    context = Context(find_device("cpu"), 2)
+    ours = context.encode_mel(audio, frames, np.array([len(frames)], np.int32))
+    context.close()
+    error = np.linalg.norm(ours - stages["audio_tokens"]) / np.linalg.norm(stages["audio_tokens"])
+    print(f"\n{pack.folder.name}: audio rows, relative error {error:.2e}")
+    assert error < 2e-3

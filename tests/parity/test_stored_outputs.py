@@ -15,7 +15,7 @@ import jina_omni
 from jina_omni.media.image import grid_of, patches_of
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
-from tests.checkpoints.cases import STAGE_CASE, all_cases
+from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, mel
 from tests.checkpoints.writer import Checkpoint, sha256
 
 DATA = Path(__file__).parent / "data"
@@ -81,3 +81,14 @@ def test_the_vision_rows_equal_torch(subject: Subject) -> None:
     context.close()
     expected = subject.stored["rows"]
     assert np.linalg.norm(ours - expected) < 2e-3 * np.linalg.norm(expected)
+
+
+def test_the_audio_rows_equal_torch(subject: Subject) -> None:
+    audio = Projector(subject.files.audio, find_device("cpu"))
+    context = Context(find_device("cpu"), 2)
+    frames = np.concatenate([mel(length).T for length in AUDIO_LENGTHS])
+    ours = context.encode_mel(audio, frames, np.array(AUDIO_LENGTHS, np.int32))[subject.stored["audio_numbers"]]
+    context.close()
+    expected = subject.stored["audio_rows"]
+    error = np.linalg.norm(ours - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert error.max() < 1e-5

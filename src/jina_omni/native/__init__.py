@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The native layer, for those who want control: files, devices and the two towers without any preprocessing.
+"""The native layer, for those who want control: files, devices and the three towers without any preprocessing.
 
 Errors are the library's own; sizes and ids are checked before native code sees them. What is not done here: prompts,
 Unicode normalisation, decoding and resizing of media, unit length.
@@ -7,6 +7,16 @@ Unicode normalisation, decoding and resizing of media, unit length.
 
 from jina_omni.native.context import CancelToken, Context
 from jina_omni.native.devices import Device, devices, find_device, usable_cpus
-from jina_omni.native.models import Projector, TextModel
+from jina_omni.native.models import Projector, TextModel, mel_rows
 
-__all__ = ["CancelToken", "Context", "Device", "Projector", "TextModel", "devices", "find_device", "usable_cpus"]
+__all__ = [
+    "CancelToken",
+    "Context",
+    "Device",
+    "Projector",
+    "TextModel",
+    "devices",
+    "find_device",
+    "mel_rows",
+    "usable_cpus",
+]

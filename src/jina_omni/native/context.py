@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jina_omni.errors import Cancelled, InputError
 from jina_omni.native.boundary import Handle, call, ffi, lib
 from jina_omni.native.devices import Device
-from jina_omni.native.models import Projector, TextModel
+from jina_omni.native.models import Projector, TextModel, mel_rows
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -55,8 +55,11 @@ class Context(Handle):
         The device that holds the weights of what this context will run.
     n_threads : int
         Threads of the CPU, 1 to 512.
-    portable_attention : bool
-        Run the attention of other backends on the CPU too; for tests.
+    exact : bool
+        On a CPU, multiply quantised weights with float32 activations: the vectors of the dequantised weights. Otherwise
+        activations are rounded to 8 bits there, several times as fast.
+    portable : bool
+        Run the operations of other backends on the CPU too; for tests.
 
     Notes
     -----
@@ -64,9 +67,9 @@ class Context(Handle):
     stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
-    def __init__(self, device: Device, n_threads: int, *, portable_attention: bool = False) -> None:
+    def __init__(self, device: Device, n_threads: int, *, exact: bool = False, portable: bool = False) -> None:
         handle = ffi.new("omni_context **")
-        call(lib.omni_context_init, device.index, n_threads, int(portable_attention), handle)
+        call(lib.omni_context_init, device.index, n_threads, int(exact), int(portable), handle)
         super().__init__(handle[0], lib.omni_context_free)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 
@@ -106,6 +109,39 @@ class Context(Handle):
             raise InputError(f"patches has the shape {patches.shape}, its grids demand {(n_patch, width)}")
         rows = np.empty((n_patch // max(1, projector.merge_size**2), projector.n_embd_out), np.float32)
         self._run(lib.omni_encode_patches, cancel, rows, projector, _in(patches), _in(grids), len(grids))
+        return rows
+
+    def encode_mel(
+        self, projector: Projector, frames: Floats, lengths: Ints, *, cancel: CancelToken | None = None
+    ) -> Floats:
+        """Run the audio tower.
+
+        Parameters
+        ----------
+        projector : Projector
+            With an audio tower.
+        frames : array, shape (sum of lengths, n_mel), float32
+            Log-mel frames of all clips, 100 a second. This is transformers' ``input_features``, a frame to a row.
+        lengths : array, shape (n,), int32
+            Frames of each clip, 3 to ``projector.max_mel_frames``.
+        cancel : CancelToken, optional
+
+        Returns
+        -------
+        array, shape (sum of mel_rows(length), n_embd_out), float32
+            Rows for `encode_sequences`, in the order of the clips.
+        """
+        frames = np.ascontiguousarray(frames, np.float32)
+        lengths = np.ascontiguousarray(lengths, np.int32)
+        if not projector.has_audio:
+            raise InputError("this projector has no audio tower; load the ...-audio-mmproj-F16.gguf")
+        if lengths.ndim != 1:
+            raise InputError(f"lengths has the shape {lengths.shape}, expected (n,)")
+        n_frame = int(lengths.sum(dtype=np.int64))
+        if frames.shape != (n_frame, projector.n_mel):
+            raise InputError(f"frames has the shape {frames.shape}, its lengths demand {(n_frame, projector.n_mel)}")
+        rows = np.empty((sum(map(mel_rows, lengths.tolist())), projector.n_embd_out), np.float32)
+        self._run(lib.omni_encode_mel, cancel, rows, projector, _in(frames), _in(lengths), len(lengths))
         return rows
 
     def encode_sequences(

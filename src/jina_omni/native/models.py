@@ -128,6 +128,12 @@ class Projector(Handle):
         0 where the file does not say.
     image_mean, image_std : tuple of 3 floats
         Per channel, for pixels in 0..1.
+    n_mel : int
+        Values of a mel frame.
+    n_window : int
+        Half the frames of a chunk, which is what attends together.
+    max_mel_frames : int
+        Longest clip in mel frames.
     n_params, n_bytes : int
 
     Raises
@@ -152,9 +158,17 @@ class Projector(Handle):
         self.video_max_pixels: int = info.video_max_pixels
         self.image_mean: tuple[float, float, float] = tuple(info.image_mean)
         self.image_std: tuple[float, float, float] = tuple(info.image_std)
+        self.n_mel: int = info.n_mel
+        self.n_window: int = info.n_window
+        self.max_mel_frames: int = info.max_mel_frames
         self.n_params: int = info.n_params
         self.n_bytes: int = info.n_bytes
 
     def metadata(self, key: str) -> str | None:
         """Return the string value of a metadata key of the file, None where it has none."""
         return _metadata(lib.omni_projector_metadata, self.pointer, key)
+
+
+def mel_rows(n_frames: int) -> int:
+    """Return how many rows the audio tower makes of a clip of mel frames: 275 of 1100, 0 of fewer than 3."""
+    return int(lib.omni_mel_rows(n_frames))

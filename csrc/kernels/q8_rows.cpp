@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "q8_rows.h"
+
+#include "simd.h"
+
+namespace omni {
+
+namespace {
+
+#if defined(__GNUC__)
+
+constexpr int n_vec = n_q8_group / simd::width;
+
+void quantize_group(const float * x, int8_t * codes, q8_group & group) {
+    using namespace simd;
+    // As integers, the bits of floats without sign have the order of the floats, and what is no number is above infinity.
+    vec  v[n_vec];
+    ivec largest_bits = {};
+    for (int i = 0; i < n_vec; i++) {
+        v[i]         = load(x + i * width);
+        largest_bits = max(largest_bits, (ivec) v[i] & 0x7fffffff);
+    }
+    const int32_t bits = reduce(largest_bits, [](ivec a, ivec b) { return max(a, b); });
+    float largest;
+    std::memcpy(&largest, &bits, sizeof(largest));
+
+    const vec inverse = splat(largest > 0.0f && std::isfinite(largest) ? 127.0f / largest : 0.0f);
+    const vec magic   = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest bits are the nearest whole number
+    ivec offsets[2] = {};
+    for (int i = 0; i < n_vec; i++) {
+        const ivec code = (ivec) (v[i] * inverse + magic) - (ivec) magic;
+        typedef int8_t bytes __attribute__((vector_size(width), aligned(1), may_alias));
+        *(bytes *) (codes + i * width) = __builtin_convertvector(code, bytes);
+        offsets[2 * i / n_vec] -= 128 * code;
+    }
+    const auto add = [](ivec a, ivec b) { return a + b; };
+    group.scale         = largest / 127.0f;
+    group.first_offset  = reduce(offsets[0], add);
+    group.second_offset = reduce(offsets[1], add);
+    group.minus_sum     = group.scale * ((float) group.first_offset + (float) group.second_offset) / 128.0f;
+}
+
+#else
+
+void quantize_group(const float * x, int8_t * codes, q8_group & group) {
+    float largest = 0.0f, poison = 0.0f; // poison is not a number where a value is none, or infinite
+    for (int i = 0; i < n_q8_group; i++) {
+        largest = std::fmax(largest, std::fabs(x[i]));
+        poison += x[i] * 0.0f;
+    }
+    const float inverse = largest > 0.0f && poison == 0.0f ? 127.0f / largest : 0.0f;
+    int32_t offsets[2] = {0, 0};
+    for (int i = 0; i < n_q8_group; i++) {
+        codes[i] = poison == 0.0f ? (int8_t) std::nearbyint(x[i] * inverse) : 0;
+        offsets[i / 16] -= 128 * codes[i];
+    }
+    group.scale         = largest / 127.0f + poison;
+    group.first_offset  = offsets[0];
+    group.second_offset = offsets[1];
+    group.minus_sum     = group.scale * ((float) offsets[0] + (float) offsets[1]) / 128.0f;
+}
+
+#endif
+
+} // namespace
+
+void q8_quantize(const float * x, int64_t x_stride, int64_t n_in, uint8_t * out, int64_t first, int64_t last) {
+    const size_t size = q8_row_size(n_in);
+    for (int64_t row = first; row < last; row++) {
+        int8_t *   codes  = (int8_t *) (out + row * size);
+        q8_group * groups = (q8_group *) (codes + n_in);
+        for (int64_t i = 0; i < n_in; i += n_q8_group) {
+            quantize_group(x + row * x_stride + i, codes + i, groups[i / n_q8_group]);
+        }
+    }
+}
+
+} // namespace omni

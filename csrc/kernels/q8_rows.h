@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of activations in 8 bits: what the integer products take. Every 32 values share a scale, so that an outlier costs its
+// neighbours alone their precision.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace omni {
+
+constexpr int64_t n_q8_group = 32; // values that share a scale
+
+// Of one group. The sums stand for the constant that weights are stored above their true value: 128.
+struct q8_group {
+    float   scale;
+    float   minus_sum;     // -scale * sum of the codes
+    int32_t first_offset;  // -128 * sum of the first 16 codes
+    int32_t second_offset; // -128 * sum of the other 16
+};
+
+// A row: n_in codes, then a q8_group for every 32 of them. n_in is a multiple of 32.
+inline size_t q8_row_size(int64_t n_in) { return (size_t) n_in + n_in / n_q8_group * sizeof(q8_group); }
+
+// Quantises rows [first, last) of x, x_stride floats apart.
+void q8_quantize(const float * x, int64_t x_stride, int64_t n_in, uint8_t * out, int64_t first, int64_t last);
+
+} // namespace omni

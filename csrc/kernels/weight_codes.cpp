@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weight_codes.h"
+
+#include "ggml-cpu.h"
+
+#if defined(__SSSE3__)
+#include <immintrin.h>
+#endif
+
+namespace omni {
+
+namespace {
+
+// The block formats of GGUF files, as ggml-common.h has them. A scale or minimum is a float16 that several small integers
+// divide among parts of the block.
+using f16 = ggml_fp16_t;
+
+struct block_q4_0   { f16 scale; uint8_t low_high[16]; };
+struct block_q8_0   { f16 scale; int8_t  codes[32]; };
+struct block_iq4_nl { f16 scale; uint8_t low_high[16]; };
+struct block_q4_k   { f16 scale, minimum; uint8_t parts[12]; uint8_t low_high[128]; };
+struct block_q5_k   { f16 scale, minimum; uint8_t parts[12]; uint8_t fifth[32]; uint8_t low_high[128]; };
+struct block_q6_k   { uint8_t low_high[128]; uint8_t upper[64]; int8_t parts[16]; f16 scale; };
+struct block_iq4_xs { f16 scale; uint16_t parts_high; uint8_t parts_low[4]; uint8_t low_high[128]; };
+
+static_assert(sizeof(block_q4_0) == 18 && sizeof(block_q8_0) == 34 && sizeof(block_iq4_nl) == 18, "a block has padding");
+static_assert(sizeof(block_q4_k) == 144 && sizeof(block_q5_k) == 176 && sizeof(block_q6_k) == 210, "a block has padding");
+static_assert(sizeof(block_iq4_xs) == 136, "a block has padding");
+
+// The values that the 4-bit codes of IQ4 stand for, 128 above the true ones.
+constexpr uint8_t iq4_codes[16] = {128 - 127, 128 - 104, 128 - 83, 128 - 65, 128 - 49, 128 - 35, 128 - 22, 128 - 10,
+                                   128 + 1,   128 + 13,  128 + 25, 128 + 38, 128 + 53, 128 + 69, 128 + 89, 128 + 113};
+
+float real(f16 x) {
+#if defined(__F16C__)
+    return _cvtsh_ss(x);
+#else
+    return ggml_fp16_to_fp32(x);
+#endif
+}
+
+void unpack(const block_q8_0 & b, uint8_t * codes, float * scales, float *) {
+    for (int i = 0; i < 32; i++) {
+        codes[i] = (uint8_t) (b.codes[i] + 128);
+    }
+    scales[0] = real(b.scale);
+}
+
+// 16 bytes at a time: compilers don't see through loops of this size by themselves.
+#if defined(__GNUC__)
+
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint8_t stored_bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+void unpack(const block_q4_0 & b, uint8_t * codes, float * scales, float *) {
+    const bytes16 packed = *(const stored_bytes16 *) b.low_high;
+    *(stored_bytes16 *) codes        = (packed & 15) + 120;
+    *(stored_bytes16 *) (codes + 16) = (packed >> 4) + 120;
+    scales[0] = real(b.scale);
+}
+
+void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
+    const bytes16 packed = *(const stored_bytes16 *) low_high, table = *(const stored_bytes16 *) iq4_codes;
+#if defined(__SSSE3__)
+    const auto look_up = [&](bytes16 i) { return (bytes16) _mm_shuffle_epi8((__m128i) table, (__m128i) i); };
+#else
+    const auto look_up = [&](bytes16 i) { bytes16 out; for (int j = 0; j < 16; j++) { out[j] = table[i[j]]; } return out; };
+#endif
+    *(stored_bytes16 *) codes        = look_up(packed & 15);
+    *(stored_bytes16 *) (codes + 16) = look_up(packed >> 4);
+}
+
+#else
+
+void unpack(const block_q4_0 & b, uint8_t * codes, float * scales, float *) {
+    for (int i = 0; i < 16; i++) {
+        codes[i]      = (uint8_t) ((b.low_high[i] & 15) + 120);
+        codes[i + 16] = (uint8_t) ((b.low_high[i] >> 4) + 120);
+    }
+    scales[0] = real(b.scale);
+}
+
+void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
+    for (int i = 0; i < 16; i++) {
+        codes[i]      = iq4_codes[low_high[i] & 15];
+        codes[i + 16] = iq4_codes[low_high[i] >> 4];
+    }
+}
+
+#endif
+
+void unpack(const block_iq4_nl & b, uint8_t * codes, float * scales, float *) {
+    unpack_iq4(b.low_high, codes);
+    scales[0] = real(b.scale);
+}
+
+void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales, float *) {
+    const float scale = real(b.scale);
+    for (int part = 0; part < 8; part++) {
+        const int low = b.parts_low[part / 2] >> 4 * (part % 2) & 15, high = b.parts_high >> 2 * part & 3;
+        scales[part] = scale * (float) ((low | high << 4) - 32);
+        unpack_iq4(b.low_high + 16 * part, codes + 32 * part);
+    }
+}
+
+// Eight pairs of 6-bit factors in 12 bytes: the first four whole, the others' upper bits in the first ones' two spare bits.
+void unpack_parts(const uint8_t * p, float scale, float minimum, float * scales, float * minima) {
+    for (int i = 0; i < 4; i++) {
+        scales[i]     = scale * (float) (p[i] & 63);
+        minima[i]     = minimum * (float) (p[i + 4] & 63);
+        scales[i + 4] = scale * (float) ((p[i + 8] & 15) | p[i] >> 6 << 4);
+        minima[i + 4] = minimum * (float) (p[i + 8] >> 4 | p[i + 4] >> 6 << 4);
+    }
+}
+
+void unpack(const block_q4_k & b, uint8_t * codes, float * scales, float * minima) {
+    unpack_parts(b.parts, real(b.scale), real(b.minimum), scales, minima);
+    for (int part = 0; part < 4; part++, codes += 64) {
+        const uint8_t * bytes = b.low_high + 32 * part;
+        for (int i = 0; i < 32; i++) {
+            codes[i]      = bytes[i] & 15;
+            codes[i + 32] = bytes[i] >> 4;
+        }
+    }
+}
+
+void unpack(const block_q5_k & b, uint8_t * codes, float * scales, float * minima) {
+    unpack_parts(b.parts, real(b.scale), real(b.minimum), scales, minima);
+    for (int part = 0; part < 4; part++, codes += 64) {
+        const uint8_t * bytes = b.low_high + 32 * part;
+        for (int i = 0; i < 32; i++) {
+            const uint8_t fifth = b.fifth[i] >> 2 * part;
+            codes[i]      = (uint8_t) ((bytes[i] & 15) | (fifth & 1) << 4);
+            codes[i + 32] = (uint8_t) (bytes[i] >> 4 | (fifth & 2) << 3);
+        }
+    }
+}
+
+void unpack(const block_q6_k & b, uint8_t * codes, float * scales, float *) {
+    const float scale = real(b.scale);
+    for (int i = 0; i < 16; i++) {
+        scales[i] = scale * (float) b.parts[i];
+    }
+    for (int half = 0; half < 2; half++, codes += 128) {
+        const uint8_t * bytes = b.low_high + 64 * half, * upper = b.upper + 32 * half;
+        for (int i = 0; i < 32; i++) {
+            codes[i]      = (uint8_t) (((bytes[i] & 15)      | (upper[i] & 3) << 4)      + 96);
+            codes[i + 32] = (uint8_t) (((bytes[i + 32] & 15) | (upper[i] >> 2 & 3) << 4) + 96);
+            codes[i + 64] = (uint8_t) ((bytes[i] >> 4        | (upper[i] >> 4 & 3) << 4) + 96);
+            codes[i + 96] = (uint8_t) ((bytes[i + 32] >> 4   | (upper[i] >> 6) << 4)     + 96);
+        }
+    }
+}
+
+template <typename block, int n_weight, int n_scale>
+void unpack_blocks(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima) {
+    const block * b = (const block *) row + first / n_weight;
+    for (int64_t i = 0; i < n; i += n_weight, b++, codes += n_weight, scales += n_scale, minima += n_scale) {
+        unpack(*b, codes, scales, minima);
+    }
+}
+
+} // namespace
+
+bool code_form_of(ggml_type type, code_form * form) {
+    switch (type) {
+        case GGML_TYPE_Q8_0:
+        case GGML_TYPE_Q4_0:
+        case GGML_TYPE_IQ4_NL:
+        case GGML_TYPE_IQ4_XS: *form = code_form::offset; break;
+        case GGML_TYPE_Q6_K:   *form = code_form::offset_half; break;
+        case GGML_TYPE_Q4_K:
+        case GGML_TYPE_Q5_K:   *form = code_form::minimum; break;
+        default:               return false;
+    }
+    return true;
+}
+
+void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima) {
+    switch (type) {
+        case GGML_TYPE_Q8_0:   return unpack_blocks<block_q8_0, 32, 1>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_Q4_0:   return unpack_blocks<block_q4_0, 32, 1>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_IQ4_NL: return unpack_blocks<block_iq4_nl, 32, 1>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_IQ4_XS: return unpack_blocks<block_iq4_xs, 256, 8>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_Q4_K:   return unpack_blocks<block_q4_k, 256, 8>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_Q5_K:   return unpack_blocks<block_q5_k, 256, 8>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_Q6_K:   return unpack_blocks<block_q6_k, 256, 16>(row, first, n, codes, scales, minima);
+        default:               return;
+    }
+}
+
+} // namespace omni

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantised weights as bytes with scales: what the integer products take, whatever block format the file has.
+#pragma once
+
+#include "ggml.h"
+
+#include <cstdint>
+
+namespace omni {
+
+// How codes become weights.
+enum class code_form {
+    offset,      // scale * (code - 128), a scale for every 32 weights
+    offset_half, // scale * (code - 128), a scale for every 16
+    minimum,     // scale * code - minimum, a pair of them for every 32
+};
+
+// Whether the integer products take weights of this type, and if so in which form.
+bool code_form_of(ggml_type type, code_form * form);
+
+// Unpacks weights [first, first + n) of a row, whole blocks both. scales has an entry for every 16 or 32 weights, minima for
+// every 32 where the form has them.
+void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima);
+
+} // namespace omni
