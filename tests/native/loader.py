@@ -82,14 +82,18 @@ def _load_and_run(paths: list[str]) -> None:
     if len(paths) == 1 and "mmproj" in Path(paths[0]).name:
         cpu = find_device("cpu")
         projector = Projector(paths[0], cpu)
-        if projector.has_vision:
-            side, merge = projector.patch_size, projector.merge_size
-            rows = np.full((2 * merge**2, 6 * side**2), 0.5, np.float32)
-            context = Context(cpu, 1)
-            try:
-                context.encode_patches(projector, rows, np.array([(1, merge, 2 * merge)], np.int32))
-            finally:
-                context.close()
+        context = Context(cpu, 1)
+        try:
+            if projector.has_vision:
+                merge = projector.merge_size
+                patches = np.full((2 * merge**2, 6 * projector.patch_size**2), 0.5, np.float32)
+                context.encode_patches(projector, patches, np.array([(1, merge, 2 * merge)], np.int32))
+            if projector.has_audio:
+                length = min(70, projector.max_mel_frames)
+                frames = np.full((length, projector.n_mel), 0.5, np.float32)
+                context.encode_mel(projector, frames, np.array([length], np.int32))
+        finally:
+            context.close()
         return
     with jina_omni.Model(paths[0], paths[1:], n_threads=1) as model:
         model.encode("Some words, größer than <|im_end|> 3.14")

@@ -243,7 +243,16 @@ KEYS = [
     value("vision", "clip.vision.image_max_pixels", "u64", 1 << 41),
     value("vision", "clip.vision.is_deepstack_layers", "bool", [False, True, False]),
     value("vision", "clip.vision.projection_dim", "u32", 128, "tensor 'mm.2.weight' has the shape"),
-    value("both", "clip.audio.projection_dim", "u32", 128),
+    value("both", "clip.audio.projection_dim", "u32", 128, "tensor 'mm.a.fc.weight' has the shape"),
+    *(without("audio", f"clip.audio.{n}") for n in ("block_count", "embedding_length", "attention.head_count")),
+    value("audio", "clip.audio.block_count", "u32", 4, "tensor 'a.blk.3.ln1.weight' is missing"),
+    *(value("audio", "clip.audio.block_count", "u32", n) for n in (0, (1 << 32) - 1)),
+    *(value("audio", "clip.audio.attention.head_count", "u32", n) for n in (0, 3)),
+    *(value("audio", "clip.audio.n_window", "u32", n) for n in (0, 1 << 31)),
+    value("audio", "clip.audio.n_window", "u32", 1501, "1500 rows for the 1501 positions"),
+    *(value("audio", "clip.audio.num_mel_bins", "u32", n) for n in (0, 1025)),
+    value("audio", "clip.audio.num_mel_bins", "u32", 80, "tensor 'a.conv1d.1.weight' has the shape"),
+    *(value("audio", "clip.audio.attention.layer_norm_epsilon", "f32", x) for x in (-1e-5, float("nan"))),
 ]
 
 TENSORS = [
@@ -252,6 +261,8 @@ TENSORS = [
     without("small", "blk.1.attn_k_norm.weight"),
     *(without("vision", name) for name in ("v.blk.1.attn_qkv.bias", "mm.0.weight", "v.patch_embd.weight.1")),
     without("vision", "v.position_embd.weight", "'v.position_embd.weight' is missing"),
+    *(without("audio", name) for name in ("a.blk.1.attn_q.bias", "a.conv1d.2.weight", "mm.a.fc.bias")),
+    without("audio", "a.position_embd.weight", "'a.position_embd.weight' is missing"),
     patch("small", "dim", Q, u64(128), f"'{Q}' has the shape .128, 256., its keys demand .256, 256."),
     patch("small", "dim", "blk.1.attn_norm.weight", u64(255), "'blk.1.attn_norm.weight' has the shape .255., its keys"),
     shaped("small", EMBD, [256, 2063], f"'{EMBD}' has 2063 rows for 2064 tokens"),
@@ -333,7 +344,7 @@ def test_random_damage_is_refused_or_harmless(
 ) -> None:
     """A few numbers of the header overwritten at once; what loads is run too."""
     seen = set()
-    sources = [(path, Parts(path)) for path in (small.text, nano.text, small.vision, small.combined)]
+    sources = [(path, Parts(path)) for path in (small.text, nano.text, small.vision, small.audio)]
     for seed in range(400):
         rng = np.random.default_rng(seed)
         original, parts = sources[seed % len(sources)]
@@ -661,21 +672,29 @@ def test_a_weight_that_is_no_number_is_an_error_and_never_a_vector(
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")], ids=str)
-def test_a_pixel_weight_that_is_no_number_is_an_error_and_never_a_row(
-    number: float, small: Checkpoint, tmp_path: Path
+@pytest.mark.parametrize("of", ["vision", "audio"])
+def test_a_weight_of_a_projector_that_is_no_number_is_an_error_and_never_a_row(
+    of: str, number: float, small: Checkpoint, tmp_path: Path
 ) -> None:
-    parts = Parts(small.vision)
-    patches = np.random.default_rng(0).uniform(0.1, 1, (16 * 16, 1536)).astype(np.float32)
+    parts = Parts(getattr(small, of))
+    rng = np.random.default_rng(0)
+    if of == "vision":
+        shape, sizes = (16 * 16, 1536), np.array([(1, 16, 16)], np.int32)
+    else:
+        shape, sizes = (2 * parts.header.values["clip.audio.n_window"], 128), np.array([200], np.int32)
+    values = rng.uniform(0.1, 1, shape).astype(np.float32)
     context = Context(CPU, 1)
     path = tmp_path / "poisoned.gguf"
 
     def is_caught(name: str) -> bool:
         path.write_bytes(poisoned(parts, name, number))
-        vision = Projector(path, CPU)
+        projector = Projector(path, CPU)
         path.unlink()
-        return is_not_finite(context.encode_patches, vision, patches, np.array([(1, 16, 16)], np.int32))
+        encode = context.encode_patches if of == "vision" else context.encode_mel
+        return is_not_finite(encode, projector, values, sizes)
 
-    assert [name for name in parts.tensors if not name.startswith(("v.blk.0", "v.blk.2")) and not is_caught(name)] == []
+    skipped = ("v.blk.0", "v.blk.2", "a.blk.0", "a.blk.2")
+    assert [name for name in parts.tensors if not name.startswith(skipped) and not is_caught(name)] == []
     context.close()
 
 
