@@ -19,6 +19,7 @@ from jina_omni.info import ModelInfo
 from jina_omni.inputs import Image, Text
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
+from jina_omni.precision import quantize_embeddings
 from jina_omni.similarity import cosine_similarity
 
 # A library says nothing on stderr by itself: without a handler, Python would print its warnings there.
@@ -43,4 +44,5 @@ __all__ = [
     "Text",
     "UnsupportedMediaError",
     "cosine_similarity",
+    "quantize_embeddings",
 ]

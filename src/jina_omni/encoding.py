@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from jina_omni.batching import plan_batches
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, ModalityNotLoadedError
-from jina_omni.inputs import Image, as_parts
+from jina_omni.inputs import Fetch, Image, as_parts
 from jina_omni.loading import ModelFiles
 from jina_omni.media.image import grid_of, patches_of
 from jina_omni.media.patches import Grid, VisionGeometry
@@ -59,7 +59,14 @@ class Encoder:
         self._geometry = None if files.vision is None else VisionGeometry.of(files.vision)
 
     def plan(
-        self, value: Any, index: int | None, prefix: str, *, truncate: bool, limit: int | None = None
+        self,
+        value: Any,
+        index: int | None,
+        prefix: str,
+        *,
+        truncate: bool,
+        limit: int | None = None,
+        fetch: Fetch | None = None,
     ) -> TokenSequence:
         """Turn one input of a caller into a sequence; images are measured, not yet decoded.
 
@@ -70,7 +77,7 @@ class Encoder:
         """
         where = input_label(index)
         try:
-            parts = as_parts(value, where)
+            parts = as_parts(value, where, fetch)
             pieces = arrange(parts, prefix, self._dialect, self.tokenizer.special_token)
             limit = self._text.n_ctx if limit is None else limit
             return build_sequence(

@@ -8,8 +8,8 @@ be several things, such as bytes, comes in a wrapper that says what it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from jina_omni.errors import InputError, UnsupportedMediaError
 from jina_omni.media.files import kind_of, open_path
 from jina_omni.media.image import ImageSource
 
-__all__ = ["Audio", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts"]
+__all__ = ["Audio", "Fetch", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts", "media_of"]
 
 _ACCEPTED = (
     "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text, Image, Audio, Video or Pdf, or a list of "
@@ -30,6 +30,9 @@ _BYTES = (bytes, bytearray, memoryview)
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """What a file may come as: a path, or its bytes."""
+
+Fetch: TypeAlias = Callable[[str], bytes]
+"""From a URL to the bytes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,13 @@ class Image:
     Parameters
     ----------
     source : path, bytes-like, PIL image or array
-        A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF or PPM file, a PIL image, or an
-        array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4).
-        Alpha is dropped, and of an animation the first frame is taken, as the reference does. It is read when it is
-        embedded, not before.
+        A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG or PPM file, a PIL
+        image, or an array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or
+        (height, width, 4). Alpha is dropped, so that what an SVG leaves transparent is black, and of an animation the
+        first frame is taken, as the reference does. It is read when it is embedded, not before.
     exif_orientation : bool
-        Turn the picture as its EXIF data say. The reference does not, so it is off by default.
+        Turn the picture as its EXIF data say. The reference does not, so it is off by default. HEIC and TIFF pictures
+        come upright in any case.
 
     Examples
     --------
@@ -119,14 +123,18 @@ class Video:
     source : path, bytes-like or array
         A path (a str too, here), the bytes of an MP4, MOV, MKV, WebM, AVI, FLV or WMV file, or frames: an array of
         uint8 of the shape (n, height, width, 3), all of which are taken. It is read when it is embedded, not before.
+        A file's rotation metadata are not applied, as in the reference.
     fps : float, optional
-        Of a file: frames to take per second, 2 by default. Of an array: its frames per second, 24 by default, for the
-        timestamps.
+        Of a file: frames to take per second of its mean rate. By default 2, and in the dialect
+        ``sentence-transformers`` all frames, whatever their rate. Of an array: its frames per second, 24 by default,
+        for the timestamps.
     max_frames : int, optional
-        Take at most so many frames, spread evenly; by default 768, or 32 in the dialect ``sentence-transformers``.
+        Take at most so many frames, spread evenly; by default 768 of a file, or 32 in the dialect
+        ``sentence-transformers``.
     timestamps : bool or sequence of float, optional
-        Whether the seconds are written before each pair of frames, or which, one for each pair. By default as the
-        dialect does it; nano's prompts never have them.
+        Whether the seconds are written before each pair of frames, or which, one for each pair; an odd last frame is a
+        pair of its own. By default they are; nano's prompts never have them. They are those of the frames, but in the
+        dialect ``sentence-transformers`` without ``fps`` they are as if a file's chosen frames were 24 per second.
 
     Examples
     --------
@@ -173,6 +181,35 @@ class Pdf:
     def __repr__(self) -> str:
         return f"Pdf({_shown(self.source)}{_options(self, 'pages')}{f', dpi={self.dpi}' if self.dpi != 150 else ''})"
 
+    def split(self) -> list[Pdf]:
+        """Return each page as a document of its own, for one vector per page.
+
+        The file is read now, to count its pages, and again when they are embedded.
+
+        Returns
+        -------
+        list of Pdf
+            In the order of `pages`.
+
+        Raises
+        ------
+        InputError
+            The document can't be read, is encrypted, or does not have these pages.
+
+        Examples
+        --------
+        >>> import io
+        >>> file, page = io.BytesIO(), PILImage.new("RGB", (8, 8))
+        >>> page.save(file, "PDF", save_all=True, append_images=[page])
+        >>> [page.pages for page in Pdf(file.getvalue()).split()]
+        [[0], [1]]
+
+        .. versionadded:: 0.1.0
+        """
+        from jina_omni.media.pdf import pages_of
+
+        return [replace(self, pages=[page.number]) for page in pages_of(self, repr(self))]
+
 
 Media: TypeAlias = Image | Audio | Video | Pdf
 """A part that towers turn into rows."""
@@ -181,16 +218,18 @@ Part: TypeAlias = Text | Media
 """One piece of an input."""
 
 
-def as_parts(value: Any, where: str = "input") -> list[Part]:
+def as_parts(value: Any, where: str = "input", fetch: Fetch | None = None) -> list[Part]:
     """Return the parts of one input, in order.
 
     Parameters
     ----------
-    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, or list or tuple of these
-        A list is one fused input. A file's kind is found from its bytes.
+    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, dict, or list or tuple of these
+        A list is one fused input. A file's kind is found from its bytes. What a dict means, `jina_omni.requests` says.
     where : str
         What messages call the input, such as "input 3". A part of a list is called "input 3, part 2"; both count from
         0.
+    fetch : callable, optional
+        From a URL in a dict to the bytes there; without it such a URL is an error.
 
     Returns
     -------
@@ -213,10 +252,18 @@ def as_parts(value: Any, where: str = "input") -> list[Part]:
     .. versionadded:: 0.1.0
     """
     if not isinstance(value, (list, tuple)):
-        return [_part(value, where)]
+        return _parts(value, where, fetch)
     if not value:
         raise InputError(f"{where} is an empty {type(value).__name__}, so there is nothing to embed; leave it out")
-    return [_part(part, f"{where}, part {i}") for i, part in enumerate(value)]
+    return [part for i, item in enumerate(value) for part in _parts(item, f"{where}, part {i}", fetch)]
+
+
+def _parts(value: Any, where: str, fetch: Fetch | None) -> list[Part]:
+    if not isinstance(value, dict):
+        return [_part(value, where)]
+    from jina_omni.requests import parts_of  # which makes parts, so it imports this module
+
+    return parts_of(value, where, fetch)
 
 
 def _part(value: Any, where: str) -> Part:
@@ -236,17 +283,29 @@ def _part(value: Any, where: str) -> Part:
 
 
 def _file_part(path: os.PathLike[str], where: str) -> Media:
-    """Return the part that a file is, by its bytes."""
     with open_path(path, where) as file:
         kind = kind_of(file, where)
+    return media_of(path, kind, where)
+
+
+def media_of(source: FileSource, kind: str, where: str) -> Media:
+    """Return the part that a file of this kind is, as `jina_omni.media.files.sniff` told it.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        It is of a kind that is not embedded.
+
+    .. versionadded:: 0.1.0
+    """
     if kind.startswith("image/"):
-        return Image(path)
+        return Image(source)
     if kind.startswith("audio/"):
-        return Audio(path)
+        return Audio(source)
     if kind.startswith("video/"):
-        return Video(path)
+        return Video(source)
     if kind == "application/pdf":
-        return Pdf(path)
+        return Pdf(source)
     what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
     advice = "; pass its contents as a str: path.read_text()" if kind == "text/plain" else ""
     raise UnsupportedMediaError(f"{where} is {what}, which is neither an image, a sound, a video nor a PDF{advice}")
@@ -291,7 +350,8 @@ def _checked_source(part: Audio | Video | Pdf, where: str) -> Audio | Video | Pd
 def _refusal(value: Any) -> str:
     """Return what a value is, and what to pass instead."""
     if isinstance(value, _BYTES):
-        return f"{_type(value)}, which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        advice = "wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
+        return f"{_type(value)}, which could be anything; {advice}"
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "USO":
             return f"an array of {value.dtype}; for several texts pass array.tolist()"

@@ -17,8 +17,10 @@ from tqdm import tqdm
 from jina_omni.encoding import Encoder
 from jina_omni.errors import ClosedError, InputError, JinaOmniError
 from jina_omni.info import ModelInfo, quantization_of, trained_dims
+from jina_omni.inputs import Fetch
 from jina_omni.loading import PathLike, load_files
 from jina_omni.native import CancelToken, Context, find_device, usable_cpus
+from jina_omni.precision import CALIBRATED, Precision, check_precision, quantize_embeddings
 from jina_omni.prompts import (
     AUDIO_DELIMITERS,
     DIALECTS,
@@ -29,9 +31,11 @@ from jina_omni.prompts import (
     media_delimiters,
     prefix,
 )
+from jina_omni.requests import inputs_of
 from jina_omni.similarity import cosine_similarity, unit_length
 
 Floats = npt.NDArray[np.float32]
+Embeddings = npt.NDArray[Any]  # of a precision's type
 
 # Tokens of one run where the caller does not say: enough to keep the products of either kind of device large.
 _BATCH_TOKENS_CPU = 4096
@@ -145,10 +149,12 @@ class Model:
         prompt: str | None = None,
         truncate: bool = False,
         batch_tokens: int | None = None,
+        precision: Precision = "float32",
         show_progress: bool = False,
         on_error: Literal["raise"] = "raise",
         cancel: CancelToken | None = None,
-    ) -> Floats: ...
+        fetch: Fetch | None = None,
+    ) -> Embeddings: ...
 
     @overload
     def encode(
@@ -161,10 +167,12 @@ class Model:
         prompt: str | None = None,
         truncate: bool = False,
         batch_tokens: int | None = None,
+        precision: Precision = "float32",
         show_progress: bool = False,
         on_error: Literal["return"],
         cancel: CancelToken | None = None,
-    ) -> tuple[Floats, dict[int, JinaOmniError]]: ...
+        fetch: Fetch | None = None,
+    ) -> tuple[Embeddings, dict[int, JinaOmniError]]: ...
 
     def encode(
         self,
@@ -176,18 +184,21 @@ class Model:
         prompt: str | None = None,
         truncate: bool = False,
         batch_tokens: int | None = None,
+        precision: Precision = "float32",
         show_progress: bool = False,
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
+        fetch: Fetch | None = None,
         _first: int = 0,  # place of the first input in the caller's stream
-    ) -> Floats | tuple[Floats, dict[int, JinaOmniError]]:
+    ) -> Embeddings | tuple[Embeddings, dict[int, JinaOmniError]]:
         """Embed one input or a list of inputs.
 
         Parameters
         ----------
         inputs : input, or list or tuple of inputs
             An input is a ``str`` (always text), a `jina_omni.Image`, a ``pathlib.Path`` (a file, its kind found from
-            its bytes), a PIL image, or a list of such parts that becomes one vector, in that order.
+            its bytes), a PIL image, or a list of such parts that becomes one vector, in that order. A dict of another
+            system is an input too, or a whole request that stands for its inputs; see `jina_omni.requests`.
         dim : int, optional
             Cut the vectors to one of ``info.dims`` (Matryoshka): cut first, then normalise.
         normalize : bool
@@ -200,19 +211,28 @@ class Model:
             Keep the first tokens of an input's last text where it is too long; otherwise that is an error.
         batch_tokens : int, optional
             Tokens of one run of the towers. Smaller takes less memory.
+        precision : {"float32", "float16", "int8", "uint8", "binary", "ubinary"}
+            What the vectors hold; see `jina_omni.quantize_embeddings`. Codes of ``int8`` and ``uint8`` compare within
+            one call only, since they are spread over the range of its own vectors: for those that are kept, take
+            float32 and pass them to that function with ranges.
         show_progress : bool
             Show a bar on stderr.
         on_error : {"raise", "return"}
             Raise the first error, or leave failing inputs out and return them.
         cancel : CancelToken, optional
             Stops the call from another thread. Ctrl-C stops it too.
+        fetch : callable, optional
+            From an http(s) URL in a dict to the bytes there; all are fetched before anything is computed. Without it
+            such a URL is an error.
 
         Returns
         -------
-        embeddings : array, float32
-            Shape (dim,) for one input, (n, dim) for a list, in its order.
+        embeddings : array
+            Shape (dim,) for one input, (n, dim) for a list, in its order; with the precisions ``binary`` and
+            ``ubinary`` an eighth of that.
         errors : dict of int to JinaOmniError
-            With ``on_error="return"`` only: what went wrong, by place in the list. Those rows are NaN.
+            With ``on_error="return"`` only: what went wrong, by place in the list. Those rows are NaN, in precisions
+            of integers zeros.
 
         Raises
         ------
@@ -225,8 +245,8 @@ class Model:
             Through `cancel`. The model stays usable.
         """
         _check_on_error(on_error)
-        single = not isinstance(inputs, (list, tuple))
-        items: list[Any] = [inputs] if single else list(inputs)
+        items, single = _items(inputs)
+        check_precision(precision, len(items))
         width = self._width(dim)
         lead = self._prefix(prompt_name, prompt)
         budget = self._budget(batch_tokens)
@@ -240,7 +260,7 @@ class Model:
                     cancel.check()
                 place = None if single else _first + index
                 try:
-                    planned.append(self._encoder.plan(item, place, lead, truncate=truncate))
+                    planned.append(self._encoder.plan(item, place, lead, truncate=truncate, fetch=fetch))
                 except JinaOmniError as error:  # one failing input must not stop the others
                     if errors is None:
                         raise
@@ -251,6 +271,8 @@ class Model:
                 vectors = batch.pooled[:, :width]
                 out[batch.indices] = unit_length(vectors) if normalize else vectors
                 bar.update(len(batch.indices))
+        if precision != "float32":
+            out = quantize_embeddings(out, precision)
         embeddings = out[0] if single else out
         return embeddings if errors is None else (embeddings, errors)
 
@@ -264,7 +286,7 @@ class Model:
 
     def encode_iter(
         self, inputs: Iterable[Any], *, on_error: Literal["raise", "return"] = "raise", **options: Any
-    ) -> Iterator[Floats | JinaOmniError]:
+    ) -> Iterator[Embeddings | JinaOmniError]:
         """Embed a stream of inputs lazily, in order and in bounded memory.
 
         Parameters
@@ -274,14 +296,21 @@ class Model:
         on_error : {"raise", "return"}
             Raise the first error, or yield it in place of the vector.
         **options
-            Of `encode`.
+            Of `encode`, but for the precisions ``int8`` and ``uint8``, which need all vectors at once.
 
         Yields
         ------
-        array, shape (dim,), float32
+        array, shape (dim,)
             Or a `JinaOmniError`, with ``on_error="return"``.
         """
         _check_on_error(on_error)
+        if options.get("precision") in CALIBRATED:
+            raise InputError(
+                f"precision {options['precision']!r} needs the ranges of all vectors, which a stream does not know; "
+                "take float32 and pass the vectors to jina_omni.quantize_embeddings with ranges"
+            )
+        if isinstance(inputs, dict):
+            inputs, _ = _items(inputs)
         window: list[Any] = []
         first = 0
         for item in inputs:
@@ -295,7 +324,7 @@ class Model:
 
     def _encode_window(
         self, window: list[Any], first: int, on_error: Literal["raise", "return"], options: dict[str, Any]
-    ) -> Iterator[Floats | JinaOmniError]:
+    ) -> Iterator[Embeddings | JinaOmniError]:
         vectors, errors = self.encode(window, on_error="return", **options | {"_first": first})
         for index, vector in enumerate(vectors):
             error = errors.get(index)
@@ -303,27 +332,34 @@ class Model:
                 raise error
             yield vector if error is None else error
 
-    def count_tokens(self, inputs: Any, *, prompt_name: PromptName | None = None, prompt: str | None = None) -> Any:
+    def count_tokens(
+        self,
+        inputs: Any,
+        *,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        fetch: Fetch | None = None,
+    ) -> Any:
         """Count tokens, without decoding or computing: of text, images, prompt and end token.
 
         Parameters
         ----------
         inputs
             As in `encode`. May be longer than ``info.context``.
-        prompt_name, prompt
+        prompt_name, prompt, fetch
             As in `encode`.
 
         Returns
         -------
         int for one input, list of int for a list
         """
-        single = not isinstance(inputs, (list, tuple))
+        items, single = _items(inputs)
         lead = self._prefix(prompt_name, prompt)
         limit = np.iinfo(np.int32).max
         with self._in_use():
             counts = [
-                len(self._encoder.plan(item, None if single else index, lead, truncate=False, limit=limit))
-                for index, item in enumerate([inputs] if single else inputs)
+                len(self._encoder.plan(item, None if single else i, lead, truncate=False, limit=limit, fetch=fetch))
+                for i, item in enumerate(items)
             ]
         return counts[0] if single else counts
 
@@ -390,6 +426,14 @@ class Model:
 def _check_on_error(on_error: str) -> None:
     if on_error not in ("raise", "return"):
         raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
+
+
+def _items(inputs: Any) -> tuple[list[Any], bool]:
+    """Return a call's inputs, and whether there is but one that is in no list."""
+    if isinstance(inputs, dict):
+        inputs = inputs_of(inputs)
+    single = not isinstance(inputs, (list, tuple))
+    return [inputs] if single else list(inputs), single
 
 
 def _is_unicode(string: str) -> bool:

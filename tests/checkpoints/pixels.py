@@ -44,7 +44,7 @@ class Patches:
     grid: tuple[int, int, int]
 
 
-def smart_resize(height: int, width: int, limits: tuple[int, int], n_frames: int = 1) -> tuple[int, int]:
+def smart_resize(height: int, width: int, limits: tuple[int, int], n_frames: int | None = None) -> tuple[int, int]:
     """Return the height and width that an image or a video's frames are stretched to.
 
     Parameters
@@ -52,10 +52,11 @@ def smart_resize(height: int, width: int, limits: tuple[int, int], n_frames: int
     limits
         Least and most pixels, of all frames together for a video.
     n_frames
-        Frames of the video as they are; one for an image.
+        Frames of the video as they are; None for an image.
     """
     # A video's odd frame counts twice where the size is checked but once where it is corrected, as in transformers 5.1.
-    n_padded = 1 if n_frames == 1 else math.ceil(n_frames / _FRAMES) * _FRAMES
+    n_padded = 1 if n_frames is None else math.ceil(n_frames / _FRAMES) * _FRAMES
+    n_frames = n_frames or 1
     h, w = round(height / _FACTOR) * _FACTOR, round(width / _FACTOR) * _FACTOR
     if n_padded * h * w > limits[1]:
         beta = math.sqrt(n_frames * height * width / limits[1])

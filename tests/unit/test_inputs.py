@@ -98,15 +98,14 @@ def test_an_image_wraps_each_kind_of_source(source):
         (3, "of the type int, which is no input; pass a str"),
         (2.5, "of the type float"),
         (True, "of the type bool"),
-        ({"text": "cat"}, "of the type dict, which is no input; pass a str"),
         ({"a", "b"}, "of the type set"),
         ((x for x in "ab"), "of the type generator"),
-        (b"bytes", "of the type bytes, which could be anything; wrap it to say what it is: jina_omni.Image(data)"),
+        (b"bytes", "of the type bytes, which could be anything; wrap it to say what: jina_omni.Image(data)"),
         (bytearray(b"bytes"), "jina_omni.Image(data)"),
         (memoryview(b"bytes"), "jina_omni.Image(data)"),
         (
             np.zeros((2, 2, 3), np.uint8),
-            "an array, which could be anything; wrap it to say what it is: jina_omni.Image(",
+            "an array, which could be anything; wrap it to say what: jina_omni.Image(",
         ),
         (np.array(["a", "b"]), "for several texts pass array.tolist()"),
         (np.array(["a", None]), "for several texts pass array.tolist()"),
@@ -152,26 +151,10 @@ def test_all_unicode_is_text(text):
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
-        (b"fLaC\0\0\0\x22", "audio/flac"),
-        (b"ID3\x04\0\0\0", "audio/mpeg"),
-        (b"\xff\xfb\x90\x00" * 9, "audio/mpeg"),
-        (b"OggS\0\x02", "audio/ogg"),
-        (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom", "audio/mp4"),
-        (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "video/mp4"),
-        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "video/mp4"),
-        (b"\x1aE\xdf\xa3\x9f", "video/matroska"),
-        (b"RIFF\x24\0\0\0AVI LIST", "video/x-msvideo"),
-        (b"%PDF-1.7\n", "application/pdf"),
-        (b"\n\n%PDF-1.4\n", "application/pdf"),
-        (b"PK\x03\x04", "application/zip"),
+        (b"PK\x03\x04", "a file of the kind application/zip, which is neither an image, a sound, a video nor a PDF"),
         (b"GGUF\x03\0\0\0", "application/gguf"),
-        (b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic; this version embeds text and images"),
-        (b"<svg xmlns='x'/>", "render it to PNG"),
-        (b"<?xml version='1.0'?><svg/>", "render it to PNG"),
         ("Ein Text, schön".encode(), "pass its contents as a str: path.read_text()"),
-        (b"\x01\x02\x03\x80\x00", "a file of an unknown kind"),
+        (b"\x01\x02\x03\x80\x00", "a file of an unknown kind, which is neither"),
     ],
 )
 def test_a_file_of_another_kind_is_named(head, words, tmp_path):
@@ -181,7 +164,6 @@ def test_a_file_of_another_kind_is_named(head, words, tmp_path):
         as_parts(path, "input 3")
     assert str(caught.value).startswith("input 3 is a file of ")
     assert words in str(caught.value)
-    assert "this version embeds text and images" in str(caught.value)
 
 
 def test_a_text_cut_inside_a_character_is_still_text(tmp_path):

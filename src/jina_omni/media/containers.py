@@ -23,6 +23,8 @@ DEMUXERS = {
     "video/matroska": "matroska",
     "video/mp4": "mov",
     "video/mpeg": "mpeg",
+    "video/quicktime": "mov",
+    "video/webm": "matroska",
     "video/x-flv": "flv",
     "video/x-ms-asf": "asf",
     "video/x-msvideo": "avi",

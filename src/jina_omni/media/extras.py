@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages that are installed only where a user wants the kind of file that needs them."""
+"""Packages that are needed for some kinds of media only, and so are installed on demand."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ __all__ = ["require"]
 
 
 def require(module: str, extra: str, what: str, where: str) -> ModuleType:
-    """Import a package that an extra brings.
+    """Import a package that an extra of this library installs.
 
     Parameters
     ----------
     module : str
-        To import, such as ``pillow_heif``.
+        Its name in Python.
     extra : str
-        The extra of this library that installs it.
+        The extra that has it.
     what : str
-        What messages say that the input is, such as "an HEIC image".
+        What the input is, such as "a PDF".
     where : str
         What messages call the input.
+
+    Returns
+    -------
+    module
 
     Raises
     ------

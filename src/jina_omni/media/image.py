@@ -24,14 +24,16 @@ import numpy.typing as npt
 from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
-from jina_omni.media.files import kind_of, open_path
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.media import svg
+from jina_omni.media.extras import require
+from jina_omni.media.files import as_decode_error, kind_of, open_path, unsupported
 from jina_omni.media.patches import PIXEL_LIMIT, Grid, Patches, VisionGeometry, pack, smart_resize
 
 if TYPE_CHECKING:
     from jina_omni.inputs import Image
 
-__all__ = ["ImageSource", "check_file", "decode", "grid_of", "patches", "patches_of"]
+__all__ = ["ImageSource", "decode", "grid_of", "grid_of_size", "patches", "patches_of"]
 
 ImageSource: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | PILImage.Image | npt.NDArray[np.uint8]
@@ -50,14 +52,7 @@ _DECODERS = {
     "image/avif": ("AVIF", "PIL.AvifImagePlugin"),
     "image/x-portable-anymap": ("PPM", "PIL.PpmImagePlugin"),
 }
-_READABLE = "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF and PPM"
-
-# What a user can do about a known kind that isn't read.
-_ADVICE = {
-    "image/heic": "convert it to JPEG, or open it with pillow-heif and pass the PIL image",
-    "image/svg+xml": "render it to PNG",
-    "text/plain": "pass its contents as a str: path.read_text()",
-}
+_READABLE = "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG and PPM"
 
 # Reading a lazily opened image changes it, so two threads that were handed the same PIL image take turns. PIL images
 # can't be hashed, so there are a few locks for all instead of one for each.
@@ -143,6 +138,38 @@ def grid_of(image: Image, geometry: VisionGeometry, where: str = "input") -> Gri
     else:
         with _opened(image.source, where) as pixels:
             height, width = _size(pixels, exif_orientation=image.exif_orientation)
+    return grid_of_size(height, width, geometry, where)
+
+
+def grid_of_size(height: int, width: int, geometry: VisionGeometry, where: str = "input") -> Grid:
+    """Return the grid of an image of a size.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    geometry : VisionGeometry
+        Of the vision file.
+    where : str
+        What messages call the input.
+
+    Returns
+    -------
+    tuple of int
+        (1, height, width), in patches.
+
+    Raises
+    ------
+    InputError
+        As in `smart_resize`.
+
+    Examples
+    --------
+    >>> grid_of_size(480, 640, VisionGeometry())
+    (1, 30, 40)
+
+    .. versionadded:: 0.1.0
+    """
     height, width = _target(height, width, geometry, where)
     return 1, height // geometry.patch_size, width // geometry.patch_size
 
@@ -222,37 +249,11 @@ def patches(pixels: PILImage.Image, geometry: VisionGeometry, where: str = "inpu
     return pack(np.asarray(pixels)[np.newaxis], geometry)
 
 
-def check_file(path: str | os.PathLike[str], where: str = "input") -> None:
-    """Check that a file is an image, by its first bytes.
-
-    Raises
-    ------
-    UnsupportedMediaError
-        It is of another kind.
-    InputError
-        It can't be read, or is empty.
-
-    .. versionadded:: 0.1.0
-    """
-    with open_path(path, where) as file:
-        _kind(file, where)
-
-
-def _kind(file: BinaryIO, where: str) -> str:
-    """Return the kind of an open file if it is one that is read."""
-    kind = kind_of(file, where)
-    if kind not in _DECODERS:
-        what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
-        advice = f"; {_ADVICE[kind]}" if kind in _ADVICE else ""
-        raise UnsupportedMediaError(f"{where} is {what}; this version embeds text and images ({_READABLE}){advice}")
-    return kind
-
-
 @contextlib.contextmanager
 def _opened(source: ImageSource, where: str) -> Iterator[PILImage.Image]:
     """Open an image, its pixels perhaps not yet read; what fails in the body fails as an `InputError`."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_as_decode_error(where))
+        stack.enter_context(as_decode_error("an image", where))
         if isinstance(source, PILImage.Image):
             stack.enter_context(_LOCKS[id(source) // 64 % len(_LOCKS)])
             image = source
@@ -266,22 +267,28 @@ def _opened(source: ImageSource, where: str) -> Iterator[PILImage.Image]:
         yield image
 
 
-@contextlib.contextmanager
-def _as_decode_error(where: str) -> Iterator[None]:
-    # Pillow has no class of its own for damaged files: OSError, SyntaxError, ValueError, struct.error, EOFError and
-    # more. A MemoryError comes from sizes in damaged headers, a Warning where the caller's filters make it an error.
-    try:
-        yield
-    except JinaOmniError:
-        raise
-    except Exception as error:
-        raise DecodeError(
-            f"{where} can't be decoded as an image ({type(error).__name__}: {error}); it is damaged or cut short"
-        ) from error
-
-
 def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
-    name, module = _DECODERS[_kind(file, where)]
+    kind = kind_of(file, where)
+    try:
+        if kind == "image/heic":
+            # Pillow's plug-in, used without registering it: what Pillow opens elsewhere in the process stays as it is.
+            image: PILImage.Image = require("pillow_heif", "heic", "a HEIC image", where).HeifImageFile(file)
+        elif kind == "image/svg+xml":
+            image = PILImage.open(io.BytesIO(svg.to_png(file.read(), where)), formats=("PNG",))
+        elif kind in _DECODERS:
+            image = _open_with_pillow(file, *_DECODERS[kind], where)
+        else:
+            raise unsupported(kind, "Image", _READABLE, where)
+    except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
+        raise _over_limit(str(error), where) from error
+    # Pillow itself only warns up to twice its limit, once, and not where the process has silenced warnings.
+    if image.width * image.height > PIXEL_LIMIT:
+        reason = f"{image.width:,} x {image.height:,} pixels are over the limit of {PIXEL_LIMIT:,}"
+        raise _over_limit(reason, where)
+    return image
+
+
+def _open_with_pillow(file: BinaryIO, name: str, module: str, where: str) -> PILImage.Image:
     # By itself Pillow would import all its forty decoders to find one that it did not import at first.
     # A Pillow before 11.3 has no decoder for AVIF, one built without a codec has a decoder that says so.
     try:
@@ -293,18 +300,11 @@ def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
             f"{where} is {name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
         )
     try:
-        image = PILImage.open(file, formats=(name,))
-    except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
-        raise _over_limit(str(error), where) from error
+        return PILImage.open(file, formats=(name,))
     except UnidentifiedImageError as error:
         raise DecodeError(
             f"{where} begins as {name}, but its header can't be read; it is damaged or cut short"
         ) from error
-    # Pillow itself only warns up to twice its limit, once, and not where the process has silenced warnings.
-    if image.width * image.height > PIXEL_LIMIT:
-        reason = f"{image.width:,} x {image.height:,} pixels are over the limit of {PIXEL_LIMIT:,}"
-        raise _over_limit(reason, where)
-    return image
 
 
 def _over_limit(reason: str, where: str) -> InputError:
@@ -344,7 +344,10 @@ def _size(pixels: PILImage.Image, *, exif_orientation: bool) -> tuple[int, int]:
 
 
 def _rgb(image: PILImage.Image, where: str) -> PILImage.Image:
+    size = image.size
     image.load()  # before its mode is looked at, which some decoders change here
+    if image.format == "HEIF" and image.size != size:  # libheif learns of a damaged crop only when it decodes
+        raise DecodeError(f"{where} has pixels of another size than its header says; it is damaged")
     if image.mode == "RGB":
         return image
     if image.mode == "F":

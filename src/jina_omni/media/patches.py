@@ -49,6 +49,9 @@ class VisionGeometry:
         model's sentence-transformers code).
     mean, std : tuple of 3 floats
         Of the channels red, green, blue, where pixel values are 0 to 1 (the model's preprocessor_config.json).
+    video_min_pixels, video_max_pixels : int
+        Smallest and largest area of all resized frames of a video together, in pixels: 128 to 6,272 tokens
+        (video_preprocessor_config.json of the small model).
 
     Raises
     ------
@@ -69,15 +72,19 @@ class VisionGeometry:
     max_pixels: int = 1_310_720
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    video_min_pixels: int = 262_144
+    video_max_pixels: int = 12_845_056
 
     def __post_init__(self) -> None:
         # The upper bounds keep a damaged file from asking for any amount of memory.
         sizes_fit = self.patch_size > 0 and self.merge_size > 0 and self.factor <= 1024
-        if not (sizes_fit and 0 < self.min_pixels <= self.max_pixels <= PIXEL_LIMIT):
+        images_fit = 0 < self.min_pixels <= self.max_pixels <= PIXEL_LIMIT
+        if not (sizes_fit and images_fit and 0 < self.video_min_pixels <= self.video_max_pixels <= PIXEL_LIMIT):
             raise ModelLoadError(
                 f"the vision file's image sizes make no sense: patch_size {self.patch_size}, "
                 f"merge_size {self.merge_size}, image_min_pixels {self.min_pixels}, "
-                f"image_max_pixels {self.max_pixels}; download it again"
+                f"image_max_pixels {self.max_pixels}, video_min_pixels {self.video_min_pixels}, "
+                f"video_max_pixels {self.video_max_pixels}; download it again"
             )
         means_fit = len(self.mean) == 3 and all(map(math.isfinite, self.mean))
         if not (means_fit and len(self.std) == 3 and all(math.isfinite(s) and s > 0 for s in self.std)):
@@ -92,8 +99,9 @@ class VisionGeometry:
         Parameters
         ----------
         vision : Projector
-            With ``path``, ``patch_size``, ``merge_size``, ``image_min_pixels``, ``image_max_pixels``, ``image_mean``
-            and ``image_std``. Of the last two, all zeros count as absent.
+            With ``path``, ``patch_size``, ``merge_size``, ``image_min_pixels``, ``image_max_pixels``,
+            ``video_min_pixels``, ``video_max_pixels``, ``image_mean`` and ``image_std``. Of the last two, all zeros
+            count as absent.
 
         Raises
         ------
@@ -107,6 +115,8 @@ class VisionGeometry:
                 merge_size=vision.merge_size or default.merge_size,
                 min_pixels=vision.image_min_pixels or default.min_pixels,
                 max_pixels=vision.image_max_pixels or default.max_pixels,
+                video_min_pixels=vision.video_min_pixels or default.video_min_pixels,
+                video_max_pixels=vision.video_max_pixels or default.video_max_pixels,
                 mean=vision.image_mean if any(vision.image_mean) else default.mean,
                 std=vision.image_std if any(vision.image_std) else default.std,
             )
@@ -192,18 +202,27 @@ def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patch
 
 
 def smart_resize(
-    height: int, width: int, *, min_pixels: int, max_pixels: int, factor: int, where: str = "input"
+    height: int,
+    width: int,
+    *,
+    min_pixels: int,
+    max_pixels: int,
+    factor: int,
+    n_frames: int | None = None,
+    where: str = "input",
 ) -> tuple[int, int]:
-    """Return the size to which an image is stretched (Qwen2-VL ``smart_resize``, transformers).
+    """Return the size to which an image or the frames of a video are stretched.
 
     Parameters
     ----------
     height, width : int
-        Of the image, in pixels.
+        Of the image or of a frame, in pixels.
     min_pixels, max_pixels : int
-        Smallest and largest area of the result.
+        Smallest and largest area of the result; of a video, the sum over its frames.
     factor : int
         Both sides of the result are multiples of it.
+    n_frames : int, optional
+        How many frames of a video are taken; None for an image.
     where : str
         What messages call the input.
 
@@ -215,7 +234,13 @@ def smart_resize(
     Raises
     ------
     InputError
-        The image is empty, or more than 200 times as long as wide.
+        The picture is empty, or more than 200 times as long as wide; a side of a video is less than ``factor``.
+
+    Notes
+    -----
+    ``smart_resize`` of Qwen2-VL for images and of Qwen3-VL for videos, in transformers 5.1. There an odd number of
+    frames is rounded up where the area is compared with the limits, but not where it is corrected. Later versions round
+    differently and enlarge small videos.
 
     Examples
     --------
@@ -224,23 +249,32 @@ def smart_resize(
 
     .. versionadded:: 0.1.0
     """
+    what = "an image" if n_frames is None else "a video"
     if height < 1 or width < 1:
-        raise InputError(f"{where} is an image of {width} x {height} pixels, which is empty; leave it out")
+        raise InputError(f"{where} is {what} of {width} x {height} pixels, which is empty; leave it out")
     if max(height, width) / min(height, width) > _MAX_ASPECT:
         raise InputError(
-            f"{where} is an image of {width:,} x {height:,} pixels, more than {_MAX_ASPECT} times as long as wide, "
+            f"{where} is {what} of {width:,} x {height:,} pixels, more than {_MAX_ASPECT} times as long as wide, "
             "which the model does not take; cut it into pieces, or pad it"
         )
+    if n_frames is not None and min(height, width) < factor:
+        scale = math.ceil(factor / min(height, width))
+        raise InputError(
+            f"{where} is a video of {width} x {height} pixels, and the model takes none whose sides are under "
+            f"{factor}; scale it up by {scale}, to {width * scale} x {height * scale}"
+        )
+    n = n_frames or 1
+    n_padded = 1 if n_frames is None else -(-n // TEMPORAL_PATCH_SIZE) * TEMPORAL_PATCH_SIZE
     # Python's round goes to the even neighbour at .5, here as in the reference. A side may become 0: that is under the
     # minimum.
     new_height = round(height / factor) * factor
     new_width = round(width / factor) * factor
-    if new_height * new_width > max_pixels:
-        shrink = math.sqrt(height * width / max_pixels)
+    if n_padded * new_height * new_width > max_pixels:
+        shrink = math.sqrt(n * height * width / max_pixels)
         new_height = max(factor, math.floor(height / shrink / factor) * factor)
         new_width = max(factor, math.floor(width / shrink / factor) * factor)
-    elif new_height * new_width < min_pixels:
-        grow = math.sqrt(min_pixels / (height * width))
+    elif n_padded * new_height * new_width < min_pixels:
+        grow = math.sqrt(min_pixels / (n * height * width))
         new_height = math.ceil(height * grow / factor) * factor
         new_width = math.ceil(width * grow / factor) * factor
     return new_height, new_width

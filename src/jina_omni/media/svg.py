@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SVG, drawn by resvg in a process of its own.
+
+A drawing is a program: a few bytes of it can ask for any memory and time (a pattern of 100,000 x 100,000 pixels,
+filters on filters), and where the renderer runs out of memory or stack it ends its process. So that process is not
+ours, and it is bounded. The document is read here before, since the renderer would open local files for it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.parsers import expat
+
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.media.extras import require
+from jina_omni.media.patches import PIXEL_LIMIT
+
+__all__ = ["to_png"]
+
+_MEMORY_LIMIT = 1 << 30  # bytes of address space, where the system can bound it
+_TIME_LIMIT = 20  # seconds
+_ENTITY_LIMIT = 1 << 26  # characters that all entities may become
+
+_DRAW = f"""\
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_LIMIT}, {_MEMORY_LIMIT}))
+except (ImportError, OSError, ValueError):
+    pass  # Windows has no such limits, macOS refuses this one
+sys.path.insert(0, sys.argv[1])
+import resvg_py
+try:
+    png = resvg_py.svg_to_bytes(svg_string=sys.stdin.buffer.read().decode(), dpi=96)
+except ValueError as error:
+    sys.exit(str(error))
+sys.stdout.buffer.write(png)
+"""
+
+_INSIDE = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
+_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)(px|in|cm|mm|pt|pc|em|ex|)\s*")
+_PIXELS = {"": 1, "px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "em": 16, "ex": 8}
+
+
+def to_png(data: bytes, where: str = "input") -> bytes:
+    """Draw an SVG file at its own size: the width and height of its root at 96 pixels per inch, or its viewBox.
+
+    Text is drawn with the fonts of the machine. Embedded images (``data:``) are drawn too.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    where : str
+        What messages call the input.
+
+    Returns
+    -------
+    bytes
+        A PNG file with alpha.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        resvg-py is not installed, or this process can't start another Python.
+    DecodeError
+        The file is damaged.
+    InputError
+        It refers to other files, its entities or its size are too large, or drawing it takes over 1 GiB or 20 seconds.
+
+    .. versionadded:: 0.1.0
+    """
+    folder = Path(str(require("resvg_py", "svg", "an SVG image", where).__file__)).parent.parent
+    text = _decoded(data)
+    _check(text, where)
+    if getattr(sys, "frozen", False) or not sys.executable:
+        raise UnsupportedMediaError(
+            f"{where} is an SVG image, which is drawn by another Python process, and this program has no Python to "
+            "start; render it to PNG"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 - the program is above, and the document comes by a pipe
+            [sys.executable, "-I", "-S", "-c", _DRAW, str(folder)],
+            cwd=folder,
+            input=text.encode(),
+            capture_output=True,
+            check=False,
+            timeout=_TIME_LIMIT,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"{where} is an SVG image that takes over {_TIME_LIMIT} seconds to draw; simplify it, or render it to PNG"
+        ) from error
+    if done.returncode == 0:
+        return done.stdout
+    reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[0]
+    if done.returncode == 1:
+        raise DecodeError(f"{where} can't be decoded as an SVG image ({reason}); it is damaged or cut short")
+    raise InputError(
+        f"{where} is an SVG image that takes too much memory to draw ({reason}); simplify it, or render it to PNG"
+    )
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    declared = re.match(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.-]+)", data)
+    return data.decode(declared[1].decode() if declared else "utf-8-sig")
+
+
+def _check(text: str, where: str) -> None:
+    """Read a document for what must not reach the renderer: other files, entity bombs, a size over the limit."""
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+    n_references = text.count("&")
+    n_characters = 0
+    is_root = True
+
+    def on_entity(_name: str, _is_parameter: bool, value: str | None, *_others: str | None) -> None:  # noqa: FBT001
+        nonlocal n_characters
+        n_characters += len(value or "")
+        # An entity of entities grows by powers; no program that draws writes one.
+        if "&" in (value or "") or n_characters * n_references > _ENTITY_LIMIT:
+            raise InputError(f"{where} is an SVG image whose entities grow without measure; write them out")
+
+    def on_element(name: str, attributes: dict[str, str]) -> None:
+        nonlocal is_root
+        if is_root:
+            is_root = False
+            _check_size(attributes, where)
+        if _local(name) in ("image", "feImage"):
+            for key, value in attributes.items():
+                if _local(key) == "href" and not _INSIDE.match(value):
+                    raise InputError(
+                        f"{where} is an SVG image that refers to another file, {value[:200]!r}, which is not read; "
+                        "embed it as a data: URL, or render the whole to PNG"
+                    )
+
+    parser.EntityDeclHandler = on_entity
+    parser.StartElementHandler = on_element
+    parser.Parse(text.encode(), True)  # noqa: FBT003
+
+
+def _check_size(root: dict[str, str], where: str) -> None:
+    sides = [side for side in (root.get("width"), root.get("height")) if side not in (None, "100%")]
+    sides = sides or re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:]
+    lengths = [found for side in sides if (found := _LENGTH.fullmatch(side))]
+    if len(lengths) == 2:
+        width, height = (float(length[1]) * _PIXELS[length[2]] for length in lengths)
+        if width * height > PIXEL_LIMIT:
+            raise InputError(
+                f"{where} is an SVG image of {width:,.0f} x {height:,.0f} pixels, over the limit of {PIXEL_LIMIT:,}; "
+                "give its root a smaller width and height"
+            )
+
+
+def _local(name: str) -> str:
+    """Return a name without its namespace."""
+    return name.rpartition(" ")[2]

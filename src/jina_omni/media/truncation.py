@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that were cut short, found by the lengths that they state: FFmpeg takes some missing parts for the end."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from jina_omni.errors import DecodeError
+
+__all__ = ["check_length"]
+
+
+def check_length(file: BinaryIO, kind: str, where: str = "input") -> None:
+    """Check that a file is as long as it says.
+
+    Parameters
+    ----------
+    file : binary file
+        At its start, where it is again afterwards.
+    kind : str
+        As `jina_omni.media.files.kind_of` tells it. Only MP4, its likes, and Matroska are checked: in the others FFmpeg
+        sees itself what is missing.
+    where : str
+        What messages call the input.
+
+    Raises
+    ------
+    DecodeError
+        It is shorter.
+
+    .. versionadded:: 0.1.0
+    """
+    there = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    length = 0
+    if kind in ("video/mp4", "video/quicktime", "audio/mp4"):
+        length = _iso_length(file, there)
+    elif kind in ("video/matroska", "video/webm"):
+        length = _matroska_length(file, there)
+    file.seek(0)
+    if there < length:
+        raise DecodeError(f"{where} is cut short: {there:,} of {length:,} bytes are there; get it whole")
+
+
+def _iso_length(file: BinaryIO, there: int) -> int:
+    """Return where the last index or content ends; all is in boxes: length, name, content (ISO 14496-12, 4.2)."""
+    position = end = 0
+    while position < there:
+        file.seek(position)
+        head = file.read(8)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+        if size < 8:  # 0: up to the end of the file
+            break
+        position += size
+        if head[4:] in (b"moov", b"moof", b"mdat"):
+            end = position
+    return end
+
+
+def _matroska_length(file: BinaryIO, there: int) -> int:
+    """Return where the segment ends, which follows a header: id, length, content (RFC 8794, RFC 9559); 0 if unknown."""
+    file.seek(4)
+    file.seek(min(_ebml_length(file) + file.tell(), there))
+    if file.read(4) != b"\x18\x53\x80\x67":
+        return 0
+    length = _ebml_length(file)
+    return file.tell() + length if length else 0
+
+
+def _ebml_length(file: BinaryIO) -> int:
+    """Read a length, whose first set bit tells of how many bytes it is; 0 if unknown: all ones (RFC 8794, 4 to 6)."""
+    first = file.read(1)
+    n_bits = 7 * (9 - int.from_bytes(first, "big").bit_length())
+    value = int.from_bytes(first + file.read(n_bits // 7 - 1), "big") & ((1 << n_bits) - 1)
+    return 0 if value == (1 << n_bits) - 1 else value

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embeddings in fewer bits, as sentence-transformers defines them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.errors import InputError
+
+__all__ = ["CALIBRATED", "Precision", "check_precision", "quantize_embeddings"]
+
+Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+CALIBRATED: tuple[Precision, ...] = ("int8", "uint8")
+"""Those whose codes depend on the range of each dimension."""
+
+_FEW = 100  # embeddings, below which their ranges say little of others
+
+
+def check_precision(precision: str, n_embeddings: int) -> None:
+    """Check that so many embeddings can be brought to a precision by themselves, before they are computed.
+
+    Raises
+    ------
+    InputError
+        The precision is unknown, or a single embedding would have to give the ranges.
+
+    .. versionadded:: 0.1.0
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r} is unknown; the precisions are {', '.join(PRECISIONS)}")
+    if precision in CALIBRATED and n_embeddings == 1:
+        raise InputError(
+            f"a single embedding has no ranges to spread over {precision}; take float32 and pass it to "
+            "jina_omni.quantize_embeddings with ranges or calibration_embeddings"
+        )
+
+
+def quantize_embeddings(
+    embeddings: npt.ArrayLike,
+    precision: Precision,
+    ranges: npt.ArrayLike | None = None,
+    calibration_embeddings: npt.ArrayLike | None = None,
+) -> npt.NDArray[Any]:
+    """Return embeddings in a precision.
+
+    Parameters
+    ----------
+    embeddings : array of floats, shape (n, dim) or (dim,)
+        Rows that hold a NaN, as those of failed inputs do, become zeros where the precision is one of integers, and
+        give no range.
+    precision : {"float32", "float16", "int8", "uint8", "binary", "ubinary"}
+        ``uint8`` numbers 256 equal steps over the range of each dimension from 0, ``int8`` from -128; what lies
+        outside the range takes the nearest. ``ubinary`` packs eight dimensions into a byte, the first in its highest
+        bit, set where a value is over 0; ``binary`` is that byte minus 128.
+    ranges : array, shape (2, dim), optional
+        Minima and maxima of each dimension, for ``int8`` and ``uint8``. Keep them with an index: only codes of the
+        same ranges compare.
+    calibration_embeddings : array, shape (m, dim), optional
+        Whose minima and maxima to take as ranges. Without both, the embeddings give their own.
+
+    Returns
+    -------
+    array, shape as the embeddings'
+        The last axis is an eighth, rounded up, in ``binary`` and ``ubinary``.
+
+    Raises
+    ------
+    InputError
+        The precision is unknown; embeddings are no floats or of another shape; a single one would have to give ranges.
+
+    Warns
+    -----
+    UserWarning
+        Fewer than 100 embeddings give their own ranges.
+
+    Notes
+    -----
+    The codes are those of ``quantize_embeddings`` of sentence-transformers 6.2: ``floor((x - minimum) / step)``,
+    clipped, where a step is ``(maximum - minimum) / 255``, or 1 where that is 0. It has no float16 and no rule for NaN.
+
+    Examples
+    --------
+    >>> quantize_embeddings([[-1.0, 0.5], [0.0, 9.0]], "uint8", ranges=[[-1.0, 0.0], [1.0, 1.0]])
+    array([[  0, 127],
+           [127, 255]], dtype=uint8)
+    >>> quantize_embeddings([0.1, -0.1, 0.0, 0.2, 0.3, -0.3, -0.2, 0.1], "ubinary")
+    array([153], dtype=uint8)
+
+    .. versionadded:: 0.1.0
+    """
+    check_precision(precision, 0)
+    values = np.asarray(embeddings)
+    if values.dtype.kind != "f" or values.ndim not in (1, 2):
+        raise InputError(
+            f"embeddings to quantize are {values.dtype} of the shape {values.shape}, expected floats of the shape "
+            "(n, dim) or (dim,)"
+        )
+    if precision in ("float32", "float16"):
+        return values.astype(precision)
+    rows = np.atleast_2d(values)
+    valid = _valid(rows)
+    kept = rows[valid]
+    if precision in CALIBRATED:
+        low, high = _ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
+        step = (high - low) / 255
+        step[step == 0] = 1
+        codes = np.clip(np.floor((kept - low) / step), 0, 255).astype(np.uint8)
+    else:
+        codes = np.packbits(kept > 0, axis=1)
+    if precision in ("int8", "binary"):
+        codes = (codes ^ 0x80).view(np.int8)  # minus 128
+    out = np.zeros((len(rows), codes.shape[1]), codes.dtype)
+    out[valid] = codes
+    return out if values.ndim == 2 else out[0]
+
+
+def _ranges(
+    kept: npt.NDArray[Any], precision: str, ranges: npt.ArrayLike | None, calibration: npt.ArrayLike | None
+) -> npt.NDArray[Any]:
+    """Return the minima and maxima of each dimension: the given, or those of the calibration, or of the kept rows."""
+    dim = kept.shape[1]
+    if ranges is not None:
+        bounds = np.asarray(ranges)
+        if bounds.shape != (2, dim):
+            raise InputError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
+        return bounds
+    if calibration is not None:
+        rows = np.asarray(calibration)
+        if rows.ndim != 2 or rows.shape[1] != dim or not _valid(rows).any():
+            raise InputError(
+                f"calibration_embeddings have the shape {rows.shape}, expected (m, {dim}) with a row without NaN"
+            )
+        rows = rows[_valid(rows)]
+        return np.stack([rows.min(axis=0), rows.max(axis=0)])
+    check_precision(precision, len(kept))
+    if not len(kept):
+        return np.zeros((2, dim))
+    if len(kept) < _FEW:
+        warnings.warn(
+            f"{len(kept)} embeddings give the ranges of {precision} themselves, which will not fit others; pass ranges "
+            "or calibration_embeddings to jina_omni.quantize_embeddings",
+            stacklevel=3,
+        )
+    return np.stack([kept.min(axis=0), kept.max(axis=0)])
+
+
+def _valid(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which rows hold no NaN."""
+    valid: npt.NDArray[np.bool_] = ~np.isnan(rows).any(axis=1)
+    return valid

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every listed type, written by a real encoder, is told by its bytes."""
+
+import doctest
+import functools
+import io
+import random
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+from pillow_heif import from_pillow
+
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.inputs import Audio, Image, Pdf, Video, as_parts
+from jina_omni.media import files as files_module
+from jina_omni.media.files import as_decode_error, kind_of, sniff
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="12"><rect width="5" height="5"/></svg>'
+
+# Ending, what it is told as, and the wrapper that a path of it gets.
+KINDS = {
+    "jpg": ("image/jpeg", Image),
+    "png": ("image/png", Image),
+    "gif": ("image/gif", Image),
+    "webp": ("image/webp", Image),
+    "bmp": ("image/bmp", Image),
+    "tiff": ("image/tiff", Image),
+    "avif": ("image/avif", Image),
+    "heic": ("image/heic", Image),
+    "svg": ("image/svg+xml", Image),
+    "mp4": ("video/mp4", Video),
+    "avi": ("video/x-msvideo", Video),
+    "mov": ("video/quicktime", Video),
+    "mkv": ("video/matroska", Video),
+    "webm": ("video/webm", Video),
+    "flv": ("video/x-flv", Video),
+    "wmv": ("video/x-ms-asf", Video),
+    "wav": ("audio/wav", Audio),
+    "rf64": ("audio/wav", Audio),
+    "mp3": ("audio/mpeg", Audio),
+    "flac": ("audio/flac", Audio),
+    "ogg": ("audio/ogg", Audio),
+    "opus": ("audio/ogg", Audio),
+    "m4a": ("audio/mp4", Audio),
+    "aac": ("audio/aac", Audio),
+    "pdf": ("application/pdf", Pdf),
+}
+PICTURES = {"jpg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "avif": "AVIF"}
+CODECS = {  # container and codec
+    "mp4": ("mp4", "mpeg4"),
+    "avi": ("avi", "mpeg4"),
+    "mov": ("mov", "mpeg4"),
+    "mkv": ("matroska", "mpeg4"),
+    "webm": ("webm", "libvpx"),
+    "flv": ("flv", "flv1"),
+    "wmv": ("asf", "wmv2"),
+    "m4a": ("ipod", "aac"),
+    "aac": ("adts", "aac"),
+    "opus": ("ogg", "libopus"),
+}
+SOUNDS = {"wav": "WAV", "rf64": "RF64", "mp3": "MP3", "flac": "FLAC", "ogg": "OGG"}
+
+
+def muxed(container, codec):
+    file = io.BytesIO()
+    with av.open(file, "w", container) as output:
+        if av.codec.Codec(codec, "w").type == "video":
+            stream = output.add_stream(codec, rate=25, width=32, height=32, pix_fmt="yuv420p")
+            frames = [av.VideoFrame.from_ndarray(np.full((32, 32, 3), 60 * i, np.uint8)) for i in range(3)]
+        else:
+            stream = output.add_stream(codec, rate=48_000, layout="mono")
+            frames = [av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), "fltp", "mono") for _ in range(3)]
+            for i, frame in enumerate(frames):
+                frame.sample_rate, frame.pts = 48_000, 960 * i
+        for frame in [*frames, None]:
+            output.mux(stream.encode(frame))
+    return file.getvalue()
+
+
+@functools.cache
+def written(kind):
+    file = io.BytesIO()
+    picture = PILImage.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8))
+    if kind == "svg":
+        return SVG.encode()
+    if kind in CODECS:
+        return muxed(*CODECS[kind])
+    if kind in SOUNDS:
+        soundfile.write(file, np.zeros(4800, np.float32), 48_000, format=SOUNDS[kind])
+    elif kind == "heic":
+        from_pillow(picture).save(file)
+    else:
+        picture.save(file, PICTURES.get(kind, kind))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_listed_type_is_told_by_its_bytes(kind):
+    assert sniff(written(kind)) == KINDS[kind][0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_path_gets_the_wrapper_of_its_bytes(kind, tmp_path):
+    path = tmp_path / ("photo.jpg" if kind != "jpg" else "song.mp3")  # a name says nothing
+    path.write_bytes(written(kind))
+    (part,) = as_parts(path)
+    assert type(part) is KINDS[kind][1]
+    assert part.source == path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_head_cut_or_changed_is_never_an_error(kind):
+    rng = random.Random(0)
+    data = written(kind)[:2000]
+    for _ in range(40):
+        content = bytearray(data[: rng.randint(1, len(data))])
+        content[rng.randrange(min(len(content), 40))] = rng.randrange(256)
+        assert isinstance(sniff(bytes(content)), str)
+
+
+def box(kind, body=b""):
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        box(b"moov", bytes(99)),
+        box(b"wide") + b"\x40\0\0\0mdat" + b"\xff\x12\x80" * 9,
+        b"\x40\0\0\0mdat" + b"\xff\x12\x80" * 9,  # a gigabyte
+        b"\0\0\0\1mdat" + (1 << 33).to_bytes(8, "big"),
+        box(b"free", bytes(20)) + box(b"moov"),
+        box(b"skip"),
+        box(b"pnot", bytes(12)),
+    ],
+)
+def test_a_quicktime_film_without_a_brand(head):
+    assert sniff(head) == "video/quicktime"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff\xfb\x90\x00", "audio/mpeg"),  # MPEG 1 layer III
+        (b"\xff\xf3\x48\xc4", "audio/mpeg"),  # MPEG 2 layer III
+        (b"\xff\xe3\x18\xc4", "audio/mpeg"),  # MPEG 2.5 layer III
+        (bytes(1000) + b"\xff\xfb\x90\x00", "audio/mpeg"),
+        (b"ID3\x04\0\0\0", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"\xff\xf9\x50\x80", "audio/aac"),
+        (b"BW64\xff\xff\xff\xffWAVEds64", "audio/wav"),
+        (b"\xff\xfb\xf0\x00", ""),  # bit rate 15 is reserved
+        (b"\xff\xfb\x9c\x00", ""),  # and so is this sampling rate
+        (b"\xff\xeb\x90\x00", ""),  # and this version
+        (b"\xff\xfb", ""),
+        (bytes(1000), ""),
+        (b"RIFF\0\0\0\0ACON", ""),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "image/avif"),
+        (b"\0\0\0\x14ftypM4B \0\0\0\0isom", "audio/mp4"),
+        (b"\0\0\0\x14ftypisom\0\0\0\0isom", "video/mp4"),
+        (b"\n\n%PDF-1.4\n", "application/pdf"),
+        (b"\x1f\x8b\x08", "application/gzip"),
+    ],
+)
+def test_marks_of_a_kind(head, kind):
+    assert sniff(head) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BMW is a make of cars",
+        "I'm free, said the skip",
+        "The mdat atom holds the media",
+        "FORM 1040",
+        "ID3 tags come first",
+        "P5 is a processor",
+        "OggS",
+        "<p>An <svg> element in prose</p>",
+        "# How to write <svg/>",
+        "<?xml version='1.0'?><html><svg/></html>",
+        "<!-- <svg> -->",
+        "<!-- <svg> --><html/>",
+        "<svgfoo/>",
+        "<?a?>" * 3000 + "<g/>",  # and is told at once
+        "<!---->" * 2000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_text_is_a_text(text):
+    assert sniff(text.encode()) == "text/plain"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SVG,
+        "\n  " + SVG,
+        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n' + SVG,
+        "<!-- made by <a program>\n -->\n" + SVG,
+        '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">' + SVG,
+        '<?xml version="1.0"?><!-- a --><!DOCTYPE svg [<!ENTITY ns "http://x"><!-- ] -->]  >\n<!-- b -->' + SVG,
+        "<?xml-stylesheet href='a.css'?>" + SVG,
+        '<s:svg xmlns:s="http://www.w3.org/2000/svg"/>',
+        "<svg\n>",
+        "<!--" + "licence " * 800 + "-->" + SVG,
+    ],
+    ids=lambda text: text[:20],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_an_svg_is_told_by_its_root(text, encoding):
+    assert kind_of(io.BytesIO(text.encode(encoding))) == "image/svg+xml"
+
+
+def test_utf_16_without_an_svg_is_no_kind():
+    assert sniff("hello".encode("utf-16")) == ""
+
+
+@given(st.binary(max_size=64))
+@example(b"")
+@example(b"RIFF")
+@example(b"\0\0\0\0ftyp")
+@example(b"\xff\xff\xff\xffftyp")
+@example(b"P1")
+@example(b"\xff")
+@example(b"\xff\xfe<")
+def test_sniffing_takes_any_bytes(head):
+    assert isinstance(sniff(head), str)
+
+
+def test_a_file_is_at_its_start_again():
+    file = io.BytesIO(b"GIF89a and more")
+    assert kind_of(file) == "image/gif"
+    assert file.tell() == 0
+    with pytest.raises(DecodeError, match=r"^input 3 is an empty file$"):
+        kind_of(io.BytesIO(), "input 3")
+
+
+def test_our_errors_pass_a_decoder_and_others_are_named():
+    with pytest.raises(UnsupportedMediaError, match=r"^ours$"), as_decode_error("a thing", "input 3"):
+        raise UnsupportedMediaError("ours")
+    with (
+        pytest.raises(DecodeError, match=r"^input 3 can't be decoded as a thing \(OSError: odd\); it is") as caught,
+        as_decode_error("a thing", "input 3"),
+    ):
+        raise OSError("odd")
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(KeyboardInterrupt), as_decode_error("a thing", "input 3"):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["missing.pdf", "https://example.org/a.pdf"])
+def test_a_file_that_is_not_there_is_named(name):
+    with pytest.raises(InputError, match=r"^input 3 can't be read"):
+        as_parts(Path(name), "input 3")
+
+
+def test_the_examples_run():
+    assert doctest.testmod(files_module).failed == 0

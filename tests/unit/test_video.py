@@ -1,0 +1,785 @@
+# SPDX-License-Identifier: Apache-2.0
+import doctest
+import functools
+import io
+import itertools
+import json
+import math
+import os
+import threading
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.inputs import Video
+from jina_omni.media import extras
+from jina_omni.media import video as video_module
+from jina_omni.media.patches import VisionGeometry, smart_resize
+from jina_omni.media.video import has_sound, has_video, measure, patches_of
+from tests.checkpoints import pixels
+from tests.reference_pack import PACK, needs_pack
+
+av = pytest.importorskip("av")
+
+GEOMETRY = VisionGeometry()
+CARD, WRAPPER = "card", "sentence-transformers"
+LIMITS = {"min_pixels": 262_144, "max_pixels": 12_845_056, "factor": 32}
+# Small, so that mutations stay quick.
+TINY = VisionGeometry(video_min_pixels=2048, video_max_pixels=65_536)
+HEIGHT, WIDTH = 96, 160
+BITS = 10
+
+# Every listed container, with an encoder of PyAV's wheels.
+CONTAINERS = {
+    "mp4-h264": ("mp4", "libx264"),
+    "mp4-mpeg4": ("mp4", "mpeg4"),
+    "mov": ("mov", "libx264"),
+    "mkv": ("matroska", "libx264"),
+    "mkv-hevc": ("matroska", "libx265"),
+    "webm-vp8": ("webm", "libvpx"),
+    "webm-vp9": ("webm", "libvpx-vp9"),
+    "avi": ("avi", "mpeg4"),
+    "avi-h264": ("avi", "libx264"),
+    "flv": ("flv", "flv1"),
+    "flv-h264": ("flv", "libx264"),
+    "wmv": ("asf", "wmv2"),
+    "mpeg": ("mpeg", "mpeg1video"),
+}
+
+WHOLE = {
+    "mp4": ("mp4", "libx264", {}),
+    "mp4-in-fragments": ("mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
+    "mkv": ("matroska", "libx264", {}),
+    "webm": ("webm", "libvpx", {}),
+    "avi": ("avi", "mpeg4", {}),
+    "flv": ("flv", "flv1", {}),
+    "wmv": ("asf", "wmv2", {}),
+}
+
+
+# ---- clips whose frames tell their number, and what becomes of them ----
+
+
+def numbered(number, height=HEIGHT, width=WIDTH):
+    """Draw the bits of a number as bars, black or white, which outlive any codec."""
+    bits = (number >> np.arange(BITS)) & 1
+    row = np.repeat(np.where(bits, 224, 32).astype(np.uint8), width // BITS)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+
+def number_of(frame):
+    middles = ((np.arange(BITS) + 0.5) * frame.shape[1] / BITS).astype(int)
+    return int(((frame[:, middles].mean((0, 2)) > 128) << np.arange(BITS)).sum())
+
+
+def frames_of(rows, grid, geometry=GEOMETRY):
+    """Undo the layout of rows: (2 t, height, width, 3), values 0 to 255."""
+    t, h, w = grid
+    p, m = geometry.patch_size, geometry.merge_size
+    tiles = rows.reshape(t, h // m, w // m, m, m, 3, 2, p, p).transpose(0, 6, 1, 3, 7, 2, 4, 8, 5)
+    return (tiles.reshape(2 * t, h * p, w * p, 3) * 127.5 + 127.5).round().astype(np.uint8)
+
+
+def written(
+    frames,
+    container="mp4",
+    codec="mpeg4",
+    *,
+    rate=30,
+    pts=None,
+    options=None,
+    container_options=None,
+    sound=False,
+    pix_fmt="yuv420p",
+    gap=lambda _: 0,
+):
+    """Encode frames; `pts` are milliseconds, `gap` moves a packet by so many frames."""
+    file = io.BytesIO()
+    frames = iter(frames)
+    first = next(frames)
+    with av.open(file, "w", format=container, container_options=container_options or {}) as output:
+        stream = output.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = pix_fmt
+        if codec == "libx265":
+            stream.options = {"x265-params": "log-level=none", **(options or {})}
+        if pts is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        audio = output.add_stream("pcm_s16le", rate=16_000, layout="mono") if sound else None
+        for i, pixels_ in enumerate(itertools.chain([first], frames, [None])):
+            frame = None
+            if pixels_ is not None:
+                frame = av.VideoFrame.from_ndarray(pixels_, "rgb24")
+                if pts is not None:
+                    frame.pts, frame.time_base = pts[i], Fraction(1, 1000)
+            for packet in stream.encode(frame):
+                shift = gap(packet.pts)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                output.mux(packet)
+            if audio is not None and frame is not None:
+                block = noise_block(i)
+                output.mux(audio.encode(block))
+    return file.getvalue()
+
+
+def noise_block(i, samples=533):
+    values = np.random.default_rng(i).integers(-9000, 9000, (1, samples), dtype=np.int16)
+    block = av.AudioFrame.from_ndarray(values, "s16", "mono")
+    block.sample_rate, block.pts, block.time_base = 16_000, i * samples, Fraction(1, 16_000)
+    return block
+
+
+@functools.cache
+def clip_file(name, n_frames):
+    container, codec = CONTAINERS[name]
+    return written(map(numbered, range(n_frames)), container, codec)
+
+
+@functools.cache
+def whole_file(name):
+    """30 frames that don't compress well, so that each has some bytes."""
+    container, codec, options = WHOLE[name]
+    random = np.random.default_rng(0)
+    blocks = [np.kron(random.integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))) for _ in range(30)]
+    return written([block.astype(np.uint8) for block in blocks], container, codec, container_options=options)
+
+
+def sound_file(container, codec):
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=16_000, layout="mono")
+        for i in range(20):
+            output.mux(stream.encode(noise_block(i)))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def embedded(video, dialect=CARD, geometry=GEOMETRY):
+    clip = measure(video, geometry, dialect)
+    rows, found = patches_of(clip, geometry)
+    assert rows.shape == (math.prod(found.grid), 1536)
+    return clip, rows, found
+
+
+def card_indices(total, fps, rate=2.0, most=768):
+    """Choose as transformers does, in exact arithmetic."""
+    n = min(max(int(total / Fraction(fps) * Fraction(rate)), 4), most, total)
+    return tuple(round(Fraction(k * (total - 1), n - 1)) if n > 1 else 0 for k in range(n))
+
+
+def wrapper_indices(total, most=32):
+    n = min(total, most)
+    return tuple(k * (total - 1) // (n - 1) if n > 1 else 0 for k in range(n))
+
+
+# ---- sizes ----
+
+
+@given(
+    st.integers(32, 4000),
+    st.integers(32, 4000),
+    st.integers(1, 900),
+    st.sampled_from([(262_144, 12_845_056), (4096, 65_536)]),
+)
+@settings(max_examples=300)
+def test_sizes_agree_with_the_suites_own(height, width, n_frames, limits):
+    ours = smart_resize(height, width, min_pixels=limits[0], max_pixels=limits[1], factor=32, n_frames=n_frames)
+    assert ours == pixels.smart_resize(height, width, limits, n_frames)
+
+
+def test_an_odd_frame_counts_twice_in_the_limits_only():
+    # (3 frames, counted as 4): within the limit as 3, over it as 4; then corrected for 3.
+    limits = {"min_pixels": 1, "max_pixels": 4 * 96 * 96 - 1, "factor": 32}
+    assert smart_resize(96, 96, n_frames=2, **limits) == (96, 96)
+    assert smart_resize(96, 96, n_frames=3, **limits) == (96, 96)  # beta under 1: as large as before
+    assert smart_resize(96, 96, n_frames=4, **limits) == (64, 64)
+    # One frame counts as two: not enlarged from 64 x 64 on where the minimum is 8,192.
+    assert smart_resize(64, 64, min_pixels=8192, max_pixels=1 << 20, factor=32, n_frames=1) == (64, 64)
+    assert smart_resize(64, 64, min_pixels=8192, max_pixels=1 << 20, factor=32) == (96, 96)
+
+
+def test_sizes_agree_with_transformers():
+    module = pytest.importorskip("transformers.models.qwen3_vl.video_processing_qwen3_vl")
+    random = np.random.default_rng(5)
+    for height, width, half in zip(*random.integers((32, 32, 1), (3000, 3000, 400), (500, 3)).T, strict=True):
+        # An even number of frames, which every version rounds alike.
+        size = int(height), int(width)
+        theirs = module.smart_resize(2 * int(half), *size, 2, 32, 262_144, 12_845_056)
+        assert smart_resize(*size, **LIMITS, n_frames=2 * int(half)) == theirs
+
+
+@pytest.mark.parametrize(("height", "width"), [(31, 400), (400, 16)])
+def test_a_video_of_too_small_a_side_says_how_to_scale_it(height, width):
+    message = f"^input 3 is a video of {width} x {height} pixels, .* sides are under 32; .* {2 * width} x {2 * height}$"
+    with pytest.raises(InputError, match=message):
+        measure(Video(np.zeros((2, height, width, 3), np.uint8)), GEOMETRY, CARD, "input 3")
+    assert measure(Video(np.zeros((2, 2 * height, 2 * width, 3), np.uint8)), GEOMETRY, CARD)
+
+
+def test_a_video_of_too_long_a_side_is_refused():
+    with pytest.raises(InputError, match=r"a video of 6,432 x 32 pixels, more than 200 times"):
+        measure(Video(np.zeros((1, 32, 6432, 3), np.uint8)), GEOMETRY, CARD)
+
+
+# ---- which frames, and when ----
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("dialect", [CARD, WRAPPER])
+def test_the_chosen_frames_of_every_container(name, dialect):
+    total = 101
+    clip, rows, found = embedded(Video(clip_file(name, total)), dialect)
+    expected = card_indices(total, 30) if dialect == CARD else wrapper_indices(total)
+    if dialect == CARD and name == "flv":  # whose packets have no duration, so the rate counts one frame too many
+        expected = card_indices(total, Fraction(30300, 1000))
+    assert found is clip
+    assert clip.n_frames == total
+    assert clip.indices == expected
+    numbers = [number_of(frame) for frame in frames_of(rows, clip.grid)]
+    assert numbers == [*expected, *expected[-1:] * (len(expected) % 2)]
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 4, 5, 7, 31, 32, 33, 61, 256])
+@pytest.mark.parametrize("dialect", [CARD, WRAPPER])
+def test_every_length(total, dialect):
+    clip, rows, _ = embedded(Video(clip_file("mp4-mpeg4", total)), dialect)
+    expected = card_indices(total, 30) if dialect == CARD else wrapper_indices(total)
+    assert clip.indices == expected
+    assert clip.grid[0] == -(-len(expected) // 2)
+    assert len(clip.times) == clip.grid[0]
+    numbers = [number_of(frame) for frame in frames_of(rows, clip.grid)]
+    assert numbers == [*expected, *expected[-1:] * (len(expected) % 2)]
+
+
+def test_choices_agree_with_transformers():
+    module = pytest.importorskip("transformers.models.qwen3_vl.video_processing_qwen3_vl")
+    settings_ = SimpleNamespace(fps=2, min_frames=4, max_frames=768)
+    sample = functools.partial(module.Qwen3VLVideoProcessor.sample_frames, settings_)
+    random = np.random.default_rng(3)
+    for total, fps in zip(random.integers(1, 60_000, 300), random.uniform(5, 120, 300), strict=True):
+        metadata = SimpleNamespace(total_num_frames=int(total), fps=fps)
+        clip = video_module._choose(Video("a.mp4"), CARD, int(total), (64, 64), fps, GEOMETRY, "input")
+        assert clip.indices == tuple(sample(metadata).tolist())
+
+
+def test_times_agree_with_transformers():
+    module = pytest.importorskip("transformers.models.qwen3_vl.processing_qwen3_vl")
+    for total, fps in [(1, 30.0), (7, 2.0), (100, 29.97002997002997), (1001, 24.009603841536613)]:
+        clip = video_module._choose(Video("a.mp4"), CARD, total, (64, 64), fps, GEOMETRY, "input")
+        theirs = module.Qwen3VLProcessor._calculate_timestamps(None, np.array(clip.indices), fps, 2)
+        assert clip.times == tuple(theirs)
+
+
+def test_times_of_the_reference():
+    frames = np.zeros((4, 64, 64, 3), np.uint8)
+    unknown = measure(Video(frames), GEOMETRY, CARD)
+    assert [f"{time:.1f}" for time in unknown.times] == ["0.0", "0.1"]
+    assert [f"{time:.1f}" for time in measure(Video(frames, fps=2), GEOMETRY, CARD).times] == ["0.2", "1.2"]
+    eight = measure(Video(np.zeros((8, 64, 64, 3), np.uint8)), GEOMETRY, WRAPPER)
+    assert [f"{time:.1f}" for time in eight.times] == ["0.0", "0.1", "0.2", "0.3"]
+
+
+def test_the_wrappers_times_are_those_of_positions_at_24_per_second():
+    clip = measure(Video(clip_file("mp4-mpeg4", 101)), GEOMETRY, WRAPPER)
+    assert clip.times == tuple((i / 24 + (i + 1) / 24) / 2 for i in range(0, 32, 2))
+
+
+def test_an_odd_last_frame_is_paired_with_itself():
+    assert measure(Video(np.zeros((3, 64, 64, 3), np.uint8), fps=2), GEOMETRY, CARD).times == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("dialect", [CARD, WRAPPER])
+def test_fps_and_max_frames_of_a_file(dialect):
+    file = clip_file("mp4-mpeg4", 256)
+    clip = measure(Video(file, fps=1), GEOMETRY, dialect)
+    assert clip.indices == card_indices(256, 30, 1)
+    assert clip.times[0] == (clip.indices[0] / 30 + clip.indices[1] / 30) / 2
+    assert measure(Video(file, fps=1e300), GEOMETRY, CARD).indices == tuple(range(256))
+    assert len(measure(Video(file, fps=1e300), GEOMETRY, dialect).indices) == (256 if dialect == CARD else 32)
+    assert len(measure(Video(file, fps=1e-300), GEOMETRY, dialect).indices) == 4
+    for most in (1, 2, 3, 5, 100, 1000):
+        n = min(most, 17 if dialect == CARD else 256)
+        indices = measure(Video(file, max_frames=np.int64(most)), GEOMETRY, dialect).indices
+        assert len(indices) == n
+        assert indices == (card_indices(256, 30, 2, most) if dialect == CARD else wrapper_indices(256, most))
+
+
+def test_max_frames_of_an_array():
+    frames = np.stack([numbered(i) for i in range(40)])
+    assert measure(Video(frames), GEOMETRY, WRAPPER).indices == tuple(range(40))
+    for dialect, expected in ((CARD, (0, 20, 39)), (WRAPPER, (0, 19, 39))):
+        clip, rows, _ = embedded(Video(frames, max_frames=3, fps=10), dialect)
+        assert clip.indices == expected
+        assert clip.times == ((expected[1] / 10) / 2, 3.9)
+        assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [*expected, 39]
+
+
+def test_given_timestamps_replace_the_own():
+    frames = np.zeros((5, 64, 64, 3), np.uint8)
+    assert measure(Video(frames, timestamps=[0, 1.5, np.float32(2)]), GEOMETRY, CARD).times == (0.0, 1.5, 2.0)
+    assert measure(Video(frames, timestamps=False), GEOMETRY, CARD).times is None
+    own = measure(Video(frames), GEOMETRY, CARD).times
+    assert measure(Video(frames, timestamps=True), GEOMETRY, CARD).times == own
+    with pytest.raises(InputError, match="input 2 has 2 timestamps for 3 pairs of frames"):
+        measure(Video(frames, timestamps=[0, 1]), GEOMETRY, CARD, "input 2")
+
+
+@pytest.mark.parametrize("timestamps", [[0, float("nan"), 1], ["a", "b", "c"], 3, [None] * 3])
+def test_timestamps_that_are_no_seconds_are_refused(timestamps):
+    with pytest.raises(InputError, match="pass seconds"):
+        measure(Video(np.zeros((5, 64, 64, 3), np.uint8), timestamps=timestamps), GEOMETRY, CARD)
+
+
+@pytest.mark.parametrize(
+    "options", [{"fps": v} for v in (0, -1, math.nan, math.inf, "2")] + [{"max_frames": v} for v in (0, -3, 1.5, "8")]
+)
+def test_options_out_of_range_are_refused(options):
+    for source in (np.zeros((5, 64, 64, 3), np.uint8), b"not even looked at"):
+        with pytest.raises(InputError, match=rf"input 1 has {next(iter(options))}="):
+            measure(Video(source, **options), GEOMETRY, CARD, "input 1")
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4", "webm"])
+def test_a_variable_rate_is_its_mean(container):
+    pts = [int(i**1.5 * 10) for i in range(60)]  # gets slower
+    codec = "libvpx" if container == "webm" else "libx264"
+    clip, rows, _ = embedded(Video(written(map(numbered, range(60)), container, codec, pts=pts)))
+    assert clip.n_frames == 60
+    assert 60 / (pts[-1] / 1000 + 0.5) < clip.fps < 60 / (pts[-1] / 1000) + 1e-3  # the last frame may have no duration
+    assert clip.indices == card_indices(60, clip.fps)
+    assert [number_of(f) for f in frames_of(rows, clip.grid)][: len(clip.indices)] == list(clip.indices)
+
+
+def test_repetitions_without_content_are_no_frames():
+    file = written(map(numbered, range(60)), "avi", gap=lambda pts: 0 if pts < 20 else 25)
+    with av.open(io.BytesIO(file)) as container:
+        assert container.streams.video[0].frames == 85  # says the header
+    clip, rows, _ = embedded(Video(file), WRAPPER)
+    assert clip.n_frames == 60
+    assert [number_of(f) for f in frames_of(rows, clip.grid)] == list(wrapper_indices(60))
+
+
+def remuxed(data, container, from_keyframe):
+    """Cut a stream at a keyframe without encoding it anew."""
+    file, keyframes = io.BytesIO(), 0
+    with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container) as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            keyframes += packet.is_keyframe
+            if packet.dts is not None and keyframes >= from_keyframe:
+                packet.stream = stream
+                output.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dialect", [CARD, WRAPPER])
+def test_frames_that_can_not_be_shown_are_not_counted(dialect):
+    # Frames that lean on what was cut away come first; FFmpeg drops them.
+    group = {"x264-params": "open-gop=1:bframes=3:keyint=12:scenecut=0"}
+    whole = written(map(numbered, range(60)), "matroska", "libx264", options=group)
+    cut = remuxed(whole, "matroska", 2)
+    with av.open(io.BytesIO(cut)) as container:
+        shown = [number_of(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    clip, rows, found = embedded(Video(cut), dialect)
+    assert clip.n_frames > found.n_frames == len(shown)
+    expected = card_indices(len(shown), clip.fps) if dialect == CARD else wrapper_indices(len(shown))
+    assert found.indices == expected
+    numbers = [number_of(frame) for frame in frames_of(rows, found.grid)]
+    assert numbers == [shown[i] for i in expected]
+    # An MP4 file says itself which they are.
+    clip, _, found = embedded(Video(remuxed(whole, "mp4", 2)), dialect)
+    assert clip is found
+    assert clip.n_frames == len(shown)
+
+
+# ---- pixels ----
+
+
+@pytest.mark.parametrize("shape", [(1, 96, 160), (2, 32, 32), (3, 200, 60), (5, 700, 500), (12, 240, 320)])
+def test_rows_of_arrays_equal_the_suites_own(shape):
+    frames = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    expected = pixels.video_patches(frames, pixels.Limits())
+    clip, rows, _ = embedded(Video(frames))
+    assert clip.grid == expected.grid
+    assert np.abs(rows - expected.rows).max() <= 1e-6
+
+
+def test_arrays_of_any_layout_in_memory():
+    frames = np.random.default_rng(1).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
+    _, expected, _ = embedded(Video(frames))
+    _, rows, _ = embedded(Video(np.asfortranarray(frames)))
+    assert np.array_equal(rows, expected)
+    _, rows, _ = embedded(Video(frames[:, :, ::-1][:, :, ::-1]))
+    assert np.array_equal(rows, expected)
+
+
+def test_rows_of_a_file_are_those_of_its_decoded_frames():
+    file = whole_file("mp4")
+    with av.open(io.BytesIO(file)) as container:
+        frames = np.stack([np.asarray(frame.to_image()) for frame in container.decode(video=0)])
+    _, rows, clip = embedded(Video(file), WRAPPER)
+    assert clip.indices == tuple(range(30))
+    expected = pixels.video_patches(frames, pixels.Limits())
+    assert clip.grid == expected.grid
+    assert np.abs(rows - expected.rows).max() <= 1e-6
+
+
+def test_path_and_bytes_give_the_same(tmp_path):
+    path = tmp_path / "clip.txt"  # a name says nothing
+    path.write_bytes(clip_file("mkv", 31))
+    _, expected, _ = embedded(Video(clip_file("mkv", 31)))
+    for source in (path, str(path), bytearray(path.read_bytes()), memoryview(path.read_bytes())):
+        assert np.array_equal(embedded(Video(source))[1], expected)
+
+
+def test_quicktime_without_a_brand():
+    file = clip_file("mov", 101)
+    size = int.from_bytes(file[:4], "big")
+    assert file[4:8] == b"ftyp"
+    # Places of content are counted from the start of the file, so the box is overwritten, not left out.
+    old = size.to_bytes(4, "big") + b"wide" + file[8:]
+    assert np.array_equal(embedded(Video(old))[1], embedded(Video(file))[1])
+
+
+def test_limits_are_those_of_the_vision_file():
+    clip = measure(Video(np.zeros((4, 640, 640, 3), np.uint8)), TINY, CARD)
+    assert 2048 <= math.prod(clip.grid) * 256 * 2 <= 65_536
+
+
+def test_metadata_of_rotation_is_not_applied():
+    file = bytearray(clip_file("mp4-mpeg4", 4))
+    matrix = file.index(b"tkhd") + 44  # ISO 14496-12, 8.3.2
+    for i, value in enumerate((0, 1, 0, -1, 0, 0, WIDTH, 0, 0x4000)):  # a quarter turn
+        file[matrix + 4 * i : matrix + 4 * i + 4] = (value << 16).to_bytes(4, "big", signed=True)
+    with av.open(io.BytesIO(file)) as container:
+        assert next(container.decode(video=0)).rotation in (90, -90)
+    _, expected, upright = embedded(Video(clip_file("mp4-mpeg4", 4)))
+    _, rows, clip = embedded(Video(bytes(file)))
+    assert clip.grid == upright.grid
+    assert np.array_equal(rows, expected)
+
+
+def test_frames_that_change_their_size_fit_all_the_same():
+    sizes = [(96, 160), (96, 160), (192, 320), (48, 80)]
+    pictures = [written([numbered(i, *size)], "avi", "mjpeg", pix_fmt="yuvj420p") for i, size in enumerate(sizes)]
+    file = io.BytesIO()
+    with av.open(io.BytesIO(pictures[0])) as first, av.open(file, "w", format="avi") as output:
+        stream = output.add_stream_from_template(first.streams.video[0])
+        for i, picture in enumerate(pictures):
+            with av.open(io.BytesIO(picture)) as source:
+                packet = next(source.demux(video=0))
+                packet.stream, packet.pts, packet.dts = stream, i, i
+                output.mux(packet)
+    clip, rows, found = embedded(Video(file.getvalue()))
+    assert clip is found
+    assert clip.size == sizes[0]
+    assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [0, 1, 2, 3]
+
+
+def test_a_header_of_the_wrong_size_is_corrected():
+    # Bytes 64 to 71 of an AVI file's stream format: width and height of the bitmap.
+    file = bytearray(written(map(numbered, range(4)), "avi", "mjpeg", pix_fmt="yuvj420p"))
+    place = file.index(b"strf") + 12
+    assert file[place : place + 8] == WIDTH.to_bytes(4, "little") + HEIGHT.to_bytes(4, "little")
+    file[place : place + 8] = (320).to_bytes(4, "little") + (96).to_bytes(4, "little")
+    _, rows, clip = embedded(Video(bytes(file)))
+    assert clip.size == (HEIGHT, WIDTH)
+    assert clip.grid == embedded(Video(written(map(numbered, range(4)), "avi", "mpeg4")))[2].grid
+    assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [0, 1, 2, 3]
+
+
+@needs_pack
+@pytest.mark.parametrize("size", ["small", "nano"])
+def test_clips_of_the_reference_pack(size):
+    cases = json.loads((PACK / size / "cases.json").read_text())
+    stages = np.load(PACK / size / "stages.npz")
+    seen = 0
+    for part in (part for case in cases for part in case["parts"] if part[0] == "video"):
+        frames = np.load(PACK / "media" / part[1])["frames"]
+        clip, rows, _ = embedded(Video(frames, fps=2))
+        if part[2] is not None:
+            assert list(clip.times) == part[2]
+        expected = pixels.video_patches(frames, pixels.Limits())
+        assert clip.grid == expected.grid
+        assert np.abs(rows - expected.rows).max() <= 1e-6
+        if part[1] == str(stages["video_name"]):
+            assert clip.grid == tuple(stages["video_grid"])
+            seen += 1
+    assert seen
+
+
+# ---- memory ----
+
+
+def test_a_long_film_does_not_lie_in_memory():
+    film = written((numbered(i % 1024, 240, 320) for i in range(2000)), "mp4", "mpeg4")
+    embedded(Video(clip_file("mp4-mpeg4", 31)), geometry=TINY)  # what is loaded and allocated once
+    process, peak, done = psutil.Process(), 0, threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.002):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    before = process.memory_info().rss
+    watcher.start()
+    try:
+        clip, _, _ = embedded(Video(film, max_frames=16), geometry=TINY)
+    finally:
+        done.set()
+        watcher.join()
+    assert clip.n_frames == 2000
+    assert 2000 * 240 * 320 * 3 > 400 << 20
+    assert peak - before < 60 << 20
+
+
+# ---- what is refused ----
+
+
+def test_a_missing_package_says_how_to_get_it(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(extras.importlib, "import_module", missing)
+    message = r"^input 4 is a file of the kind video/matroska, which needs .*'jina-omni\[video\]'"
+    with pytest.raises(UnsupportedMediaError, match=message):
+        measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD, "input 4")
+    assert measure(Video(np.zeros((2, 64, 64, 3), np.uint8)), GEOMETRY, CARD).grid  # needs none
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 64, 64, 3), np.float32), r"array of float32; pixels are uint8.*\* 255"),
+        (np.zeros((2, 64, 64, 3), np.int64), "array of int64; pixels are uint8"),
+        (np.zeros((64, 64, 3), np.uint8), r"the shape \(64, 64, 3\); a video is"),
+        (np.zeros((2, 64, 64, 4), np.uint8), r"the shape \(2, 64, 64, 4\)"),
+        (np.zeros((2, 3, 64, 64), np.uint8), r"channels come last: array.transpose\(0, 2, 3, 1\)"),
+        (np.zeros((0, 64, 64, 3), np.uint8), "empty; leave it out"),
+        (np.zeros((2, 0, 64, 3), np.uint8), "empty; leave it out"),
+    ],
+    ids=str,
+)
+def test_arrays_that_are_no_frames_are_refused(array, message):
+    with pytest.raises(InputError, match=message):
+        measure(Video(array), GEOMETRY, CARD)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (b"", DecodeError, "empty file"),
+        (b"\0" * 5000, UnsupportedMediaError, "unknown kind"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", UnsupportedMediaError, "text/plain"),
+        (b"ffconcat version 1.0\nfile a.mp4\n", UnsupportedMediaError, "text/plain"),
+        (b"\xff\xd8\xff\xe0", UnsupportedMediaError, "image/jpeg"),
+        (b"\0\0\0\x18ftypisom" + bytes(4000), DecodeError, "damaged or cut short"),
+        (b"\x1aE\xdf\xa3" + bytes(4000), DecodeError, "damaged or cut short"),
+        (b"\x1aE\xdf\xa3", DecodeError, "damaged or cut short"),
+        (b"RIFF\0\0\0\0AVI " + bytes(4000), DecodeError, "damaged or cut short"),
+        (b"FLV\x01\x05\0\0\0\x09" + bytes(4000), InputError, "input 7"),
+        (b"0&\xb2u\x8ef\xcf\x11" + bytes(4000), DecodeError, "damaged or cut short"),
+    ],
+    ids=str,
+)
+def test_files_that_are_no_videos_are_refused(data, error, message):
+    with pytest.raises(error, match=message) as caught:
+        measure(Video(data), GEOMETRY, CARD, "input 7")
+    assert str(caught.value).startswith("input 7")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
+def test_paths_that_are_no_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    here = [tmp_path / "pipe.mp4", tmp_path, tmp_path / "none.mp4"]
+    for path in (*here, "/dev/zero", "https://example.org/a.mp4", "file:/etc/passwd", "concat:a.mp4|b.mp4"):
+        with pytest.raises(InputError, match="input"):
+            measure(Video(path), GEOMETRY, CARD)
+
+
+def test_sound_alone_is_no_video():
+    file = sound_file("mp4", "aac")
+    with pytest.raises(InputError, match=r"without moving pictures; embed its sound: jina_omni.Audio"):
+        measure(Video(file), GEOMETRY, CARD)
+
+
+def test_a_stream_without_frames_is_refused():
+    file = io.BytesIO()
+    with av.open(file, "w", format="avi") as output:
+        stream = output.add_stream("mpeg4", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        output.start_encoding()
+    with pytest.raises(DecodeError, match="input 3 is a video without a single frame"):
+        measure(Video(file.getvalue()), GEOMETRY, CARD, "input 3")
+
+
+def test_an_unknown_codec_is_refused():
+    file = clip_file("avi", 101).replace(b"FMP4", b"ZZZZ").replace(b"XVID", b"ZZZZ").replace(b"DIVX", b"ZZZZ")
+    assert b"ZZZZ" in file
+    with pytest.raises(UnsupportedMediaError, match="a codec that this PyAV does not decode"):
+        measure(Video(file), GEOMETRY, CARD)
+
+
+def test_frames_of_too_many_pixels_are_refused(monkeypatch):
+    monkeypatch.setattr(video_module, "PIXEL_LIMIT", 96 * 160 - 1)
+    with pytest.raises(InputError, match="frames of 160 x 96 pixels, over the limit of 15,359; shrink it"):
+        measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
+    # Also where the header understates them: the decoder keeps to the limit by itself.
+    monkeypatch.setattr(video_module, "PIXEL_LIMIT", 96 * 160)
+    clip = measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
+    monkeypatch.setattr(video_module, "_video_stream", with_limit(96 * 160 - 1, video_module._video_stream))
+    with pytest.raises(DecodeError, match="only 0 of its 31 frames"):
+        patches_of(clip, GEOMETRY)
+
+
+def with_limit(limit, original):
+    def changed(container, where):
+        stream = original(container, where)
+        stream.codec_context.options = {"max_pixels": str(limit)}
+        return stream
+
+    return changed
+
+
+# ---- pictures or sound ----
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_clip_has_pictures_and_no_sound(name):
+    assert has_video(clip_file(name, 101))
+    assert not has_sound(clip_file(name, 101))
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("mp4", "aac"),
+        ("ipod", "aac"),
+        ("mov", "pcm_s16le"),
+        ("webm", "libopus"),
+        ("matroska", "flac"),
+        ("asf", "pcm_s16le"),
+        ("ogg", "libopus"),
+    ],
+)
+def test_a_sound_has_no_pictures(container, codec):
+    file = sound_file(container, codec)
+    assert has_sound(file)
+    assert not has_video(file)
+
+
+def test_both(tmp_path):
+    path = tmp_path / "clip"
+    path.write_bytes(written(map(numbered, range(9)), "mov", sound=True))
+    assert has_sound(path)
+    assert has_video(str(path))
+
+
+def test_a_cover_is_no_video():
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as output:
+        sound = output.add_stream("aac", rate=16_000, layout="mono")
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = type(cover.disposition).attached_pic.value
+        output.mux(cover.encode(av.VideoFrame(64, 64, "yuvj420p")))
+        for i in range(20):
+            output.mux(sound.encode(noise_block(i)))
+        output.mux(sound.encode(None))
+    with av.open(io.BytesIO(file.getvalue())) as container:
+        assert len(container.streams.video) == 1
+    assert not has_video(file.getvalue())
+    with pytest.raises(InputError, match="without moving pictures"):
+        measure(Video(file.getvalue()), GEOMETRY, CARD)
+
+
+# ---- damage ----
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_cut_file_is_refused(name, share, capfd):
+    file = whole_file(name)
+    assert embedded(Video(file), geometry=TINY)[0].n_frames == 30
+    with pytest.raises(InputError, match=r"^input 5 .*(cut short|damaged)"):
+        patches_of(measure(Video(file[: int(len(file) * share)]), TINY, CARD, "input 5"), TINY, "input 5")
+    assert capfd.readouterr() == ("", "")  # nor does FFmpeg write anything
+
+
+def test_a_file_that_is_cut_within_its_sound_is_refused(tmp_path):
+    # The index comes first, then what is left of the content: its last packet is one of sound.
+    path = tmp_path / "clip.mov"
+    path.write_bytes(written(map(numbered, range(30)), "mov", sound=True))
+    fast = tmp_path / "fast.mov"
+    with av.open(path) as source, av.open(fast, "w", format="mov", options={"movflags": "faststart"}) as output:
+        streams = {s.index: output.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    with av.open(fast) as container:
+        ends = [(p.pos, p.pos + p.size) for p in container.demux(audio=0) if p.size]
+    start, end = ends[len(ends) // 2]
+    with pytest.raises(DecodeError, match="cut short"):
+        measure(Video(fast.read_bytes()[: (start + end) // 2]), GEOMETRY, CARD)
+
+
+@pytest.mark.parametrize("size", [1 << 31, 1 << 62, (1 << 64) - 1])
+def test_absurd_lengths_are_refused(size, tmp_path):
+    box = b"\0\0\0\x14ftypisom\0\0\0\0isom"
+    long_box = b"\0\0\0\x01%s" + size.to_bytes(8, "big")
+    header = b"\x1aE\xdf\xa3\x01" + (size % (1 << 56)).to_bytes(7, "big")
+    segment = b"\x1aE\xdf\xa3\x80\x18\x53\x80\x67" + header[4:]
+    for data in (box + long_box % b"mdat", box + long_box % b"junk", header, segment):
+        path = tmp_path / "clip"
+        path.write_bytes(data + bytes(100))
+        for source in (path, data):
+            with pytest.raises(DecodeError, match="cut short"):
+                measure(Video(source), GEOMETRY, CARD)
+
+
+def test_a_matroska_recording_of_unknown_length_is_read():
+    file = written(map(numbered, range(30)), "matroska", "libx264", container_options={"live": "1"})
+    assert embedded(Video(file))[0].n_frames == 30
+
+
+@pytest.mark.parametrize("name", ["mp4", "avi"])
+def test_damaged_content_says_how_far_it_is_read(name):
+    file = bytearray(whole_file(name))
+    file[len(file) // 2 : len(file) // 2 + 1500] = bytes(1500)
+    clip = measure(Video(bytes(file)), TINY, CARD)
+    with pytest.raises(DecodeError, match=r"^input 5 is damaged: only \d+ of its \d+ frames can be read .*; to do"):
+        patches_of(clip, TINY, "input 5")
+
+
+@pytest.mark.parametrize("name", ["mp4", "mkv", "webm", "avi", "flv", "wmv"])
+def test_flipped_bytes_give_rows_or_an_input_error(name, capfd):
+    file = whole_file(name)
+    random = np.random.default_rng(7)
+    refused = 0
+    for _ in range(50):
+        mutated = bytearray(file)
+        # Many in the head, where the structure is.
+        places = random.integers(0, random.choice([200, 2000, len(file)]), random.integers(1, 12))
+        for place in places:
+            mutated[place % len(file)] = random.integers(256)
+        try:
+            has_video(bytes(mutated))
+            embedded(Video(bytes(mutated)), WRAPPER, TINY)
+        except InputError:
+            refused += 1
+    assert 0 < refused <= 50
+    assert capfd.readouterr() == ("", "")
+
+
+def test_doctests():
+    failed, run = doctest.testmod(video_module)
+    assert run
+    assert not failed
