@@ -27,6 +27,17 @@ omni::gguf_file open_whole_file(const char * path) {
     return file;
 }
 
+omni::gguf_file open_text_file(const char * path) {
+    omni::gguf_file file = open_whole_file(path);
+    const std::string arch(file.required_string("general.architecture"));
+    if (arch != "qwen3" && arch != "eurobert") {
+        throw file.error("general.architecture is '" + omni::printable(arch) +
+                         "', a text file has 'qwen3' (small) or 'eurobert' (nano)" +
+                         (arch == "clip" ? "; pass this file as mmproj" : ""));
+    }
+    return file;
+}
+
 } // namespace
 
 struct omni_text {
@@ -35,7 +46,7 @@ struct omni_text {
     omni::text_tower tower;
 
     omni_text(const char * path, ggml_backend_dev_t device)
-        : file(open_whole_file(path)), vocabulary(file), tower(file, vocabulary.size(), device) {}
+        : file(open_text_file(path)), vocabulary(file), tower(file, vocabulary.size(), device) {}
 };
 
 struct omni_projector {

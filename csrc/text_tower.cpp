@@ -20,10 +20,6 @@ constexpr int64_t n_embd_max = 16384;
 text_tower::text_tower(const gguf_file & file, int32_t n_token, ggml_backend_dev_t device) : weights_(file, device) {
     const std::string arch(file.required_string("general.architecture"));
     const bool is_qwen3 = arch == "qwen3";
-    if (!is_qwen3 && arch != "eurobert") {
-        throw file.error("general.architecture is '" + printable(arch) + "', a text file has 'qwen3' (small) or 'eurobert' (nano)" +
-                         (arch == "clip" ? "; pass this file as mmproj" : ""));
-    }
     const auto key = [&](const char * name) { return arch + "." + name; };
     const auto integer = [&](const char * name, int64_t min, int64_t max) {
         return (int32_t) file.required_integer(key(name).c_str(), min, max);

@@ -184,9 +184,9 @@ inline float max(vec v) {
 }
 
 // e^x for x <= 0, 0 below -87. Relative error under 2e-7: the range is cut to [-ln2/2, ln2/2] with ln2 in two parts, and the
-// series of e^r is taken to its seventh power.
+// series of e^r is taken to its seventh power. Of a NaN it is NaN: max gives its second argument where the two don't compare.
 inline vec exp_negative(vec x) {
-    const vec c = max(x, splat(-87.0f));
+    const vec c = max(splat(-87.0f), x);
     const vec magic = splat(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest whole number
     const vec n = (c * splat(1.44269504f) + magic) - magic;
     const vec r = (c - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);

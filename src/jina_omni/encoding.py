@@ -6,8 +6,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError  # the built-in one from Python 3.11 on
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.batching import plan_batches
-from jina_omni.errors import Cancelled, InputError, InputTooLongError, JinaOmniError
+from jina_omni.errors import InputError, InputTooLongError, JinaOmniError
 from jina_omni.inputs import Fetch, Part, Pdf, Text, as_parts, same_input
 from jina_omni.loading import ModelFiles
 from jina_omni.media.ahead import read_ahead
@@ -30,7 +29,7 @@ Ints = npt.NDArray[np.int32]
 # Rows of one run of the vision tower: its patches then take 50 MB.
 _RUN_ROWS = 2048
 
-_POLL = 0.1  # seconds between two looks at the cancel token while a medium is read
+_POLL = 0.1  # seconds between two looks at the cancel token, and for Ctrl-C, while a medium is read
 
 
 def input_label(index: int | None) -> str:
@@ -248,12 +247,11 @@ class _Run:
 
     def wait(self, future: Future[Reading]) -> Reading:
         """Return a reading; raise `Cancelled` when the caller cancels."""
-        while self._cancel is not None and not self._cancel.cancelled:
-            with contextlib.suppress(FutureTimeoutError):
-                return future.result(timeout=_POLL)
-        if self._cancel is not None:
-            raise Cancelled("cancelled")
-        return future.result()
+        while True:
+            if self._cancel is not None:
+                self._cancel.check()
+            if wait([future], timeout=_POLL).done:
+                return future.result()
 
     def add(self, key: int, reading: Reading) -> None:
         """Take a reading of the input `key`, whose readings come in order."""

@@ -199,6 +199,7 @@ class Model:
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
+        _first: int = 0,  # place of the first input in the caller's stream
     ) -> Embeddings | tuple[Embeddings, dict[int, JinaOmniError]]:
         """Embed one input or a list of inputs.
 
@@ -255,8 +256,7 @@ class Model:
         Cancelled
             Through `cancel`. The model stays usable.
         """
-        if on_error not in ("raise", "return"):
-            raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
+        _check_on_error(on_error)
         items, single = _items(inputs)
         check_precision(precision, len(items))
         width = self._width(dim)
@@ -268,10 +268,12 @@ class Model:
         with self._in_use(), tqdm(total=len(items), unit="input", disable=not show_progress) as bar:
             planned: list[Any] = []
             for index, item in enumerate(items):
+                if cancel is not None:
+                    cancel.check()
+                place = None if single else _first + index
                 try:
-                    place = None if single else index
                     planned.append(self._encoder.plan(item, place, lead, truncate=truncate, fetch=fetch))
-                except JinaOmniError as error:  # noqa: PERF203 - one failing input must not stop the others
+                except JinaOmniError as error:  # one failing input must not stop the others
                     if errors is None:
                         raise
                     errors[index] = error
@@ -313,6 +315,7 @@ class Model:
         array, shape (dim,)
             Or a `JinaOmniError`, with ``on_error="return"``.
         """
+        _check_on_error(on_error)
         if options.get("precision") in CALIBRATED:
             raise InputError(
                 f"precision {options['precision']!r} needs the ranges of all vectors, which a stream does not know; "
@@ -334,17 +337,12 @@ class Model:
     def _encode_window(
         self, window: list[Any], first: int, on_error: Literal["raise", "return"], options: dict[str, Any]
     ) -> Iterator[Embeddings | JinaOmniError]:
-        vectors, errors = self.encode(window, on_error="return", **options)
+        vectors, errors = self.encode(window, on_error="return", **options | {"_first": first})
         for index, vector in enumerate(vectors):
             error = errors.get(index)
-            if error is None:
-                yield vector
-                continue
-            if isinstance(error, InputError):
-                error.index = first + index
-            if on_error == "raise":
+            if error is not None and on_error == "raise":
                 raise error
-            yield error
+            yield vector if error is None else error
 
     def count_tokens(
         self,
@@ -437,6 +435,11 @@ class Model:
         if batch_tokens is not None and batch_tokens < 1:
             raise InputError(f"batch_tokens is {batch_tokens}, expected 1 or more")
         return batch_tokens or self._batch_tokens
+
+
+def _check_on_error(on_error: str) -> None:
+    if on_error not in ("raise", "return"):
+        raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
 
 
 def _items(inputs: Any) -> tuple[list[Any], bool]:

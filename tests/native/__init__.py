@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
 
 
@@ -83,10 +83,10 @@ def read_header(path: Path) -> Header:
         if kind == _ARRAY:
             kind, count = number("element type", key, "<I"), number("count", key, "<Q")
             header.values[key] = [
-                text("string", key) if kind == _STRING else number("value", key, _SCALARS[kind]) for _ in range(count)
+                text("string", key) if kind == _STRING else number("value", key, SCALARS[kind]) for _ in range(count)
             ]
         else:
-            header.values[key] = text("string", key) if kind == _STRING else number("value", key, _SCALARS[kind])
+            header.values[key] = text("string", key) if kind == _STRING else number("value", key, SCALARS[kind])
     offsets: dict[str, int] = {}
     for _ in range(n_tensors):
         name = text("name", "")

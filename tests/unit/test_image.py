@@ -173,6 +173,7 @@ def keys(**changes):
     """Return a projector as a file without any of its image keys gives it."""
     return SimpleNamespace(
         **{
+            "path": "vision.gguf",
             "patch_size": 0,
             "merge_size": 0,
             "image_min_pixels": 0,
@@ -222,7 +223,7 @@ def test_keys_of_the_file_win():
     ids=str,
 )
 def test_a_damaged_file_is_refused(changes):
-    with pytest.raises(ModelLoadError, match=r"make no sense.*; download it again"):
+    with pytest.raises(ModelLoadError, match=r"^vision\.gguf: .* make no sense.*; download it again"):
         VisionGeometry.of(keys(**changes))
 
 

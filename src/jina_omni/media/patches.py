@@ -99,8 +99,9 @@ class VisionGeometry:
         Parameters
         ----------
         vision : Projector
-            With ``patch_size``, ``merge_size``, ``image_min_pixels``, ``image_max_pixels``, ``video_min_pixels``,
-            ``video_max_pixels``, ``image_mean`` and ``image_std``. Of the last two, all zeros count as absent.
+            With ``path``, ``patch_size``, ``merge_size``, ``image_min_pixels``, ``image_max_pixels``,
+            ``video_min_pixels``, ``video_max_pixels``, ``image_mean`` and ``image_std``. Of the last two, all zeros
+            count as absent.
 
         Raises
         ------
@@ -108,16 +109,19 @@ class VisionGeometry:
             A value is out of range.
         """
         default = cls()
-        return cls(
-            patch_size=vision.patch_size or default.patch_size,
-            merge_size=vision.merge_size or default.merge_size,
-            min_pixels=vision.image_min_pixels or default.min_pixels,
-            max_pixels=vision.image_max_pixels or default.max_pixels,
-            video_min_pixels=vision.video_min_pixels or default.video_min_pixels,
-            video_max_pixels=vision.video_max_pixels or default.video_max_pixels,
-            mean=vision.image_mean if any(vision.image_mean) else default.mean,
-            std=vision.image_std if any(vision.image_std) else default.std,
-        )
+        try:
+            return cls(
+                patch_size=vision.patch_size or default.patch_size,
+                merge_size=vision.merge_size or default.merge_size,
+                min_pixels=vision.image_min_pixels or default.min_pixels,
+                max_pixels=vision.image_max_pixels or default.max_pixels,
+                video_min_pixels=vision.video_min_pixels or default.video_min_pixels,
+                video_max_pixels=vision.video_max_pixels or default.video_max_pixels,
+                mean=vision.image_mean if any(vision.image_mean) else default.mean,
+                std=vision.image_std if any(vision.image_std) else default.std,
+            )
+        except ModelLoadError as error:
+            raise ModelLoadError(f"{vision.path}: {error}") from None
 
     @property
     def factor(self) -> int:

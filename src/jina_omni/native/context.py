@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import InputError
+from jina_omni.errors import Cancelled, InputError
 from jina_omni.native.boundary import Handle, call, ffi, lib
 from jina_omni.native.devices import Device
 from jina_omni.native.models import Projector, TextModel, mel_rows
@@ -39,6 +39,11 @@ class CancelToken:
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
         return bool(self.pointer[0])
+
+    def check(self) -> None:
+        """Raise `jina_omni.Cancelled` once `cancel` was called; for work outside of native code."""
+        if self.cancelled:
+            raise Cancelled("cancelled")
 
 
 class Context(Handle):

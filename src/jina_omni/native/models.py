@@ -116,6 +116,7 @@ class Projector(Handle):
 
     Attributes
     ----------
+    path : str
     has_vision, has_audio : bool
     n_embd_out : int
         Width of the rows it makes.
@@ -143,6 +144,7 @@ class Projector(Handle):
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
         super().__init__(_load(lib.omni_projector_load, "omni_projector", path, device), lib.omni_projector_free)
+        self.path = os.fspath(path)
         info = ffi.new("omni_projector_info *")
         lib.omni_projector_get_info(self.pointer, info)
         self.has_vision = bool(info.has_vision)
