@@ -86,7 +86,7 @@ def test_threads_and_repetition_do_not_change_a_bit(context: Context, small: Che
 def test_the_attention_of_other_backends_gives_the_same(context: Context, checkpoint: Checkpoint) -> None:
     audio = Projector(checkpoint.audio, CPU)
     clips = [mel(length) for length in (3, 3, 200, 201, 650, 400)]
-    portable = Context(CPU, 2, portable_attention=True)
+    portable = Context(CPU, 2, portable=True)
     ours, theirs = (np.concatenate(encode(c, audio, clips)) for c in (context, portable))
     portable.close()
     assert error(ours, theirs) < 2e-3
@@ -112,7 +112,7 @@ def test_the_file_decides_the_length_of_a_chunk(context: Context, tmp_path: Path
     audio, reference = Projector(path, CPU), NumpyAudio(path)
     assert audio.n_window == n_window
     clips = [mel(length) for length in (3, 14, 15, 29, 100, 101, 700)]
-    portable = Context(CPU, 2, portable_attention=True)
+    portable = Context(CPU, 2, portable=True)
     for rows, other, clip in zip(encode(context, audio, clips), encode(portable, audio, clips), clips, strict=True):
         assert error(rows, reference.rows(clip)) < 1e-5
         assert error(other, reference.rows(clip)) < 2e-3
@@ -154,7 +154,7 @@ def test_widths_need_not_be_multiples_of_anything(context: Context, tmp_path: Pa
     audio, reference = Projector(path, CPU), NumpyAudio(path)
     assert audio.max_mel_frames == 2 * shape.n_pos
     clips = [mel(length)[: shape.n_mel] for length in (3, 4, 5, 9, 10)]
-    portable = Context(CPU, 2, portable_attention=True)
+    portable = Context(CPU, 2, portable=True)
     for rows, other, clip in zip(encode(context, audio, clips), encode(portable, audio, clips), clips, strict=True):
         assert error(rows, reference.rows(clip)) < 1e-5
         assert error(other, reference.rows(clip)) < 2e-3

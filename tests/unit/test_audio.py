@@ -623,7 +623,7 @@ def without_pyav(monkeypatch):
 
 @pytest.mark.usefixtures("without_pyav")
 def test_without_pyav_the_error_says_what_to_install():
-    for name, kind in (("m4a", "audio/mp4"), ("webm", "video/matroska"), ("aac", "audio/aac")):
+    for name, kind in (("m4a", "audio/mp4"), ("webm", "video/webm"), ("aac", "audio/aac")):
         message = f"^input 3 is a file of the kind {kind}, which needs av: pip install 'jina-omni\\[video\\]'"
         for function in (lambda data: samples_of(Audio(data), "input 3"), lambda data: track_samples(data, "input 3")):
             with pytest.raises(UnsupportedMediaError, match=message):

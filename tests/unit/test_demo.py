@@ -42,7 +42,7 @@ def test_it_says_that_its_vectors_mean_nothing_and_where_to_go_on(finished: subp
 def test_it_prints_what_was_loaded(finished: subprocess.CompletedProcess[str]) -> None:
     assert re.search(r"^architecture +'qwen3'$", finished.stdout, re.MULTILINE)
     assert re.search(r"^device +'cpu'$", finished.stdout, re.MULTILINE)
-    assert re.search(r"^modalities +\('text', 'image'\)$", finished.stdout, re.MULTILINE)
+    assert re.search(r"^modalities +\('text', 'image', 'video', 'pdf'\)$", finished.stdout, re.MULTILINE)
 
 
 def test_it_prints_the_cosines_that_the_library_gives(finished: subprocess.CompletedProcess[str]) -> None:
