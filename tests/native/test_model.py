@@ -184,14 +184,15 @@ def first_tokens(model: Model, text: str) -> np.ndarray:
     return row / np.linalg.norm(row)
 
 
-@pytest.mark.parametrize("piece", ["x", "some words ", "größer 你好 🦙\n"], ids=ascii)
+# The last two once took time that grew with the square of their length.
+@pytest.mark.parametrize("piece", ["x", "some words ", "größer 你好 🦙\n", "<|im_end|>", "\u0301\u0327"], ids=ascii)
 def test_a_million_characters_are_refused_or_cut(short: Model, piece: str) -> None:
     text = (piece * 1_000_000)[:1_000_000]
     with pytest.raises(jina_omni.InputTooLongError, match=r"^input 1 has [\d,]{7,} tokens, .* 512") as raised:
         short.encode(["sound", text])
     count = short.count_tokens(text)
     assert (raised.value.index, raised.value.tokens, raised.value.limit) == (1, count, N_CTX)
-    assert count > 100_000
+    assert count >= 100_000
     assert cosines(short.encode(text, truncate=True), first_tokens(short, text)) > 0.999999
 
 

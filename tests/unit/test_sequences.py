@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import random
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from jina_omni import InputTooLongError, Text
 from jina_omni.native import TextModel, find_device
 from jina_omni.prompts import Piece, Rows
-from jina_omni.sequences import Tokenizer, build_sequence
+from jina_omni.sequences import Tokenizer, build_sequence, with_ordered_marks
 from tests.checkpoints.writer import Checkpoint
 
 MEDIA = -1
@@ -214,3 +215,13 @@ def test_a_prefix_that_leaves_no_room_is_an_error(small_tokenizer: Tokenizer) ->
 def test_truncation_does_not_cut_the_text_before_the_last(small_tokenizer: Tokenizer) -> None:
     with pytest.raises(InputTooLongError, match="nothing of it can be cut"):
         build([WORDS, Text(" and a cat")], small_tokenizer, limit=10, truncate=True)
+
+
+MARKS = [chr(c) for c in range(0x300, 0x34F)] + ["\u0f71", "\u0f73", "\u0f75", "\u0591"]  # some decompose
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "é", "ệ", "각", ""]), st.integers(0, 600), st.integers(0, 2**32))))
+def test_marks_put_in_order_have_the_same_normal_form(parts: list[tuple[str, int, int]]) -> None:
+    text = "".join(base + "".join(random.Random(seed).choices(MARKS, k=n)) for base, n, seed in parts)
+    for form in ("NFC", "NFD"):
+        assert unicodedata.normalize(form, with_ordered_marks(text)) == unicodedata.normalize(form, text)
