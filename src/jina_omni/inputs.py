@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image as PILImage
 
 from jina_omni.errors import InputError, UnsupportedMediaError
-from jina_omni.media.files import kind_of, open_path
+from jina_omni.media.files import FileSource, kind_of, open_path
 from jina_omni.media.image import ImageSource
 
 __all__ = ["Audio", "Fetch", "Image", "Media", "Part", "Pdf", "Text", "Video", "as_parts", "media_of", "same_input"]
@@ -27,9 +27,6 @@ _ACCEPTED = (
     "these (one fused input)"
 )
 _BYTES = (bytes, bytearray, memoryview)
-
-FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
-"""What a file may come as: a path, or its bytes."""
 
 Fetch: TypeAlias = Callable[[str], bytes]
 """From a URL to the bytes there."""

@@ -555,9 +555,9 @@ def test_a_video_may_have_a_track_or_not(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n", "a file of the kind image/png, which is no sound that this version reads"),
-        (b"no sound", "a file of the kind text/plain, which is no sound"),
-        (b"\0\1\2\3", "a file of an unknown kind, which is no sound"),
+        (b"\x89PNG\r\n\x1a\n", "a file of the kind image/png, which jina_omni.Audio does not take; pass"),
+        (b"no sound", "a file of the kind text/plain, which jina_omni.Audio does not take"),
+        (b"\0\1\2\3", "a file of an unknown kind, which jina_omni.Audio does not take; it takes WAV"),
     ],
 )
 def test_other_kinds_are_refused(data, message):

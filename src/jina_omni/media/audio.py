@@ -21,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError
+from jina_omni.media.files import FileSource
 from jina_omni.media.mel import MAX_SAMPLES, SAMPLE_RATE, Samples
 from jina_omni.media.sound_files import MAX_RATE, MIN_RATE, Block, Sound, check_format, open_sound, open_track
 
 if TYPE_CHECKING:
-    from jina_omni.inputs import Audio, FileSource
+    from jina_omni.inputs import Audio
 
 __all__ = ["measure", "samples_of", "track_samples"]
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
 
-__all__ = ["as_decode_error", "kind_of", "open_path", "sniff", "unsupported"]
+__all__ = ["FileSource", "as_decode_error", "kind_of", "open_path", "open_source", "reason_of", "sniff", "unsupported"]
+
+FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
+"""What a file may come as: a path, or its bytes."""
 
 _HEAD_BYTES = 16_384  # enough for every signature below, and for the comments that SVG editors begin with
 
@@ -94,6 +98,14 @@ def open_path(path: str | os.PathLike[str], where: str = "input") -> BinaryIO:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{where} can't be read: {str(path)[:200]!r}: {reason}; {advice}") from error
     raise InputError(f"{where} is no regular file: {str(path)!r}; pass the path of a file")
+
+
+def open_source(source: FileSource, where: str = "input") -> BinaryIO:
+    """Open a file that comes as a path or as its bytes; errors are those of `open_path`.
+
+    .. versionadded:: 0.1.0
+    """
+    return open_path(source, where) if isinstance(source, (str, os.PathLike)) else io.BytesIO(source)
 
 
 def kind_of(file: BinaryIO, where: str = "input") -> str:
@@ -199,8 +211,19 @@ def as_decode_error(what: str, where: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise DecodeError(
-            f"{where} can't be decoded as {what} ({type(error).__name__}: {error}); it is damaged or cut short"
+            f"{where} can't be decoded as {what} ({reason_of(error)}); it is damaged or cut short"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a decoder's error says, for people.
+
+    Those of FFmpeg and libsndfile print the name of a file that they never saw, but keep the text apart.
+
+    .. versionadded:: 0.1.0
+    """
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+    return f"{type(error).__name__}: {text}"
 
 
 def _sniff_iso(head: bytes) -> str:

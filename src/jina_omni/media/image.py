@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import os
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -27,7 +26,7 @@ from PIL import Image as PILImage
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media import svg
 from jina_omni.media.extras import require
-from jina_omni.media.files import as_decode_error, kind_of, open_path, unsupported
+from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, unsupported
 from jina_omni.media.patches import PIXEL_LIMIT, Grid, Patches, VisionGeometry, pack, smart_resize
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageSource", "decode", "grid_of", "grid_of_size", "patches", "patches_of"]
 
-ImageSource: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | PILImage.Image | npt.NDArray[np.uint8]
-)
+ImageSource: TypeAlias = FileSource | PILImage.Image | npt.NDArray[np.uint8]
 """What an image may come as: a path, a file's bytes, a PIL image, or pixels."""
 
 # Pillow's name of each kind of file that is read, and the module that holds its decoder. Others (PSD, EPS, FITS, ...)
@@ -259,10 +256,8 @@ def _opened(source: ImageSource, where: str) -> Iterator[PILImage.Image]:
             image = source
         elif isinstance(source, np.ndarray):
             image = PILImage.fromarray(np.ascontiguousarray(_checked(source, where)))
-        elif isinstance(source, (bytes, bytearray, memoryview)):
-            image = _open_encoded(stack.enter_context(io.BytesIO(source)), where)
         else:
-            image = _open_encoded(stack.enter_context(open_path(source, where)), where)
+            image = _open_encoded(stack.enter_context(open_source(source, where)), where)
         _check_not_empty(image.height, image.width, where)
         yield image
 

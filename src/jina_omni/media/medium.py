@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import ModalityNotLoadedError
-from jina_omni.inputs import Audio, FileSource, Image, Media, Pdf
+from jina_omni.inputs import Audio, Image, Media, Pdf
 from jina_omni.media import audio, image, mel, pdf, video
+from jina_omni.media.files import FileSource
 from jina_omni.media.patches import Grid, VisionGeometry
 from jina_omni.native import Projector, mel_rows
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy.typing as npt
 
-from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
+from jina_omni.errors import DecodeError, InputError
 from jina_omni.media.containers import DEMUXERS, open_container
-from jina_omni.media.files import kind_of, open_path
+from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
 from jina_omni.media.mel import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from jina_omni.inputs import FileSource
 
 __all__ = ["MAX_RATE", "MIN_RATE", "Block", "Sound", "check_format", "open_sound", "open_track"]
 
@@ -75,8 +71,8 @@ def open_sound(source: FileSource, where: str) -> Iterator[Sound]:
     .. versionadded:: 0.1.0
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_as_decode_error(where))
-        file = stack.enter_context(_open(source, where))
+        stack.enter_context(as_decode_error("a sound", where))
+        file = stack.enter_context(open_source(source, where))
         kind = _kind(file, where)
         sound = _read_by_sndfile(stack, file, kind, where) if kind in _SNDFILE_KINDS else None
         if sound is None:
@@ -96,7 +92,7 @@ def open_track(source: FileSource, where: str) -> Iterator[Sound | None]:
 
     .. versionadded:: 0.1.0
     """
-    with _as_decode_error(where), _open(source, where) as file:
+    with as_decode_error("a sound", where), open_source(source, where) as file:
         kind = _kind(file, where)
         with open_container(file, kind, where) as container:
             stream = _first_track(container, where)
@@ -128,41 +124,11 @@ def check_format(rate: int, n_channels: int, where: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def _as_decode_error(where: str) -> Iterator[None]:
-    try:
-        yield
-    except (JinaOmniError, ImportError):
-        raise
-    except Exception as error:
-        raise _decode_error(error, where) from error
-
-
-def _decode_error(error: Exception, where: str) -> DecodeError:
-    reason = getattr(error, "error_string", error)  # soundfile's own text has the name of a Python object
-    return DecodeError(
-        f"{where} can't be decoded as a sound ({type(error).__name__}: {reason}); it is damaged or cut short"
-    )
-
-
-def _open(source: FileSource, where: str) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else open_path(source, where)
-
-
 def _kind(file: BinaryIO, where: str) -> str:
     """Return the kind of an open file if it is one that is read."""
     kind = kind_of(file, where)
-    if kind == "audio/mpeg":
-        head = file.read(2)
-        file.seek(0)
-        if head[0] == 0xFF and head[1] & 0x06 == 0:  # ISO 13818-7: the layer of ADTS is 0, which no MP3 has
-            return "audio/aac"
     if kind not in DEMUXERS:
-        what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
-        raise UnsupportedMediaError(
-            f"{where} is {what}, which is no sound that this version reads; convert it to WAV, FLAC, MP3, Ogg, Opus, "
-            "M4A, AAC, WMA or AIFF"
-        )
+        raise unsupported(kind, "Audio", "WAV, FLAC, MP3, Ogg, Opus, M4A, AAC, WMA and AIFF", where)
     return kind
 
 
@@ -193,7 +159,7 @@ def _read_by_sndfile(stack: contextlib.ExitStack, file: BinaryIO, kind: str, whe
         # A FLAC that was written to a pipe; libsndfile stumbles at its end.
         failure, cause = f"{where} has a header that does not tell its length", None
     except soundfile.LibsndfileError as error:
-        failure, cause = str(_decode_error(error, where)), error
+        failure, cause = f"{where} can't be decoded as a sound ({reason_of(error)}); it is damaged or cut short", error
     if importlib.util.find_spec("av") is None:
         raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
     return None

@@ -15,24 +15,23 @@ does not grow with the length of a film, time does. What FFmpeg logs, PyAV drops
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import DEMUXERS, open_container
-from jina_omni.media.files import kind_of, open_path
+from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
 from jina_omni.media.patches import PIXEL_LIMIT, TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
 from jina_omni.media.truncation import check_length
 
 if TYPE_CHECKING:
-    from jina_omni.inputs import FileSource, Video
+    from jina_omni.inputs import Video
     from jina_omni.prompts import Dialect
 
 __all__ = ["Clip", "has_sound", "has_video", "measure", "patches_of"]
@@ -338,7 +337,7 @@ def _decoded(container: Any, clip: Clip, where: str) -> Iterator[Any]:
         else:
             return
     except Exception as error:
-        raise _damaged(_reason(error), count, clip, where) from error
+        raise _damaged(reason_of(error), count, clip, where) from error
     raise _damaged("the next has wrong content", count, clip, where)
 
 
@@ -352,32 +351,13 @@ def _damaged(what: str, count: int, clip: Clip, where: str) -> DecodeError:
 @contextlib.contextmanager
 def _opened(source: FileSource, where: str) -> Iterator[Any]:
     """Open a file as a container of PyAV; what fails in the body fails as an `InputError`."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            file: BinaryIO = stack.enter_context(io.BytesIO(source))
-        else:
-            file = stack.enter_context(open_path(source, where))
+    with as_decode_error("a video", where), open_source(source, where) as file:
         kind = kind_of(file, where)
         if kind not in _KINDS:
-            what = f"a file of the kind {kind}" if kind else "a file of an unknown kind"
-            raise UnsupportedMediaError(
-                f"{where} is {what}, which is not read as a video; convert it to MP4, MOV, MKV, WebM, AVI, FLV or WMV"
-            )
+            raise unsupported(kind, "Video", "MP4, MOV, MKV, WebM, AVI, FLV and WMV", where)
         check_length(file, kind, where)
-        try:
-            yield stack.enter_context(open_container(file, kind, where))
-        except JinaOmniError:
-            raise
-        # PyAV raises whatever its FFmpeg or Python code meets: OSErrors, ValueErrors, an IndexError, a MemoryError.
-        except Exception as error:
-            raise DecodeError(
-                f"{where} can't be read as a video ({_reason(error)}); it is damaged or cut short"
-            ) from error
-
-
-def _reason(error: Exception) -> str:
-    # FFmpeg's errors come as OSErrors, which print the name of a file that PyAV never saw.
-    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+        with open_container(file, kind, where) as container:
+            yield container
 
 
 def _moves(stream: Any) -> bool:
