@@ -185,12 +185,12 @@ def test_loading_and_closing_leaks_neither_memory_nor_files(small: Checkpoint) -
         memory, files, threads = me.memory_info().rss, me.num_fds(), me.num_threads()
         for _ in range(50):
             round()
-        print((me.memory_info().rss - memory) / 2**20 < 20, me.num_fds() - files, me.num_threads() - threads)
+        print((me.memory_info().rss - memory) / 2**20 < 20, me.num_fds() - files, me.num_threads() <= threads)
         """,
         small.text,
         small.vision,
     )
-    assert (done.stdout.split(), done.stderr) == (["True", "0", "0"], "")
+    assert (done.stdout.split(), done.stderr) == (["True", "0", "True"], "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")

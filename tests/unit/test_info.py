@@ -132,7 +132,7 @@ def test_what_was_loaded_is_told(clustering: Path, tmp_path: Path) -> None:
     assert (text.device, text.dialect) == ("cpu", "card")
     assert text.image_delimiters == ("<|vision_start|>", "<|vision_end|>")
     assert text.audio_delimiters == ("<|audio_start|>", "<|audio_end|>")
-    assert (text.modalities, both.modalities) == (("text",), ("text", "image"))
+    assert (text.modalities, both.modalities) == (("text",), ("text", "image", "video", "pdf"))
     assert (both.dialect, both.query_prompt, both.default_prompt) == ("sentence-transformers", "Query: ", "")
     # A table of 2064 tokens; two norms of a layer, one of its end, two of its heads; four products and three.
     layer = 2 * 64 + 2 * 64 + 4 * 64 * 64 + 3 * 64 * 64
