@@ -6,6 +6,7 @@ import io
 import itertools
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
