@@ -52,7 +52,7 @@ def test_a_cancel_token_stops_a_long_encode_and_leaves_the_model_usable(small: C
         stopper = threading.Thread(target=stop)
         stopper.start()
         with pytest.raises(jina_omni.Cancelled):
-            model.encode([LONG_TEXT] * 20, cancel=token)
+            model.encode([f"{i} {LONG_TEXT}" for i in range(20)], cancel=token)
         took = time.monotonic() - stopped_at[0]
         stopper.join()
         assert took < 1.0
@@ -75,7 +75,7 @@ def test_ctrl_c_stops_a_long_encode_and_leaves_the_model_usable(small: Checkpoin
             os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=press).start()
         try:
-            model.encode([sys.argv[2]] * 20)
+            model.encode([f"{i} {sys.argv[2]}" for i in range(20)])
         except KeyboardInterrupt:
             print("stopped within a second:", time.monotonic() - pressed < 1.0)
         print("same vector:", (model.encode("a short text") == before).all())
@@ -203,7 +203,7 @@ def test_an_exception_of_a_signal_handler_stops_the_call_too(small: Checkpoint) 
         with jina_omni.Model(small.text) as model:
             signal.setitimer(signal.ITIMER_REAL, 0.5)
             with pytest.raises(TimeoutError):
-                model.encode([LONG_TEXT] * 20)
+                model.encode([f"{i} {LONG_TEXT}" for i in range(20)])
             assert model.encode("a text").shape == (model.info.dim,)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
