@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import signal
@@ -167,6 +168,36 @@ def test_another_llama_cpp_in_the_process_changes_nothing(small: Checkpoint) -> 
     for order in ("first", "second"):
         done = run_python(code, small.text, order)
         assert (done.stdout.split(), done.returncode) == (["True"] * 3, 0), done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
+@pytest.mark.parametrize("first", ["llama_cpp", "jina_omni"])
+def test_llama_cpp_python_and_we_do_not_touch_each_other(small: Checkpoint, first: str) -> None:
+    done = run_python(
+        """
+        import importlib, sys
+        import numpy as np
+        importlib.import_module(sys.argv[2])
+        import jina_omni, llama_cpp
+        text = "a text of some words"
+        def theirs():
+            other = llama_cpp.Llama(
+                sys.argv[1], embedding=True, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_LAST, n_ctx=512, verbose=False
+            )
+            vector = np.array(other.embed(text, normalize=True))
+            other.close()
+            return vector
+        model = jina_omni.Model(sys.argv[1])
+        ours, other = model.encode(text), theirs()
+        model_after = jina_omni.Model(sys.argv[1])
+        same = [(m.encode(text) == ours).all() for m in (model, model_after)]
+        model.close()
+        print(*same, (theirs() == other).all(), float(ours @ other) > 0.999)
+        """,
+        small.text,
+        first,
+    )
+    assert (done.stdout.split(), done.returncode) == (["True"] * 4, 0), done.stderr
 
 
 def test_loading_and_closing_leaks_neither_memory_nor_files(small: Checkpoint) -> None:
