@@ -22,9 +22,8 @@ from jina_omni.inputs import Audio
 from jina_omni.media import audio as audio_module
 from jina_omni.media.audio import measure, samples_of, track_samples
 from jina_omni.media.containers import DEMUXERS
+from tests.media_files import RATE, sound_file
 from tests.reference_pack import PACK, needs_pack
-
-RATE = 44_100
 
 # Format and codec of each kind of file that PyAV writes here, and their rate.
 CONTAINERS = {
@@ -83,12 +82,6 @@ def expected(samples, rate):
         n = min(len(mono), len(resampled))
         mono[:n] = resampled[:n]
     return mono
-
-
-def sound_file(samples, rate=RATE, kind="WAV", subtype="PCM_16"):
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=kind, subtype=subtype)
-    return file.getvalue()
 
 
 def container(samples, kind, codec, rate=RATE, options=None, *, picture=False):

@@ -18,44 +18,13 @@ from jina_omni.inputs import Image, Pdf
 from jina_omni.media import image as image_module
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import PdfPage, decode, grid_of, pages_of, patches_of
+from tests.media_files import document, rectangle
 
 GEOMETRY = VisionGeometry()
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 INCH = b"/MediaBox[0 0 72 72]"  # 150 x 150 pixels
-
-
-def document(*pages, trailer=b"", n_pages=None):
-    """Write a PDF by hand; each page is its dictionary's entries and its content."""
-    first = 4
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Count %d/Kids[%s]>>"
-        % (n_pages or len(pages), b" ".join(b"%d 0 R" % (first + 2 * i) for i in range(len(pages)))),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    for i, (entries, content) in enumerate(pages):
-        resources = b"/Resources<</Font<</F 3 0 R>>>>"
-        objects.append(b"<</Type/Page/Parent 2 0 R%s/Contents %d 0 R%s>>" % (entries, first + 2 * i + 1, resources))
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
-    data, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    return data + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (
-        size,
-        table,
-        size,
-        trailer,
-        len(data),
-    )
-
-
-def rectangle(colour, x, y, width, height):
-    return b"%d %d %d rg %d %d %d %d re f " % (*(c // 255 for c in colour), x, y, width, height)
 
 
 def text(words):
