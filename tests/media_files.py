@@ -201,3 +201,20 @@ def document(*pages, trailer=b"", n_pages=None):
 
 def rectangle(colour, x, y, width, height):
     return b"%d %d %d rg %d %d %d %d re f " % (*(c // 255 for c in colour), x, y, width, height)
+
+
+def looped(data, times):
+    """Return a Matroska film that shows another one so many times, without encoding it anew."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        for i in range(times):
+            with av.open(io.BytesIO(data)) as source:
+                if i == 0:
+                    stream = output.add_stream_from_template(source.streams.video[0])
+                unit = source.streams.video[0].time_base
+                shift = round(i * source.streams.video[0].frames / source.streams.video[0].average_rate / unit)
+                for packet in source.demux(video=0):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                        output.mux(packet)
+    return file.getvalue()

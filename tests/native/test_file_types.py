@@ -13,33 +13,24 @@ import numpy as np
 import pytest
 
 from jina_omni import Audio, Image, Model, Pdf, Video
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, Edits, write_vision
+from tests.checkpoints.writer import Checkpoint
 from tests.media_files import ENDINGS, media_file
+from tests.native import small_pictures
 from tests.native.sequences import cosines
 
 ROOT = Path(__file__).parents[2]
 WRAPPERS = dict.fromkeys(ENDINGS[:11], Image) | dict.fromkeys(ENDINGS[11:18], Video)
 WRAPPERS |= dict.fromkeys(ENDINGS[18:24], Audio) | {"pdf": Pdf}
 
-# Small pictures, so that a thousand of them are read in seconds.
-SMALL_PICTURES = {
-    f"clip.vision.{kind}_{end}_pixels": n
-    for kind in ("image", "video")
-    for end, n in (("min", 4_096), ("max", 65_536))
-}
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return small_pictures.write(tmp_path_factory.mktemp("small-pictures"), "small")
 
 
 @pytest.fixture(scope="module")
-def files(small: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return the files of a model that scales pictures to a few patches."""
-    vision = tmp_path_factory.mktemp("vision") / "vision-mmproj.gguf"
-    return [small.text, write_vision(vision, TINY["small"], edits=Edits(metadata=SMALL_PICTURES)), small.audio]
-
-
-@pytest.fixture(scope="module")
-def model(files: list[Path]) -> Iterator[Model]:
-    with Model(files[0], files[1:], n_threads=2) as model:
+def model(files: Checkpoint) -> Iterator[Model]:
+    with Model(files.text, [files.vision, files.audio], n_threads=2) as model:
         yield model
 
 
@@ -69,10 +60,10 @@ def test_types_of_one_content_give_one_vector_and_others_other_ones(model: Model
 
 
 def test_damaged_files_of_every_type_are_errors_or_vectors_in_little_memory(
-    files: list[Path], tmp_path: Path
+    files: Checkpoint, tmp_path: Path
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.native.damaged_files", *map(str, files), str(tmp_path)],
+        [sys.executable, "-m", "tests.native.damaged_files", files.text, files.vision, files.audio, tmp_path],
         capture_output=True,
         text=True,
         cwd=ROOT,
