@@ -10,6 +10,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import soundfile
+import soxr
 from PIL import Image as PILImage
 from pillow_heif import from_pillow
 
@@ -95,6 +96,51 @@ def media_file(kind):
 def sound_file(samples, rate=RATE, kind="WAV", subtype="PCM_16"):
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+def signal(seconds, rate=RATE, channels=2, bits=16, seed=0):
+    """Return tones that change, and some noise, in steps that `bits` hold; the channels differ."""
+    n = round(seconds * rate)
+    t = np.arange(n)[:, np.newaxis] / rate
+    pitch = 200 + 150 * np.arange(1, channels + 1)
+    tones = 0.4 * np.sin(2 * np.pi * (pitch + 300 * t) * t) * (0.6 + 0.4 * np.sin(9 * t))
+    noise = np.random.default_rng(seed).integers(-1000, 1000, (n, channels)) / 100_000
+    step = 1 << (bits - 1)
+    return (np.round((tones + noise) * step) / step).astype(np.float32)
+
+
+def as_librosa(samples, rate):
+    """Write down the way of librosa: average, resample, and the length that it fixes."""
+    mono = np.asarray(samples, np.float32).reshape(len(samples), -1).mean(1)
+    if rate != 16_000:
+        resampled = soxr.resample(mono, rate, 16_000, quality="soxr_hq")
+        mono = np.zeros(int(np.ceil(len(mono) * (16_000 / rate))), np.float32)
+        n = min(len(mono), len(resampled))
+        mono[:n] = resampled[:n]
+    return mono
+
+
+def sound_container(samples, kind, codec, rate=RATE, options=None, *, picture=False):
+    """Return a file by PyAV, with a few pictures if asked for."""
+    file = io.BytesIO()
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
+    with av.open(file, "w", format=kind, options=options or {}) as out:
+        if picture:
+            video = out.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p")
+        sound = out.add_stream(codec, rate=rate, layout=layout)
+        sound.bit_rate = 128_000
+        if picture:
+            for packet in [*video.encode(av.VideoFrame(32, 32, "yuv420p")), *video.encode(None)]:
+                out.mux(packet)
+        sound.codec_context.open(strict=False)  # a muxer may have opened it
+        size = sound.codec_context.frame_size or 1024
+        for start in range(0, len(samples), size):
+            planes = np.ascontiguousarray(samples[start : start + size].T)
+            frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = rate, start
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
     return file.getvalue()
 
 

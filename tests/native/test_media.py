@@ -25,7 +25,19 @@ from tests.checkpoints.cases import clip, image, sound
 from tests.checkpoints.numpy_reference import NumpyAudio, NumpyText, NumpyVision
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.writer import Checkpoint, Edits, write_text
-from tests.media_files import document, encoded, looped, noise, rectangle, sound_file, track_file, video_file
+from tests.media_files import (
+    as_librosa,
+    document,
+    encoded,
+    looped,
+    noise,
+    rectangle,
+    signal,
+    sound_container,
+    sound_file,
+    track_file,
+    video_file,
+)
 from tests.native import small_pictures
 from tests.native.sequences import cosines
 from tests.native.weight_types import TYPES
@@ -239,20 +251,21 @@ def test_equal_inputs_of_a_call_are_computed_once(model: Model, spy: Spy, tmp_pa
     assert np.array_equal(rows[distinct], model.encode([given[i] for i in distinct]))
 
 
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "AIFF", "M4A"])
+def test_a_stereo_file_at_44100_hz_is_what_librosa_makes_of_it(model: Model, kind: str) -> None:
+    """As samples at 16 kHz, whose vectors equal those of torch; see the stored outputs."""
+    samples = signal(2.6)
+    data = sound_container(samples, "ipod", "alac") if kind == "M4A" else sound_file(samples, kind=kind)
+    expected = model.encode(as_audio(as_librosa(samples, 44_100)))
+    assert cosines(model.encode(Audio(data)), expected) >= 0.99999
+
+
 # ---- media that are not what their headers say ----------------------------------------------------------------------
 
 
 def adts(samples: np.ndarray) -> bytes:
     """Return AAC without a container, whose length FFmpeg guesses from the first frames' size."""
-    file = io.BytesIO()
-    with av.open(file, "w", format="adts") as out:
-        stream = out.add_stream("aac", rate=RATE, layout="mono")
-        for start in range(0, len(samples), 1024):
-            frame = av.AudioFrame.from_ndarray(samples[np.newaxis, start : start + 1024], "fltp", "mono")
-            frame.sample_rate, frame.pts = RATE, start
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return file.getvalue()
+    return sound_container(samples[:, np.newaxis], "adts", "aac", RATE)
 
 
 def heard_in(data: bytes) -> Audio:
