@@ -89,11 +89,11 @@ ggml_tensor * graph::q8_rows(ggml_tensor * x) {
     return rows;
 }
 
-void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
+void graph::linear_op(ggml_tensor * dst, int, int n_thread, void * userdata) {
     kernel_task & task = *(kernel_task *) userdata;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
-                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1]},
+                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1], n_thread},
                task.next, task.cancel);
 }
 
