@@ -9,10 +9,6 @@ namespace omni {
 
 namespace {
 
-// Tokens that go through a layer's products at once: few enough that their activations stay in the cache, where ggml's
-// products run fastest. Also bounds the memory of the wide feed-forward part and the time between two looks at the cancel flag.
-constexpr int64_t n_chunk = 512;
-
 constexpr int64_t n_embd_max = 16384;
 
 } // namespace
@@ -127,8 +123,7 @@ void text_tower::embed(const int32_t * tokens, int64_t n_token, const float * ro
 void text_tower::encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
                         const float * rows, float * pooled, const volatile int32_t * cancel) const {
     const int64_t n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
-    const int64_t n_part  = (n_token + n_chunk - 1) / n_chunk;
-    graph g(device, (size_t) shape.n_layer, (size_t) (48 * n_part + 32), (size_t) n_seq, cancel);
+    graph g(device, (size_t) shape.n_layer, 48, (size_t) n_seq, cancel);
     ggml_context * ctx = g.context();
 
     std::vector<attention_span> all, last;
@@ -185,62 +180,19 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
         return ggml_add(ctx, g.linear(l.down, h), residual);
     };
 
-    // Long inputs go through the products part by part, between buffers that hold them whole.
-    const bool parted = n_part > 1;
-    ggml_tensor * q = nullptr, * k = nullptr, * v = nullptr, * residual = nullptr;
-    if (parted) {
-        q = g.buffer((int64_t) shape.n_head * shape.head_dim, n_token);
-        k = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
-        v = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
-        residual = g.buffer(shape.n_embd, n_token);
-    }
-    const auto each_part = [&](auto && body) {
-        for (int64_t first = 0; first < n_token; first += n_chunk) {
-            body(first, std::min(n_chunk, n_token - first));
-        }
-    };
-
     for (size_t il = 0; il < layers_.size(); il++) {
         const layer & l = layers_[il];
-        const bool is_last = il + 1 == layers_.size();
-
-        ggml_tensor * qs = q, * ks = k, * vs = v;
-        each_part([&](int64_t first, int64_t n) {
-            ggml_tensor * pos = ggml_view_1d(ctx, positions, n, first * sizeof(int32_t));
-            ggml_tensor * h   = g.rms_norm(parted ? g.rows(x, first, n) : x, l.attn_norm, shape.rms_epsilon);
-            ggml_tensor * key   = rotated(h, l.k, l.k_norm, shape.n_kv_head, pos);
-            ggml_tensor * value = g.linear(l.v, h);
-            ggml_tensor * query = is_last ? nullptr : rotated(h, l.q, l.q_norm, shape.n_head, pos);
-            if (!parted) {
-                qs = query, ks = key, vs = value;
-                return;
-            }
-            g.write(k, first, key);
-            g.write(v, first, value);
-            if (query) {
-                g.write(q, first, query);
-            }
-        });
-        ks = heads(ks, shape.n_kv_head);
-        vs = heads(vs, shape.n_kv_head);
-
-        if (is_last) {
-            // only the pooled rows pass the rest
-            ggml_tensor * tail = ggml_get_rows(ctx, x, last_rows);
-            ggml_tensor * h    = g.rms_norm(tail, l.attn_norm, shape.rms_epsilon);
-            qs = rotated(h, l.q, l.q_norm, shape.n_head, last_positions);
-            x  = finish(l, tail, g.attention(qs, ks, vs, plan_last));
-            break;
-        }
-        ggml_tensor * attended = g.attention(heads(qs, shape.n_head), ks, vs, plan_all);
-        if (!parted) {
-            x = finish(l, x, attended);
+        ggml_tensor * h      = g.rms_norm(x, l.attn_norm, shape.rms_epsilon);
+        ggml_tensor * keys   = rotated(h, l.k, l.k_norm, shape.n_kv_head, positions);
+        ggml_tensor * values = heads(g.linear(l.v, h), shape.n_kv_head);
+        if (il + 1 < layers_.size()) {
+            x = finish(l, x, g.attention(rotated(h, l.q, l.q_norm, shape.n_head, positions), keys, values, plan_all));
             continue;
         }
-        each_part([&](int64_t first, int64_t n) {
-            g.write(residual, first, finish(l, g.rows(x, first, n), g.rows(attended, first, n)));
-        });
-        x = residual;
+        // only the pooled rows pass the rest
+        x = ggml_get_rows(ctx, x, last_rows);
+        h = g.rms_norm(x, l.attn_norm, shape.rms_epsilon);
+        x = finish(l, x, g.attention(rotated(h, l.q, l.q_norm, shape.n_head, last_positions), keys, values, plan_last));
     }
     g.run(g.rms_norm(x, output_norm_, shape.rms_epsilon), pooled);
 }
