@@ -2,9 +2,12 @@
 # The extension jina_omni.native._lib: csrc/ behind cffi's wrapper of csrc/jina_omni.h, on Python's stable ABI.
 
 set(kernels
+    csrc/kernels/activation.cpp
     csrc/kernels/attention.cpp
     csrc/kernels/linear.cpp
+    csrc/kernels/norm.cpp
     csrc/kernels/q8_rows.cpp
+    csrc/kernels/rotary.cpp
     csrc/kernels/weight_codes.cpp)
 
 add_library(omni STATIC

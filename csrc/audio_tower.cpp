@@ -146,7 +146,7 @@ void audio_tower::encode_group(compute_device & device, const float * frames, co
         x = ggml_get_rows(ctx, ggml_pad(ctx, x, 0, 1, 0, 0), taps);
         // the weights' rows are (channel, tap)
         x = ggml_permute(ctx, ggml_reshape_3d(ctx, x, n_in, 3, n_out), 1, 0, 2, 3);
-        return ggml_gelu_erf(ctx, g.linear(weight, ggml_cont_2d(ctx, x, 3 * n_in, n_out), bias));
+        return g.gelu_erf(g.linear(weight, ggml_cont_2d(ctx, x, 3 * n_in, n_out), bias));
     };
     ggml_tensor * position = g.input(GGML_TYPE_I32, n_position, 1, [&](void * data) {
         int32_t * out = (int32_t *) data;
@@ -175,7 +175,7 @@ void audio_tower::encode_group(compute_device & device, const float * frames, co
         h = g.attention(heads(g.linear(l.q, h, l.q_bias)), heads(g.linear(l.k, h)), heads(g.linear(l.v, h, l.v_bias)), plan);
         x = ggml_add(ctx, g.linear(l.attn_out, h, l.attn_out_bias), x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, l.ln2_bias, shape.layer_norm_epsilon), l.up_bias);
-        x = ggml_add(ctx, g.linear(l.down, ggml_gelu_erf(ctx, h), l.down_bias), x);
+        x = ggml_add(ctx, g.linear(l.down, g.gelu_erf(h), l.down_bias), x);
     }
     x = ggml_scale(ctx, ggml_add(ctx, half(x, 0), half(x, 1)), 0.5f);
     x = g.layer_norm(x, post_ln_, post_ln_bias_, shape.layer_norm_epsilon);

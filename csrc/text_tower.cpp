@@ -9,10 +9,6 @@ namespace omni {
 
 namespace {
 
-// Tokens that go through a layer's products at once: few enough that their activations stay in the cache, where ggml's
-// products run fastest. Also bounds the memory of the wide feed-forward part and the time between two looks at the cancel flag.
-constexpr int64_t n_chunk = 512;
-
 constexpr int64_t n_embd_max = 16384;
 
 } // namespace
@@ -123,8 +119,7 @@ void text_tower::embed(const int32_t * tokens, int64_t n_token, const float * ro
 void text_tower::encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
                         const float * rows, float * pooled, const volatile int32_t * cancel) const {
     const int64_t n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
-    const int64_t n_part  = (n_token + n_chunk - 1) / n_chunk;
-    graph g(device, (size_t) shape.n_layer, (size_t) (48 * n_part + 32), (size_t) n_seq, cancel);
+    graph g(device, (size_t) shape.n_layer, 48, (size_t) n_seq, cancel);
     ggml_context * ctx = g.context();
 
     std::vector<attention_span> all, last;
@@ -141,19 +136,14 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     const auto plan_all  = plan(std::move(all));
     const auto plan_last = plan(std::move(last));
 
-    // position of each token in its own sequence
-    std::vector<int32_t> position_of(n_token);
+    // position of each token in its own sequence, and of the last ones
+    std::vector<int32_t> position(n_token), last_position;
     for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
-        std::iota(position_of.begin() + begin, position_of.begin() + begin + lengths[i], 0);
+        std::iota(position.begin() + begin, position.begin() + begin + lengths[i], 0);
+        last_position.push_back(lengths[i] - 1);
     }
-    ggml_tensor * positions = g.input(GGML_TYPE_I32, n_token, 1, [&](void * data) {
-        std::memcpy(data, position_of.data(), n_token * sizeof(int32_t));
-    });
-    ggml_tensor * last_positions = g.input(GGML_TYPE_I32, n_seq, 1, [&](void * data) {
-        for (int32_t i = 0; i < n_seq; i++) {
-            ((int32_t *) data)[i] = position_of[last_index[i]];
-        }
-    });
+    const auto rotation      = g.rotation_of(std::move(position), 1, shape.head_dim, shape.rope_base);
+    const auto last_rotation = g.rotation_of(std::move(last_position), 1, shape.head_dim, shape.rope_base);
     ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1, [&](void * data) {
         std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t));
     });
@@ -165,78 +155,30 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
         return ggml_reshape_3d(ctx, t, shape.head_dim, n_head, ggml_nelements(t) / ((int64_t) shape.head_dim * n_head));
     };
     // query or key heads: projected, normalised where the architecture does, rotated
-    const auto rotated = [&](ggml_tensor * h, ggml_tensor * weight, ggml_tensor * norm, int n_head, ggml_tensor * pos) {
-        ggml_tensor * t = heads(g.linear(weight, h), n_head);
-        if (norm) {
-            t = g.rms_norm(t, norm, shape.rms_epsilon);
-        }
-        return ggml_rope_ext(ctx, t, pos, nullptr, shape.head_dim, GGML_ROPE_TYPE_NEOX, shape.n_ctx, shape.rope_base, 1.0f,
-                             0.0f, 1.0f, 32.0f, 1.0f);
+    const auto rotated = [&](ggml_tensor * h, ggml_tensor * weight, ggml_tensor * norm, int n_head, const graph::rotation & by) {
+        return g.rotate(heads(g.linear(weight, h), n_head), by, norm, shape.rms_epsilon);
     };
     // everything behind attention: output projection and feed-forward, each added to the residual stream
     const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attended) {
         residual = ggml_add(ctx, g.linear(l.attn_output, attended), residual);
         ggml_tensor * h = g.rms_norm(residual, l.ffn_norm, shape.rms_epsilon);
-        h = ggml_swiglu_split(ctx, g.linear(l.gate, h), g.linear(l.up, h));
+        h = g.swiglu(g.linear(l.gate, h), g.linear(l.up, h));
         return ggml_add(ctx, g.linear(l.down, h), residual);
-    };
-
-    // Long inputs go through the products part by part, between buffers that hold them whole.
-    const bool parted = n_part > 1;
-    ggml_tensor * q = nullptr, * k = nullptr, * v = nullptr, * residual = nullptr;
-    if (parted) {
-        q = g.buffer((int64_t) shape.n_head * shape.head_dim, n_token);
-        k = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
-        v = g.buffer((int64_t) shape.n_kv_head * shape.head_dim, n_token);
-        residual = g.buffer(shape.n_embd, n_token);
-    }
-    const auto each_part = [&](auto && body) {
-        for (int64_t first = 0; first < n_token; first += n_chunk) {
-            body(first, std::min(n_chunk, n_token - first));
-        }
     };
 
     for (size_t il = 0; il < layers_.size(); il++) {
         const layer & l = layers_[il];
-        const bool is_last = il + 1 == layers_.size();
-
-        ggml_tensor * qs = q, * ks = k, * vs = v;
-        each_part([&](int64_t first, int64_t n) {
-            ggml_tensor * pos = ggml_view_1d(ctx, positions, n, first * sizeof(int32_t));
-            ggml_tensor * h   = g.rms_norm(parted ? g.rows(x, first, n) : x, l.attn_norm, shape.rms_epsilon);
-            ggml_tensor * key   = rotated(h, l.k, l.k_norm, shape.n_kv_head, pos);
-            ggml_tensor * value = g.linear(l.v, h);
-            ggml_tensor * query = is_last ? nullptr : rotated(h, l.q, l.q_norm, shape.n_head, pos);
-            if (!parted) {
-                qs = query, ks = key, vs = value;
-                return;
-            }
-            g.write(k, first, key);
-            g.write(v, first, value);
-            if (query) {
-                g.write(q, first, query);
-            }
-        });
-        ks = heads(ks, shape.n_kv_head);
-        vs = heads(vs, shape.n_kv_head);
-
-        if (is_last) {
-            // only the pooled rows pass the rest
-            ggml_tensor * tail = ggml_get_rows(ctx, x, last_rows);
-            ggml_tensor * h    = g.rms_norm(tail, l.attn_norm, shape.rms_epsilon);
-            qs = rotated(h, l.q, l.q_norm, shape.n_head, last_positions);
-            x  = finish(l, tail, g.attention(qs, ks, vs, plan_last));
-            break;
-        }
-        ggml_tensor * attended = g.attention(heads(qs, shape.n_head), ks, vs, plan_all);
-        if (!parted) {
-            x = finish(l, x, attended);
+        ggml_tensor * h      = g.rms_norm(x, l.attn_norm, shape.rms_epsilon);
+        ggml_tensor * keys   = rotated(h, l.k, l.k_norm, shape.n_kv_head, rotation);
+        ggml_tensor * values = heads(g.linear(l.v, h), shape.n_kv_head);
+        if (il + 1 < layers_.size()) {
+            x = finish(l, x, g.attention(rotated(h, l.q, l.q_norm, shape.n_head, rotation), keys, values, plan_all));
             continue;
         }
-        each_part([&](int64_t first, int64_t n) {
-            g.write(residual, first, finish(l, g.rows(x, first, n), g.rows(attended, first, n)));
-        });
-        x = residual;
+        // only the pooled rows pass the rest
+        x = ggml_get_rows(ctx, x, last_rows);
+        h = g.rms_norm(x, l.attn_norm, shape.rms_epsilon);
+        x = finish(l, x, g.attention(rotated(h, l.q, l.q_norm, shape.n_head, last_rotation), keys, values, plan_last));
     }
     g.run(g.rms_norm(x, output_norm_, shape.rms_epsilon), pooled);
 }

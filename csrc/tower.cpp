@@ -3,16 +3,28 @@
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
+#include "kernels/activation.h"
 #include "kernels/linear.h"
+#include "kernels/norm.h"
 #include "kernels/q8_rows.h"
+#include "kernels/rotary.h"
 #include "native_log.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <new>
 #include <string>
 
 namespace omni {
+
+namespace {
+
+const float * row_of(const ggml_tensor * t, int64_t i = 0) {
+    return (const float *) ((const char *) t->data + i * t->nb[1]);
+}
+
+} // namespace
 
 compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool exact_, bool portable_)
     : device(device_), n_threads(n_threads_), exact(exact_), portable(portable_) {
@@ -63,37 +75,66 @@ ggml_tensor * graph::rows(ggml_tensor * x, int64_t first, int64_t count) const {
     return ggml_view_2d(context(), x, x->ne[0], count, x->nb[1], first * x->nb[1]);
 }
 
-graph::kernel_task & graph::new_task(std::shared_ptr<attention_plan> plan) {
+graph::kernel_task & graph::new_task() {
     kernel_task & task = tasks_.emplace_back();
-    task.plan   = std::move(plan);
+    task.owner  = this;
     task.cancel = cancel_;
     return task;
 }
 
-void graph::q8_op(ggml_tensor * dst, int, int, void * userdata) {
+void graph::rows_op(ggml_tensor * dst, int ith, int, void * userdata) {
     kernel_task & task = *(kernel_task *) userdata;
     const ggml_tensor * x = dst->src[0];
-    constexpr int64_t n_row = 16; // of one block of work
-    for (int64_t first = n_row * task.next++; first < x->ne[1]; first = n_row * task.next++) {
-        q8_quantize((const float *) x->data, (int64_t) (x->nb[1] / sizeof(float)), x->ne[0], (uint8_t *) dst->data, first,
-                    std::min(first + n_row, x->ne[1]));
+    float * scratch = task.owner->row_scratch_.data() + ith * task.owner->row_scratch_size_;
+    constexpr int64_t n_row = 4; // of one block of work
+    for (int64_t first = n_row * task.next++; first < dst->ne[1]; first = n_row * task.next++) {
+        for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
+            uint8_t * out = (uint8_t *) dst->data + row * dst->nb[1];
+            if (dst->type != GGML_TYPE_I8) {
+                task.compute(row, (float *) out);
+            } else if (task.compute) {
+                task.compute(row, scratch);
+                q8_quantize(scratch, task.n_value, out);
+            } else {
+                q8_quantize(row_of(x, row), task.n_value, out);
+            }
+        }
     }
 }
 
+ggml_tensor * graph::computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute) {
+    kernel_task & task = new_task();
+    task.compute = compute;
+    ggml_tensor * y = ggml_custom_4d(context(), GGML_TYPE_F32, ne0, ne1, 1, 1, args.data(), (int) args.size(), rows_op,
+                                     GGML_N_TASKS_MAX, &task);
+    computed_[y] = std::move(compute);
+    return y;
+}
+
+// Computed rows are computed straight into 8 bits: unless something else asks for them too, they never exist as floats.
 ggml_tensor * graph::q8_rows(ggml_tensor * x) {
     ggml_tensor *& rows = q8_rows_[x];
     if (rows == nullptr) {
-        rows = ggml_custom_4d(context(), GGML_TYPE_I8, (int64_t) q8_row_size(x->ne[0]), x->ne[1], 1, 1, &x, 1, q8_op,
-                              GGML_N_TASKS_MAX, &new_task(nullptr));
+        kernel_task & task = new_task();
+        task.n_value = x->ne[0];
+        std::vector<ggml_tensor *> args = {x};
+        const auto known = computed_.find(x);
+        if (known != computed_.end()) {
+            task.compute = known->second;
+            args.assign(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
+            row_scratch_size_ = std::max(row_scratch_size_, (size_t) x->ne[0]);
+        }
+        rows = ggml_custom_4d(context(), GGML_TYPE_I8, (int64_t) q8_row_size(x->ne[0]), x->ne[1], 1, 1, args.data(),
+                              (int) args.size(), rows_op, GGML_N_TASKS_MAX, &task);
     }
     return rows;
 }
 
-void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
+void graph::linear_op(ggml_tensor * dst, int, int n_thread, void * userdata) {
     kernel_task & task = *(kernel_task *) userdata;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
-                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1]},
+                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1], n_thread},
                task.next, task.cancel);
 }
 
@@ -103,19 +144,101 @@ ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor *
         const bool q8 = !device_.exact && linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
         ggml_tensor * args[] = {weight, q8 ? q8_rows(x) : x};
         y = ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args, 2, linear_op, GGML_N_TASKS_MAX,
-                           &new_task(nullptr));
+                           &new_task());
     } else {
         y = ggml_mul_mat(context(), weight, x);
     }
     return bias ? ggml_add(context(), y, bias) : y;
 }
 
-ggml_tensor * graph::rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) const {
-    return ggml_mul(context(), ggml_rms_norm(context(), x, epsilon), weight);
+ggml_tensor * graph::rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) {
+    if (!device_.runs_kernels()) {
+        return ggml_mul(context(), ggml_rms_norm(context(), x, epsilon), weight);
+    }
+    return computed_rows(x->ne[0], x->ne[1], {x, weight}, [=](int64_t i, float * out) {
+        omni::rms_norm(row_of(x, i), x->ne[0], row_of(weight), epsilon, out);
+    });
 }
 
-ggml_tensor * graph::layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) const {
-    return ggml_add(context(), ggml_mul(context(), ggml_norm(context(), x, epsilon), weight), bias);
+ggml_tensor * graph::layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) {
+    if (!device_.runs_kernels()) {
+        return ggml_add(context(), ggml_mul(context(), ggml_norm(context(), x, epsilon), weight), bias);
+    }
+    return computed_rows(x->ne[0], x->ne[1], {x, weight, bias}, [=](int64_t i, float * out) {
+        omni::layer_norm(row_of(x, i), x->ne[0], row_of(weight), row_of(bias), epsilon, out);
+    });
+}
+
+ggml_tensor * graph::gelu_tanh(ggml_tensor * x) {
+    if (!device_.runs_kernels()) {
+        return ggml_gelu(context(), x);
+    }
+    return computed_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) {
+        omni::gelu_tanh(row_of(x, i), x->ne[0], out);
+    });
+}
+
+ggml_tensor * graph::gelu_erf(ggml_tensor * x) {
+    if (!device_.runs_kernels()) {
+        return ggml_gelu_erf(context(), x);
+    }
+    return computed_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) {
+        omni::gelu_erf(row_of(x, i), x->ne[0], out);
+    });
+}
+
+ggml_tensor * graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
+    if (!device_.runs_kernels()) {
+        return ggml_swiglu_split(context(), gate, up);
+    }
+    return computed_rows(up->ne[0], up->ne[1], {gate, up}, [=](int64_t i, float * out) {
+        omni::swiglu(row_of(gate, i), row_of(up, i), up->ne[0], out);
+    });
+}
+
+graph::rotation graph::rotation_of(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) {
+    const int64_t n_token = (int64_t) coordinates.size() / n_axis;
+    if (device_.runs_kernels()) {
+        return {input(GGML_TYPE_F32, head_dim, n_token, [=](void * data) {
+            rotary_table(coordinates.data(), n_token, n_axis, head_dim, base, (float *) data);
+        }), n_axis, base};
+    }
+    if (n_axis == 2) {
+        // ggml has four axes for it, of which two serve as two each
+        coordinates.insert(coordinates.end(), coordinates.begin(), coordinates.begin() + 2 * n_token);
+    }
+    return {input(GGML_TYPE_I32, (int64_t) coordinates.size(), 1, [=](void * data) {
+        std::memcpy(data, coordinates.data(), coordinates.size() * sizeof(int32_t));
+    }), n_axis, base};
+}
+
+ggml_tensor * graph::rotate(ggml_tensor * x, const rotation & by, ggml_tensor * norm_weight, float epsilon) {
+    const int head_dim = (int) x->ne[0];
+    if (!device_.runs_kernels()) {
+        ggml_tensor * t = norm_weight ? rms_norm(x, norm_weight, epsilon) : x;
+        if (by.n_axis == 1) {
+            return ggml_rope_ext(context(), t, by.table, nullptr, head_dim, GGML_ROPE_TYPE_NEOX, 0, by.base, 1.0f, 0.0f, 1.0f,
+                                 32.0f, 1.0f);
+        }
+        int sections[GGML_MROPE_SECTIONS] = {head_dim / 4, head_dim / 4, head_dim / 4, head_dim / 4};
+        return ggml_rope_multi(context(), t, by.table, nullptr, head_dim / 2, sections, GGML_ROPE_TYPE_VISION, 0, by.base, 1.0f,
+                               0.0f, 1.0f, 32.0f, 1.0f);
+    }
+    std::vector<ggml_tensor *> args = {x, by.table};
+    if (norm_weight) {
+        args.push_back(norm_weight);
+    }
+    ggml_tensor * table = by.table;
+    ggml_tensor * y = computed_rows(head_dim * x->ne[1], x->ne[2], std::move(args), [=](int64_t i, float * out) {
+        for (int64_t head = 0; head < x->ne[1]; head++, out += head_dim) {
+            const float * in = (const float *) ((const char *) x->data + i * x->nb[2] + head * x->nb[1]);
+            if (norm_weight) {
+                omni::rms_norm(in, head_dim, row_of(norm_weight), epsilon, out);
+            }
+            omni::rotate(norm_weight ? out : in, head_dim, row_of(table, i), out);
+        }
+    });
+    return ggml_reshape_3d(context(), y, head_dim, x->ne[1], x->ne[2]);
 }
 
 void graph::attention_op(ggml_tensor * dst, int ith, int, void * userdata) {
@@ -132,8 +255,10 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
         return portable_attention(q, k, v, *plan);
     }
     ggml_tensor * args[] = {q, k, v};
+    kernel_task & task = new_task();
+    task.plan = std::move(plan);
     return ggml_custom_4d(context(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], 1, 1, args, 3, attention_op,
-                          GGML_N_TASKS_MAX, &new_task(std::move(plan)));
+                          GGML_N_TASKS_MAX, &task);
 }
 
 ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
@@ -216,6 +341,7 @@ void graph::run(ggml_tensor * result, float * out) {
         const ggml_abort_callback is_cancelled = [](void * cancel) { return *(const volatile int32_t *) cancel != 0; };
         ggml_backend_cpu_set_abort_callback(backend, cancel_ ? is_cancelled : nullptr, const_cast<int32_t *>(cancel_));
     }
+    row_scratch_.resize(row_scratch_size_ * device_.n_threads);
     take_thread_errors();
     const ggml_status status = ggml_backend_graph_compute(backend, graph_);
     if (cancel_ != nullptr && *cancel_ != 0) {

@@ -58,8 +58,21 @@ public:
     ggml_tensor * rows(ggml_tensor * x, int64_t first, int64_t count) const;
 
     ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr);
-    ggml_tensor * rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) const;
-    ggml_tensor * layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon) const;
+    ggml_tensor * rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon);
+    ggml_tensor * layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon);
+    ggml_tensor * gelu_tanh(ggml_tensor * x);
+    ggml_tensor * gelu_erf(ggml_tensor * x);
+    ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up);
+
+    // How the tokens of a run are turned: see rotary_table.
+    struct rotation {
+        ggml_tensor * table; // on other devices the coordinates instead
+        int           n_axis;
+        float         base;
+    };
+    rotation rotation_of(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base);
+    // x: head_dim x n_head x n_token. Each head is normalised first where there is a weight for it.
+    ggml_tensor * rotate(ggml_tensor * x, const rotation & by, ggml_tensor * norm_weight = nullptr, float epsilon = 0.0f);
 
     // q: head_dim x n_head x n_query, k and v: head_dim x n_kv_head x n_key, with contiguous heads. Returns
     // (head_dim * n_head) x n_query. The scale is 1 / sqrt(head_dim).
@@ -69,22 +82,29 @@ public:
     void run(ggml_tensor * result, float * out);
 
 private:
+    using row_function = std::function<void(int64_t row, float * out)>;
+
     // What a kernel needs beside its tensors, for one run.
     struct kernel_task {
-        std::shared_ptr<attention_plan> plan; // of attention only
+        std::shared_ptr<attention_plan> plan;    // of attention
+        row_function                    compute; // of rows
+        int64_t                         n_value = 0; // of a row that becomes one of 8 bits
+        graph *                         owner   = nullptr;
         std::atomic<int32_t>            next{0};
-        const volatile int32_t *        cancel = nullptr;
+        const volatile int32_t *        cancel  = nullptr;
     };
     struct pending_input {
         ggml_tensor *               tensor;
         std::function<void(void *)> fill;
     };
 
+    // A tensor whose rows `compute` writes from those of the arguments.
+    ggml_tensor * computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
     ggml_tensor * q8_rows(ggml_tensor * x);
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
-    kernel_task & new_task(std::shared_ptr<attention_plan> plan);
-    static void q8_op(ggml_tensor * dst, int ith, int nth, void * task);
+    kernel_task & new_task();
+    static void rows_op(ggml_tensor * dst, int ith, int nth, void * task);
     static void linear_op(ggml_tensor * dst, int ith, int nth, void * task);
     static void attention_op(ggml_tensor * dst, int ith, int nth, void * task);
 
@@ -93,7 +113,10 @@ private:
     ggml_cgraph *              graph_;
     std::vector<pending_input> inputs_;
     std::deque<kernel_task>    tasks_;
-    std::map<ggml_tensor *, ggml_tensor *> q8_rows_; // of rows that several weights meet
+    std::map<ggml_tensor *, row_function>  computed_; // how the rows of a tensor are
+    std::map<ggml_tensor *, ggml_tensor *> q8_rows_;  // of rows that several weights meet
+    std::vector<float> row_scratch_;                  // a row for each thread, before it becomes one of 8 bits
+    size_t             row_scratch_size_ = 0;
     std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
     const volatile int32_t *   cancel_;
 };

@@ -175,13 +175,6 @@ void vision_tower::encode_group(compute_device & device, const float * patches, 
     ggml_context * ctx = g.context();
     const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim,
                                                        device.n_threads);
-    const auto each = [&](auto && visit) {
-        for (int32_t i = 0; i < n_grids; i++) {
-            each_patch(grids[3 * i], grids[3 * i + 1], grids[3 * i + 2], shape.merge_size,
-                       [&](int32_t y, int32_t x) { visit(i, y, x); });
-        }
-    };
-
     // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)
     const auto frame = [&](int which) {
         return g.input(GGML_TYPE_F32, 3 * n_pixel, n_patch, [=](void * data) {
@@ -211,35 +204,30 @@ void vision_tower::encode_group(compute_device & device, const float * patches, 
             });
         }
     });
-    // ggml's vision rotation takes the four sections of all patches one after the other; y and x serve two each
-    ggml_tensor * coordinates = g.input(GGML_TYPE_I32, 4 * (int64_t) n_patch, 1, [&](void * data) {
-        int32_t * y = (int32_t *) data, * x = y + n_patch;
-        each([&](int32_t, int32_t iy, int32_t ix) { *y++ = iy, *x++ = ix; });
-        std::memcpy((int32_t *) data + 2 * n_patch, data, 2 * (size_t) n_patch * sizeof(int32_t));
-    });
-    int sections[GGML_MROPE_SECTIONS] = {(int) head_dim / 4, (int) head_dim / 4, (int) head_dim / 4, (int) head_dim / 4};
+    std::vector<int32_t> coordinates(2 * (size_t) n_patch);
+    int32_t * row = coordinates.data(), * column = row + n_patch;
+    for (int32_t i = 0; i < n_grids; i++) {
+        each_patch(grids[3 * i], grids[3 * i + 1], grids[3 * i + 2], shape.merge_size,
+                   [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
+    }
+    const auto rotation = g.rotation_of(std::move(coordinates), 2, (int) head_dim, rope_base);
     const auto heads = [&](ggml_tensor * qkv, int which) {
         return ggml_view_3d(ctx, qkv, head_dim, shape.n_head, n_patch, head_dim * sizeof(float), qkv->nb[1],
                             which * n_embd * sizeof(float));
     };
-    const auto rotated = [&](ggml_tensor * t) {
-        return ggml_rope_multi(ctx, t, coordinates, nullptr, (int) head_dim / 2, sections, GGML_ROPE_TYPE_VISION, 32768,
-                               rope_base, 1.0f, 0.0f, 1.0f, 32.0f, 1.0f);
-    };
-
     ggml_tensor * x = ggml_add(ctx, g.linear(patch_first_, frame(0)), g.linear(patch_second_, frame(1), patch_bias_));
     x = ggml_add(ctx, x, positions);
     for (const layer & l : layers_) {
         ggml_tensor * qkv = g.linear(l.qkv, g.layer_norm(x, l.ln1, l.ln1_bias, layer_norm_epsilon), l.qkv_bias);
-        ggml_tensor * h   = g.attention(rotated(heads(qkv, 0)), rotated(heads(qkv, 1)), heads(qkv, 2), plan);
+        ggml_tensor * h   = g.attention(g.rotate(heads(qkv, 0), rotation), g.rotate(heads(qkv, 1), rotation), heads(qkv, 2), plan);
         x = ggml_add(ctx, g.linear(l.attn_out, h, l.attn_out_bias), x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, l.ln2_bias, layer_norm_epsilon), l.up_bias);
-        x = ggml_add(ctx, g.linear(l.down, ggml_gelu(ctx, h), l.down_bias), x);
+        x = ggml_add(ctx, g.linear(l.down, g.gelu_tanh(h), l.down_bias), x);
     }
     x = g.layer_norm(x, post_ln_, post_ln_bias_, layer_norm_epsilon);
     x = ggml_reshape_2d(ctx, x, n_embd * shape.merge_size * shape.merge_size, n_patch / (shape.merge_size * shape.merge_size));
     x = g.linear(merger_in_, x, merger_in_bias_);
-    g.run(g.linear(merger_out_, ggml_gelu_erf(ctx, x), merger_out_bias_), rows);
+    g.run(g.linear(merger_out_, g.gelu_erf(x), merger_out_bias_), rows);
 }
 
 } // namespace omni

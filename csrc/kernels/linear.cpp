@@ -43,6 +43,20 @@ template <typename value> void transpose_strip(const value * rows, int64_t strid
     }
 }
 
+// Asks for part `part` of `n_part` of the strip that this thread is likely to get next, since few rows leave no time to wait for
+// the memory. A strip's columns lie one after the other: in their order, not that of the panels, memory is several times as fast.
+void prefetch_strip(const linear_operands & p, size_t row_size, int64_t out_first, int64_t part, int64_t n_part) {
+    constexpr size_t n_line = 64;
+    out_first += n_lane * p.n_thread;
+    if (out_first < p.n_out) {
+        const size_t n = n_lane * row_size / n_line;
+        const char * strip = (const char *) p.weight + out_first * row_size;
+        for (size_t i = part * n / n_part; i < (part + 1) * n / n_part; i++) {
+            simd::prefetch(strip + i * n_line);
+        }
+    }
+}
+
 // The panel of columns [out_first, out_first + n_lane) and values [in_first, in_first + n_in). Types that come in blocks go
 // through `values`, which holds n_in_convert of each column from the last multiple of that on.
 void make_panel(const linear_operands & p, int64_t out_first, int64_t in_first, int64_t n_in, float * values, float * panel) {
@@ -72,8 +86,11 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
     alignas(64) float panel[n_lane * n_in_f32];
     const float * x = (const float *) (p.x + row_first * p.x_stride);
     float *       y = p.y + row_first * p.n_out + out_first;
+    const size_t  row_size = ggml_row_size(p.type, p.n_in);
+    const int64_t n_block  = (p.n_in + n_in_f32 - 1) / n_in_f32;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_f32) {
         const int64_t n_in = std::min(n_in_f32, p.n_in - in_first);
+        prefetch_strip(p, row_size, out_first, in_first / n_in_f32, n_block);
         make_panel(p, out_first, in_first, n_in, values, panel);
         multiply((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, n_lane, (int) n_in, y, (size_t) p.n_out,
                  in_first > 0);
@@ -91,10 +108,12 @@ void run_codes(const linear_operands & p, code_form form, int64_t out_first, int
 
     const uint8_t * x = p.x + row_first * p.x_stride;
     float *         y = p.y + row_first * p.n_out + out_first;
-    const size_t row_size = ggml_row_size(p.type, p.n_in);
+    const size_t    row_size = ggml_row_size(p.type, p.n_in);
+    const int64_t   n_block  = (p.n_in + n_in_codes - 1) / n_in_codes;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_codes) {
         const int64_t n_in = std::min(n_in_codes, p.n_in - in_first);
         for (int64_t o = 0; o < n_lane; o++) {
+            prefetch_strip(p, row_size, out_first, in_first / n_in_codes * n_lane + o, n_block * n_lane);
             unpack_codes(p.type, (const uint8_t *) p.weight + (out_first + o) * row_size, in_first, n_in,
                          codes + o * n_in_codes, scales + o * n_scale, minima + o * n_scale);
         }

@@ -29,6 +29,7 @@ struct linear_operands {
     bool            x_is_q8;  // rows of q8_quantize, else of n_in floats
     float *         y;
     int64_t         n_row;
+    int             n_thread;
 };
 
 // Computes the blocks that `next` hands out until none is left or *cancel is non-zero. Called by every thread.

@@ -64,14 +64,10 @@ void quantize_group(const float * x, int8_t * codes, q8_group & group) {
 
 } // namespace
 
-void q8_quantize(const float * x, int64_t x_stride, int64_t n_in, uint8_t * out, int64_t first, int64_t last) {
-    const size_t size = q8_row_size(n_in);
-    for (int64_t row = first; row < last; row++) {
-        int8_t *   codes  = (int8_t *) (out + row * size);
-        q8_group * groups = (q8_group *) (codes + n_in);
-        for (int64_t i = 0; i < n_in; i += n_q8_group) {
-            quantize_group(x + row * x_stride + i, codes + i, groups[i / n_q8_group]);
-        }
+void q8_quantize(const float * x, int64_t n_in, uint8_t * out) {
+    q8_group * groups = (q8_group *) (out + n_in);
+    for (int64_t i = 0; i < n_in; i += n_q8_group) {
+        quantize_group(x + i, (int8_t *) out + i, groups[i / n_q8_group]);
     }
 }
 

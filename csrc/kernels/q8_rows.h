@@ -21,7 +21,7 @@ struct q8_group {
 // A row: n_in codes, then a q8_group for every 32 of them. n_in is a multiple of 32.
 inline size_t q8_row_size(int64_t n_in) { return (size_t) n_in + n_in / n_q8_group * sizeof(q8_group); }
 
-// Quantises rows [first, last) of x, x_stride floats apart.
-void q8_quantize(const float * x, int64_t x_stride, int64_t n_in, uint8_t * out, int64_t first, int64_t last);
+// Quantises a row.
+void q8_quantize(const float * x, int64_t n_in, uint8_t * out);
 
 } // namespace omni

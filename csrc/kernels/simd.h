@@ -44,6 +44,12 @@ inline float value(bf16 x) {
 
 #if defined(__GNUC__) || defined(__clang__)
 
+// Asks for a line of memory. The asm keeps GCC from dropping the calls of functions that do nothing else.
+inline void prefetch(const void * p) {
+    __builtin_prefetch(p, 0, 2);
+    __asm__ volatile("");
+}
+
 typedef float   vec  __attribute__((vector_size(width * sizeof(float))));
 typedef int32_t ivec __attribute__((vector_size(width * sizeof(float))));
 
@@ -55,8 +61,8 @@ inline void store(float * p, vec v) { *(stored *) p = v; }
 inline vec  splat(float x) { return x - vec{}; }
 inline vec  max(vec a, vec b) { return a > b ? a : b; }
 inline vec  min(vec a, vec b) { return a < b ? a : b; }
-// 0 where x < limit, else y
-inline vec  zero_below(vec x, float limit, vec y) { return x < splat(limit) ? vec{} : y; }
+// low where x < limit, else y
+inline vec  where_below(vec x, float limit, vec low, vec y) { return x < splat(limit) ? low : y; }
 // 2^n for whole n in [-126, 127]
 inline vec  exp2_whole(vec n) { return (vec) ((__builtin_convertvector(n, ivec) + 127) << 23); }
 
@@ -85,22 +91,25 @@ inline vec  to_float(ivec v) { return __builtin_convertvector(v, vec); }
 inline ivec max(ivec a, ivec b) { return a > b ? a : b; }
 
 // The elements combined in pairs, the pairs in pairs, and so on; wherever one operation is as good as another in any order.
-template <typename F> inline int32_t reduce(ivec v, F && combine) {
+template <typename V, typename F> inline auto reduce(V v, F && combine) {
 #if defined(__AVX512F__)
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+    v = combine(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    v = combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
 #elif defined(__AVX__)
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+    v = combine(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+    v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+    v = combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
 #else
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 2, 3, 0, 1));
-    v = combine(v, (ivec) __builtin_shufflevector(v, v, 1, 0, 3, 2));
+    v = combine(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+    v = combine(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
 #endif
     return v[0];
 }
+
+inline float sum(vec v) { return reduce(v, [](vec a, vec b) { return a + b; }); }
+inline float max(vec v) { return reduce(v, [](vec a, vec b) { return max(a, b); }); }
 
 // Turns `width` rows of 4-byte values into columns, in place: each round interleaves the upper half of the rows with the lower,
 // which moves one bit of the row number into the column number and one back.
@@ -154,6 +163,8 @@ inline ivec dot4(ivec sum, ivec u, ivec s) {
 
 #else
 
+inline void prefetch(const void *) {}
+
 struct vec { float x[width]; float operator[](int i) const { return x[i]; } };
 
 template <typename F> inline vec each(F f) { vec r; for (int i = 0; i < width; i++) { r.x[i] = f(i); } return r; }
@@ -166,10 +177,11 @@ inline vec  operator-(vec a, vec b) { return each([&](int i) { return a.x[i] - b
 inline vec  operator*(vec a, vec b) { return each([&](int i) { return a.x[i] * b.x[i]; }); }
 inline vec  max(vec a, vec b) { return each([&](int i) { return a.x[i] > b.x[i] ? a.x[i] : b.x[i]; }); }
 inline vec  min(vec a, vec b) { return each([&](int i) { return a.x[i] < b.x[i] ? a.x[i] : b.x[i]; }); }
-inline vec  zero_below(vec x, float limit, vec y) { return each([&](int i) { return x.x[i] < limit ? 0.0f : y.x[i]; }); }
+inline vec  operator/(vec a, vec b) { return each([&](int i) { return a.x[i] / b.x[i]; }); }
+inline vec  where_below(vec x, float limit, vec low, vec y) {
+    return each([&](int i) { return x.x[i] < limit ? low.x[i] : y.x[i]; });
+}
 inline vec  exp2_whole(vec n) { return each([&](int i) { return std::ldexp(1.0f, (int) n.x[i]); }); }
-
-#endif
 
 inline float sum(vec v) {
     float s = 0.0f;
@@ -182,6 +194,8 @@ inline float max(vec v) {
     for (int i = 1; i < width; i++) { m = v[i] > m ? v[i] : m; }
     return m;
 }
+
+#endif
 
 // e^x for x <= 0, 0 below -87. Relative error under 2e-7: the range is cut to [-ln2/2, ln2/2] with ln2 in two parts, and the
 // series of e^r is taken to its seventh power. Of a NaN it is NaN: max gives its second argument where the two don't compare.
@@ -198,7 +212,7 @@ inline vec exp_negative(vec x) {
     p = p * r + splat(0.5f);
     p = p * r + splat(1.0f);
     p = p * r + splat(1.0f);
-    return zero_below(x, -87.0f, p * exp2_whole(n));
+    return where_below(x, -87.0f, vec{}, p * exp2_whole(n));
 }
 
 } // namespace omni::simd

@@ -3,6 +3,8 @@
 
 #include "ggml-cpu.h"
 
+#include <cstring>
+
 #if defined(__SSSE3__)
 #include <immintrin.h>
 #endif
@@ -104,12 +106,20 @@ void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales, float *) {
 }
 
 // Eight pairs of 6-bit factors in 12 bytes: the first four whole, the others' upper bits in the first ones' two spare bits.
+// Four bytes at a time.
 void unpack_parts(const uint8_t * p, float scale, float minimum, float * scales, float * minima) {
-    for (int i = 0; i < 4; i++) {
-        scales[i]     = scale * (float) (p[i] & 63);
-        minima[i]     = minimum * (float) (p[i + 4] & 63);
-        scales[i + 4] = scale * (float) ((p[i + 8] & 15) | p[i] >> 6 << 4);
-        minima[i + 4] = minimum * (float) (p[i + 8] >> 4 | p[i + 4] >> 6 << 4);
+    uint32_t first[2], other, factors[4];
+    std::memcpy(first, p, 8);
+    std::memcpy(&other, p + 8, 4);
+    for (int i = 0; i < 2; i++) {
+        factors[2 * i]     = first[i] & 0x3f3f3f3f;
+        factors[2 * i + 1] = (other >> 4 * i & 0x0f0f0f0f) | (first[i] >> 2 & 0x30303030);
+    }
+    uint8_t bytes[16];
+    std::memcpy(bytes, factors, 16);
+    for (int i = 0; i < 8; i++) {
+        scales[i] = scale * (float) bytes[i];
+        minima[i] = minimum * (float) bytes[8 + i];
     }
 }
 
