@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``jina-omni info``."""
+
+from __future__ import annotations
+
+import argparse
+
+from jina_omni.cli.options import add_dialect_option, add_model_options, open_model
+
+HELP = "Show what a model is: its task, sizes, prompts, device."
+EXAMPLES = """\
+examples:
+  jina-omni info jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf
+  jina-omni info model/ --dialect sentence-transformers
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_model_options(parser, positional=True)
+    add_dialect_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    with open_model(args.model, args.mmproj, args, args.dialect) as model:
+        print(model.info)
+    return 0
