@@ -15,11 +15,14 @@ from jina_omni.errors import (
     NativeError,
     UnsupportedMediaError,
 )
+from jina_omni.hub import download
 from jina_omni.info import ModelInfo
 from jina_omni.inputs import Audio, Image, Pdf, Text, Video
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
 from jina_omni.precision import quantize_embeddings
+from jina_omni.published import PublishedModel, list_models
+from jina_omni.repository import ModelPaths
 from jina_omni.similarity import cosine_similarity
 
 # A library says nothing on stderr by itself: without a handler, Python would print its warnings there.
@@ -41,11 +44,15 @@ __all__ = [
     "Model",
     "ModelInfo",
     "ModelLoadError",
+    "ModelPaths",
     "NativeError",
     "Pdf",
+    "PublishedModel",
     "Text",
     "UnsupportedMediaError",
     "Video",
     "cosine_similarity",
+    "download",
+    "list_models",
     "quantize_embeddings",
 ]

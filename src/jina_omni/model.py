@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
 
@@ -15,7 +17,8 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from jina_omni.encoding import Encoder
-from jina_omni.errors import ClosedError, InputError, JinaOmniError
+from jina_omni.errors import ClosedError, InputError, JinaOmniError, ModelLoadError
+from jina_omni.hub import download
 from jina_omni.info import ModelInfo, quantization_of, trained_dims
 from jina_omni.inputs import Fetch
 from jina_omni.loading import PathLike, load_files
@@ -31,6 +34,7 @@ from jina_omni.prompts import (
     media_delimiters,
     prefix,
 )
+from jina_omni.repository import Modality, check_modality, choose_files, files_in
 from jina_omni.requests import inputs_of
 from jina_omni.similarity import cosine_similarity, unit_length
 
@@ -142,6 +146,77 @@ class Model:
             n_params=text.n_params + sum(p.n_params for p in projectors),
             n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
         )
+
+    @classmethod
+    def from_hub(
+        cls,
+        name: str,
+        *,
+        modality: Modality = "omni",
+        revision: str | None = None,
+        cache_dir: PathLike | None = None,
+        local_files_only: bool = False,
+        **arguments: Any,
+    ) -> Model:
+        """Make a model of files of the Hugging Face hub; those that are not in its cache are downloaded.
+
+        Parameters
+        ----------
+        name, modality, revision, cache_dir, local_files_only
+            As in `jina_omni.download`.
+        **arguments
+            Of `Model`, such as ``device``.
+
+        Raises
+        ------
+        ModelLoadError
+            As in `jina_omni.download` and in `Model`.
+
+        Examples
+        --------
+        >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", modality="vision")  # doctest: +SKIP
+
+        .. versionadded:: 0.1.0
+        """
+        inspect.signature(cls).bind("", (), **arguments)  # a wrong argument is to fail before gigabytes are downloaded
+        paths = download(
+            name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        return cls(paths.text, paths.mmproj, **arguments)
+
+    @classmethod
+    def from_dir(
+        cls, path: PathLike, quantization: str | None = None, *, modality: Modality = "omni", **arguments: Any
+    ) -> Model:
+        """Make a model of the files of a folder, which are told from one another by their names.
+
+        The text file is the ``.gguf`` without ``mmproj`` in its name, a projector the one with ``mmproj`` and its kind.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            With the files of one model, in any number of quantisations.
+        quantization : str, optional
+            Of the text file, such as ``Q4_K_M``. By default the only one, or of several Q4_K_M for small and Q5_K_M for
+            nano.
+        modality : {"omni", "vision", "audio", "text"}
+            Both projectors, one of them, or none.
+        **arguments
+            Of `Model`, such as ``device``.
+
+        Raises
+        ------
+        ModelLoadError
+            A file is missing, or several fit, and the message lists what there is; and as in `Model`.
+
+        .. versionadded:: 0.1.0
+        """
+        check_modality(modality)
+        folder = Path(path)
+        if not folder.is_dir():
+            raise ModelLoadError(f"{os.fspath(path)}: is no folder; from_dir takes a folder, Model a text file")
+        paths = choose_files(files_in(folder), quantization, modality, os.fspath(path)).under(folder)
+        return cls(paths.text, paths.mmproj, **arguments)
 
     @property
     def info(self) -> ModelInfo:

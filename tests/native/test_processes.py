@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import signal
@@ -52,7 +53,7 @@ def test_a_cancel_token_stops_a_long_encode_and_leaves_the_model_usable(small: C
         stopper = threading.Thread(target=stop)
         stopper.start()
         with pytest.raises(jina_omni.Cancelled):
-            model.encode([LONG_TEXT] * 20, cancel=token)
+            model.encode([f"{i} {LONG_TEXT}" for i in range(20)], cancel=token)
         took = time.monotonic() - stopped_at[0]
         stopper.join()
         assert took < 1.0
@@ -75,7 +76,7 @@ def test_ctrl_c_stops_a_long_encode_and_leaves_the_model_usable(small: Checkpoin
             os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=press).start()
         try:
-            model.encode([sys.argv[2]] * 20)
+            model.encode([f"{i} {sys.argv[2]}" for i in range(20)])
         except KeyboardInterrupt:
             print("stopped within a second:", time.monotonic() - pressed < 1.0)
         print("same vector:", (model.encode("a short text") == before).all())
@@ -169,6 +170,36 @@ def test_another_llama_cpp_in_the_process_changes_nothing(small: Checkpoint) -> 
         assert (done.stdout.split(), done.returncode) == (["True"] * 3, 0), done.stderr
 
 
+@pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
+@pytest.mark.parametrize("first", ["llama_cpp", "jina_omni"])
+def test_llama_cpp_python_and_we_do_not_touch_each_other(small: Checkpoint, first: str) -> None:
+    done = run_python(
+        """
+        import importlib, sys
+        import numpy as np
+        importlib.import_module(sys.argv[2])
+        import jina_omni, llama_cpp
+        text = "a text of some words"
+        def theirs():
+            other = llama_cpp.Llama(
+                sys.argv[1], embedding=True, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_LAST, n_ctx=512, verbose=False
+            )
+            vector = np.array(other.embed(text, normalize=True))
+            other.close()
+            return vector
+        model = jina_omni.Model(sys.argv[1])
+        ours, other = model.encode(text), theirs()
+        model_after = jina_omni.Model(sys.argv[1])
+        same = [(m.encode(text) == ours).all() for m in (model, model_after)]
+        model.close()
+        print(*same, (theirs() == other).all(), float(ours @ other) > 0.999)
+        """,
+        small.text,
+        first,
+    )
+    assert (done.stdout.split(), done.returncode) == (["True"] * 4, 0), done.stderr
+
+
 def test_loading_and_closing_leaks_neither_memory_nor_files(small: Checkpoint) -> None:
     """Resident memory after fifty more loads is that of the first few, within noise."""
     done = run_python(
@@ -203,7 +234,7 @@ def test_an_exception_of_a_signal_handler_stops_the_call_too(small: Checkpoint) 
         with jina_omni.Model(small.text) as model:
             signal.setitimer(signal.ITIMER_REAL, 0.5)
             with pytest.raises(TimeoutError):
-                model.encode([LONG_TEXT] * 20)
+                model.encode([f"{i} {LONG_TEXT}" for i in range(20)])
             assert model.encode("a text").shape == (model.info.dim,)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -24,11 +24,12 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.cli import chunks, main
+from jina_omni.cli.files import inputs_of
 from jina_omni.cli.lock import lock
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 
-COMMANDS = ("info", "embed", "index", "search")
+COMMANDS = ("models", "download", "info", "embed", "index", "search")
 
 N_TEXTS, N_PICTURES, N_SOUNDS = 250, 36, 20
 MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}
@@ -140,7 +141,7 @@ def test_each_command_explains_itself_with_examples(command: str, capsys: pytest
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
     assert end.value.code == 0
-    assert f"jina-omni {command} " in capsys.readouterr().out.partition("examples:")[2]
+    assert f"jina-omni {command}" in capsys.readouterr().out.partition("examples:")[2]
 
 
 def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start() -> None:
@@ -156,7 +157,9 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
     ("argv", "says"),
     [
         (["info", "missing.gguf"], "missing.gguf"),
-        (["info", "{tmp}"], "holds one text file (GGUF), but this one has none"),
+        (["info", "{tmp}"], "{tmp}: there is no text file"),
+        (["info", "{tmp}", "--mmproj", "x.gguf"], "--mmproj is for a text file, but {tmp} is none; pass --modality"),
+        (["info", "no-such-model"], "'no-such-model' is no model's short name. Published are small-retrieval"),
         (["info", "--device", "abacus"], "device 'abacus' is not available"),
         (["embed", "{tmp}"], "there is nothing to embed in {tmp}"),
         (["embed", "x.txt", "--out", "x.csv"], "x.csv: what to write is told by the ending of --out: .jsonl, .npy"),
@@ -224,6 +227,16 @@ def test_info_prints_the_model_of_files_and_of_a_folder(
     for argv in ([str(tmp_path / model.text.name), "--mmproj", *projectors], [str(tmp_path)]):
         assert main(["info", *argv]) == 0
         assert capsys.readouterr() == (expected + "\n", "")
+    assert main(["info", str(tmp_path), "--modality", "vision"]) == 0
+    assert re.search(r"^modalities +\('text', 'image', 'video', 'pdf'\)$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_models_lists_what_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    for published in jina_omni.list_models():
+        assert re.search(rf"^{published.name} .* {published.repository}$", out, re.MULTILINE)
+    assert "CC BY-NC 4.0" in out
 
 
 def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,13 +254,6 @@ def test_without_a_model_the_packaged_one_says_that_its_vectors_mean_nothing(
     assert "text.gguf" in out
     assert err.startswith("warning: without --model")
     assert "vectors mean nothing" in err
-
-
-def test_a_folder_with_two_text_files_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("a-Q4_K_M.gguf", "b-F16.gguf", "a-vision-mmproj-F16.gguf"):
-        (tmp_path / name).touch()
-    assert main(["info", str(tmp_path)]) == 2
-    assert "but this one has a-Q4_K_M.gguf, b-F16.gguf" in capsys.readouterr().err
 
 
 # --- embed ---
@@ -338,7 +344,7 @@ def test_embed_leaves_failing_inputs_out_and_tells_each(
         "archive.zip": (b"PK\x03\x04....", "is a file of the kind application/zip"),
         "empty.txt": (b"", "is an empty file"),
         "latin.txt": (b"x" * 20_000 + b"caf\xe9", "is a text that is no UTF-8 at byte 20,003"),
-        "long.txt": (b"word " * 1_000_000, "is a text of over 4,194,304 bytes; split it, or pass --truncate"),
+        "long.txt": (b"word " * 300_000, "is a text of over 1,048,576 bytes; split it, or pass --truncate"),
         "picture.png": (b"\x89PNG\r\n\x1a\n cut", "begins as PNG, but its header can't be read"),
         "sound.wav": (b"RIFF\0\0\0\0WAVE", "holds a sound, but no audio tower is loaded"),
     }
@@ -359,8 +365,14 @@ def test_embed_leaves_failing_inputs_out_and_tells_each(
         valid = ~np.isnan(rows).any(axis=1)
         assert valid.tolist() == [True, False, True, *[False] * 5, True, False]
         np.testing.assert_array_equal(rows[valid], written["vectors"])
-    (folder / "sound.wav").unlink()
-    assert main(["embed", str(folder / "long.txt"), "--truncate", "--out", str(tmp_path / "long.npy"), *words]) == 0
+
+
+def test_a_text_that_is_too_long_is_cut_between_characters_when_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("x" + "é" * 600_000, "utf-8")
+    assert inputs_of(path, truncate=True) == ["x" + "é" * 524_287]
+    with pytest.raises(jina_omni.InputTooLongError, match="over 1,048,576 bytes"):
+        inputs_of(path)
 
 
 def test_embed_stops_at_an_error_when_told_so_and_goes_on_once_it_is_mended(
@@ -527,7 +539,7 @@ def test_search_writes_a_page_that_holds_all_it_shows(mixed: Path, indexed: Path
 
 
 def test_index_notices_what_was_changed_added_renamed_touched_and_removed(
-    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("lancedb")
     db = folder / "db"  # inside of what is indexed

@@ -6,9 +6,12 @@ import io
 import os
 import random
 import struct
+import subprocess
 import sys
+import threading
 
 import numpy as np
+import psutil
 import pypdfium2
 import pytest
 from PIL import Image as PILImage
@@ -16,42 +19,15 @@ from PIL import Image as PILImage
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.inputs import Image, Pdf
 from jina_omni.media import image as image_module
+from jina_omni.media import sandbox
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import PdfPage, decode, grid_of, pages_of, patches_of
+from tests.unit.pdfs import INCH, document, forms_of_forms, layers, unpacking
 
 GEOMETRY = VisionGeometry()
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-INCH = b"/MediaBox[0 0 72 72]"  # 150 x 150 pixels
-
-
-def document(*pages, trailer=b"", n_pages=None):
-    """Write a PDF by hand; each page is its dictionary's entries and its content."""
-    first = 4
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Count %d/Kids[%s]>>"
-        % (n_pages or len(pages), b" ".join(b"%d 0 R" % (first + 2 * i) for i in range(len(pages)))),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    for i, (entries, content) in enumerate(pages):
-        resources = b"/Resources<</Font<</F 3 0 R>>>>"
-        objects.append(b"<</Type/Page/Parent 2 0 R%s/Contents %d 0 R%s>>" % (entries, first + 2 * i + 1, resources))
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
-    data, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    return data + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (
-        size,
-        table,
-        size,
-        trailer,
-        len(data),
-    )
 
 
 def rectangle(colour, x, y, width, height):
@@ -252,8 +228,8 @@ def test_no_file_stays_open(tmp_path):
     whole.write_bytes(two_pages())
     cut.write_bytes(two_pages()[:300])
     before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    pages = pages_of(Pdf(whole))
-    decode(pages[0])
+    for page in pages_of(Pdf(whole)):
+        decode(page)
     for broken in (Pdf(cut), Pdf(whole, pages=[9])):
         with pytest.raises(InputError):
             pages_of(broken)
@@ -303,7 +279,6 @@ def test_an_encrypted_document_is_named_with_the_way_out():
     ) as caught:
         pages_of(Pdf(encrypted(b"secret")), "input 3")
     assert not isinstance(caught.value, DecodeError)
-    assert isinstance(caught.value.__cause__, pypdfium2.PdfiumError)
 
 
 def test_a_document_that_only_restricts_its_readers_opens():
@@ -400,6 +375,215 @@ def test_a_damaged_document_gives_pixels_or_our_error(data):
     assert outcomes == {"pixels", "error"}
 
 
+# ---- processes ----
+
+
+def children():
+    return psutil.Process().children()
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """Return the processes that were started."""
+    started, popen = [], subprocess.Popen
+
+    def counted(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    return started
+
+
+def many_pages(n_pages):
+    return document(*((INCH, text(b"page %d" % i) + rectangle(RED, i, 0, 9, 9)) for i in range(n_pages)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can't be bounded here")
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [
+        (forms_of_forms(), 1 << 28),
+        (unpacking(1 << 30, times=1), 1 << 28),
+        (unpacking(1 << 30, times=2), 1 << 30),
+    ],
+    ids=["forms of forms", "unpacks", "unpacks twice"],
+)
+def test_a_page_that_wants_all_memory_is_an_error(data, limit, monkeypatch):
+    assert len(data) < 3_000_000
+    if limit != sandbox.MEMORY_LIMIT:  # where less shows the same in less time
+        monkeypatch.setattr(sandbox, "MEMORY_LIMIT", limit)
+    peaks, done = [0], threading.Event()
+
+    def watch():
+        while not done.wait(0.002):
+            with contextlib.suppress(psutil.Error):
+                peaks.extend(process.memory_info().rss for process in children())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        (page,) = pages_of(Pdf(data), "input 3")
+        with pytest.raises(
+            InputError,
+            match=r"^input 3, page 0 is a page of a PDF that takes over [\d.]+ GiB of memory to draw; simplify it, or ",
+        ) as caught:
+            decode(page, "input 3")
+    finally:
+        done.set()
+        watcher.join()
+    assert not isinstance(caught.value, DecodeError)
+    assert limit // 2 < max(peaks) <= limit
+    assert children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can't be bounded here")
+def test_a_page_is_not_drawn_without_what_there_is_no_memory_for():
+    # PDFium leaves a layer out where it can't allocate it. Each of these has 350 MB.
+    (page,) = pages_of(Pdf(layers(depth=2, side=2400), dpi=280), "input 3")
+    with pytest.raises(InputError, match="page 0 is a page of a PDF that takes over 1 GiB of memory to draw"):
+        decode(page, "input 3")
+
+
+def test_a_page_that_takes_too_long_is_an_error(monkeypatch):
+    (page,) = pages_of(Pdf(forms_of_forms()))
+    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0.2)
+    with pytest.raises(
+        InputError, match=r"^input 3, page 0 is a page of a PDF that takes over 0.2 seconds to draw; simplify it, or"
+    ):
+        decode(page, "input 3")
+    assert children() == []
+
+
+def test_a_bad_page_does_not_spoil_the_others(monkeypatch):
+    data = forms_of_forms(n_blank=2)
+    first, bad, last = pages_of(Pdf(data, pages=[1, 0, 2]))
+    expected = as_the_reference(data, 1).tobytes()
+    assert decode(first).tobytes() == expected
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "TIME_LIMIT", 0.2)
+        with pytest.raises(InputError, match=r"takes over 0\.2 seconds"):
+            decode(bad)
+    assert decode(last).tobytes() == expected
+    assert children() == []
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_thirty_pages_take_one_process(is_file, starts, tmp_path):
+    path, data = tmp_path / "a.pdf", many_pages(30)
+    path.write_bytes(data)
+    for number, page in enumerate(pages_of(Pdf(path if is_file else data))):
+        assert decode(page).tobytes() == as_the_reference(data, number).tobytes()
+    assert len(starts) == 1
+    assert children() == []
+
+
+def test_documents_that_wait_to_be_drawn_do_not_keep_a_process_each(starts):
+    documents = [pages_of(Pdf(many_pages(2))) for _ in range(10)]
+    assert len(children()) < 5
+    for pages in documents:
+        for page in pages:
+            assert decode(page).tobytes() == as_the_reference(many_pages(2), page.number).tobytes()
+    assert len(starts) <= 20
+    assert children() == []
+
+
+def test_pages_are_drawn_again_in_any_order(starts):
+    data = many_pages(3)
+    pages = pages_of(Pdf(data))
+    for i in (2, 0, 0, 1, 2, 2, 1, 0, 1):
+        assert decode(pages[i]).tobytes() == as_the_reference(data, i).tobytes()
+    assert len(starts) == 3
+    assert children() == []
+
+
+def test_a_copy_of_a_page_is_drawn():
+    page = pages_of(Pdf(two_pages()))[1]
+    assert np.array_equal(decode(PdfPage(page.pdf, page.number, page.width, page.height)), two_pictures()[1])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Pdf(two_pages()[:300]),
+        Pdf(encrypted(b"secret")),
+        Pdf(two_pages(), pages=[9]),
+        Pdf(document((b"/MediaBox[0 0 14400 14400]", b""))),
+    ],
+    ids=["cut", "encrypted", "pages", "huge"],
+)
+def test_no_process_stays_after_an_error(broken, starts):
+    with pytest.raises(InputError) as caught:
+        pages_of(broken)
+    assert len(starts) == 1
+    assert children() == []
+    del caught
+
+
+def test_no_process_stays_with_a_caller_who_gives_up():
+    def drawn():
+        for page in pages_of(Pdf(two_pages())):
+            yield decode(page)
+
+    def raising():
+        for _ in drawn():
+            raise KeyError
+
+    pixels = drawn()
+    next(pixels)
+    assert len(children()) == 1
+    pixels.close()
+    assert children() == []
+    with contextlib.suppress(KeyError):
+        raising()
+    assert children() == []
+    pages_of(Pdf(two_pages()))
+    assert children() == []
+
+
+def test_a_process_that_was_ended_while_it_waited_is_started_again():
+    pages = pages_of(Pdf(two_pages()))
+    decode(pages[0])
+    (process,) = children()
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    assert np.array_equal(decode(pages[1]), two_pictures()[1])
+    assert children() == []
+
+
+def test_a_process_that_is_ended_while_it_draws_is_an_error():
+    (page,) = pages_of(Pdf(forms_of_forms()))
+    (process,) = children()
+    killer = threading.Timer(0.2, process.kill)
+    killer.start()
+    with pytest.raises(InputError, match=r"^input 3, page 0 is a page of a PDF that takes too much memory to draw \("):
+        decode(page, "input 3")
+    killer.join()
+    assert children() == []
+
+
+def test_a_file_that_was_replaced_is_drawn_as_it_was_measured_or_is_an_error(tmp_path):
+    path = tmp_path / "a.pdf"
+    path.write_bytes(many_pages(2))
+    pages = pages_of(Pdf(path))
+    (tmp_path / "b.pdf").write_bytes(two_pages())
+    (tmp_path / "b.pdf").replace(path)
+    for page in pages * 2:
+        with contextlib.suppress(DecodeError):
+            pixels = decode(page)
+            assert pixels.size == (page.width, page.height)
+
+
+@pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", ""), ("executable", "/nowhere/python")])
+def test_a_program_without_a_python_to_start_is_told_so(name, value, monkeypatch):
+    monkeypatch.setattr(sys, name, value, raising=False)
+    with pytest.raises(
+        UnsupportedMediaError,
+        match=r"^input 3 is a PDF, which is drawn by another Python process, and this program .*; render it to images$",
+    ):
+        pages_of(Pdf(two_pages()), "input 3")
+
+
 # ---- threads ----
 
 
@@ -417,3 +601,12 @@ def test_threads_draw_two_documents_at_once():
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(96)))
+
+
+def test_threads_draw_the_pages_of_one_document(starts):
+    data = many_pages(24)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(decode, pages_of(Pdf(data))))
+    assert [pixels.tobytes() for pixels in drawn] == [as_the_reference(data, i).tobytes() for i in range(24)]
+    assert len(starts) == 1
+    assert children() == []

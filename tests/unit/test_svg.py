@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.inputs import Image
-from jina_omni.media import svg as svg_module
+from jina_omni.media import sandbox
 from jina_omni.media.image import decode, grid_of, patches_of
 from jina_omni.media.patches import VisionGeometry
 
@@ -218,7 +218,7 @@ def test_an_entity_bomb_is_refused(text):
     ],
 )
 def test_a_huge_size_is_refused_before_anything_is_drawn(attributes, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "Popen", None)
     with pytest.raises(InputError, match=r"^input 3 is an SVG image of [\d,inf]+ x [\d,]+ pixels, over the limit of"):
         drawn(svg(attributes))
 
@@ -267,7 +267,7 @@ def test_references_that_multiply_are_an_error():
 
 
 def test_a_drawing_that_takes_too_long_is_an_error(monkeypatch):
-    monkeypatch.setattr(svg_module, "_TIME_LIMIT", 0.5)
+    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0.5)
     blurs = '<feGaussianBlur stdDeviation="300"/>' * 200
     body = f'<filter id="f">{blurs}</filter><rect width="3000" height="3000" filter="url(#f)"/>'
     with pytest.raises(InputError, match=r"^input 3 is an SVG image that takes over 0.5 seconds to draw; simplify it"):

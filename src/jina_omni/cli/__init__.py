@@ -14,16 +14,16 @@ import sys
 from collections.abc import Sequence
 
 from jina_omni import __version__
-from jina_omni.cli import embed, index, info, search
+from jina_omni.cli import download, embed, index, info, models, search
 from jina_omni.errors import JinaOmniError
 
-_COMMANDS = (info, embed, index, search)
+_COMMANDS = (models, download, info, embed, index, search)
 
 _EXAMPLES = """\
 examples:
-  jina-omni info model.gguf --mmproj vision-mmproj.gguf
-  jina-omni embed photos/ notes.txt --model model/ --out vectors.npz
-  jina-omni index ~/documents --db ~/documents.db --model model/
+  jina-omni info text.gguf --mmproj vision-mmproj.gguf
+  jina-omni embed photos/ notes.txt --model small-retrieval --out vectors.npz
+  jina-omni index ~/documents --db ~/documents.db --model small-retrieval
   jina-omni search "a cat asleep in the sun" --db ~/documents.db --html found.html
 
 jina-omni COMMAND --help tells more.

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.cli.options import Choice
 from jina_omni.cli.problems import CommandError
 from jina_omni.media.extras import require
 
@@ -56,9 +57,8 @@ class Settings:
 
     Attributes
     ----------
-    model : str or None
-        The text file or the folder; None for the packaged model.
-    mmproj : list of str
+    choice : Choice
+        Of a model.
     dim : int or None
     dialect : str or None
     pages : bool
@@ -67,8 +67,7 @@ class Settings:
         What they must have in common with others to compare; see `jina_omni.cli.options.identity`.
     """
 
-    model: str | None
-    mmproj: list[str]
+    choice: Choice
     dim: int | None
     dialect: str | None
     pages: bool
@@ -99,7 +98,8 @@ class Database:
             return None
         with _told(folder):
             table = lancedb.connect(str(folder)).open_table(_TABLE)
-            settings = Settings(**json.loads(table.schema.metadata[_KEY]))
+            held = json.loads(table.schema.metadata[_KEY])
+            settings = Settings(**held | {"choice": Choice(**held["choice"])})
         return cls(folder, table, settings)
 
     @classmethod

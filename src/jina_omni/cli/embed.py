@@ -17,7 +17,7 @@ from tqdm import tqdm
 from jina_omni.cli.chunks import encode_groups, in_chunks
 from jina_omni.cli.files import find_files, inputs_of
 from jina_omni.cli.journal import Journal
-from jina_omni.cli.options import add_encoding_options, add_model_options, identity, open_model
+from jina_omni.cli.options import Choice, add_encoding_options, add_model_options, identity, open_model
 from jina_omni.cli.outputs import check_format, write_vectors
 from jina_omni.cli.problems import CommandError, report
 from jina_omni.errors import InputError
@@ -27,7 +27,7 @@ from jina_omni.precision import CALIBRATED, PRECISIONS, check_precision, quantiz
 HELP = "Embed files, folders and lines of text: a vector for each."
 EXAMPLES = """\
 examples:
-  jina-omni embed photos/ talk.mp4 paper.pdf --model model/ --out vectors.npz
+  jina-omni embed photos/ talk.mp4 paper.pdf --model small-retrieval --out vectors.npz
   jina-omni embed documents/ --model model/ --out vectors.parquet --dim 256
   printf 'a red circle\\na blue square\\n' | jina-omni embed - --query --model model/
 
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     items = list(_items(args.paths))
     if not items:
         raise CommandError(f"there is nothing to embed in {', '.join(args.paths)}")
-    with open_model(args.model, args.mmproj, args, args.dialect) as model:
+    with open_model(Choice.of(args), args, args.dialect) as model:
         made_by = f"{identity(model, args.dim, _prompt(model, args))}, {args.precision}"
         if args.out is None or args.out.suffix == ".jsonl":
             if args.precision in CALIBRATED:

@@ -15,7 +15,7 @@ from jina_omni.media.files import kind_of, open_path
 
 __all__ = ["find_files", "inputs_of", "text_of"]
 
-_TEXT_LIMIT = 4 << 20  # bytes of a text; a context has 32,768 tokens of a few bytes
+_TEXT_LIMIT = 1 << 20  # bytes of a text; a context has 32,768 tokens of a few bytes
 
 
 def find_files(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from jina_omni.cli.chunks import encode_groups, in_chunks
 from jina_omni.cli.database import Contents, Database, Settings, State
 from jina_omni.cli.files import find_files, inputs_of
 from jina_omni.cli.lock import lock
-from jina_omni.cli.options import add_encoding_options, add_model_options, identity, open_model
+from jina_omni.cli.options import Choice, add_encoding_options, add_model_options, identity, open_model
 from jina_omni.cli.problems import CommandError, report
 from jina_omni.errors import JinaOmniError
 from jina_omni.inputs import Pdf
@@ -27,7 +27,7 @@ from jina_omni.model import Model
 HELP = "Put the files of a folder into a database, to be searched."
 EXAMPLES = """\
 examples:
-  jina-omni index ~/documents --db ~/documents.db --model model/
+  jina-omni index ~/documents --db ~/documents.db --model small-retrieval
   jina-omni index ~/documents --db ~/documents.db
   jina-omni index ~/papers --db ~/papers.db --model model/ --pages
 
@@ -84,18 +84,16 @@ def _locked(db: Path) -> Iterator[None]:
 @contextmanager
 def _model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
     """Open the model of the command's options or, where they say nothing, of the database."""
-    model, mmproj = args.model and args.model.resolve(), [path.resolve() for path in args.mmproj]
+    choice = Choice.of(args)
     if database is not None:
         known = database.settings
-        if model is None and known.model is not None:
-            model, mmproj = Path(known.model), mmproj or [Path(path) for path in known.mmproj]
+        choice = choice if args.model else known.choice
         args.dim = args.dim or known.dim
         args.dialect = args.dialect or known.dialect
         args.pages = args.pages or known.pages
-    with open_model(model, mmproj, args, args.dialect) as opened:
+    with open_model(choice, args, args.dialect) as opened:
         yield opened, Settings(
-            model=model and str(model),
-            mmproj=[str(path) for path in mmproj],
+            choice=choice,
             dim=args.dim,
             dialect=args.dialect,
             pages=args.pages,

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import argparse
 
-from jina_omni.cli.options import add_dialect_option, add_model_options, open_model
+from jina_omni.cli.options import Choice, add_dialect_option, add_model_options, open_model
 
 HELP = "Show what a model is: its task, sizes, prompts, device."
 EXAMPLES = """\
 examples:
   jina-omni info jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf
   jina-omni info model/ --dialect sentence-transformers
+  jina-omni info nano-clustering:Q8_0 --modality vision
 """
 
 
@@ -23,6 +24,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    with open_model(args.model, args.mmproj, args, args.dialect) as model:
+    with open_model(Choice.of(args), args, args.dialect) as model:
         print(model.info)
     return 0

@@ -4,36 +4,88 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any, get_args
 
 from jina_omni.cli.problems import CommandError
+from jina_omni.hub import download
 from jina_omni.model import COMPUTES, Model
 from jina_omni.prompts import DIALECTS
+from jina_omni.repository import Modality, ModelPaths
 
-__all__ = ["add_dialect_option", "add_encoding_options", "add_model_options", "identity", "open_model"]
+__all__ = [
+    "Choice",
+    "add_dialect_option",
+    "add_encoding_options",
+    "add_modality_option",
+    "add_model_options",
+    "fetch",
+    "identity",
+    "open_model",
+]
 
 _MAX_THREADS = 512
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A model that was chosen.
+
+    Attributes
+    ----------
+    model : str or None
+        A text file or a folder, with all of its path, or a name of the hub; None for the packaged model.
+    mmproj : list of str
+        The projectors of a text file.
+    modality : {"omni", "vision", "audio", "text"}
+        Which projectors of a folder or repository to take.
+    """
+
+    model: str | None
+    mmproj: list[str]
+    modality: Modality
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Choice:
+        """Return what the options of a command choose."""
+        model: str | None = args.model
+        if model is not None and (model.endswith(".gguf") or Path(model).is_dir()):
+            model = str(Path(model).resolve())
+        return cls(model, [str(path.resolve()) for path in args.mmproj], args.modality)
+
+
 def add_model_options(parser: argparse.ArgumentParser, *, positional: bool = False) -> None:
     """Add the options that choose a model and what it runs on."""
-    what = "text file (GGUF), or a folder that holds it and its projectors"
+    what = "text file (.gguf), folder with one and its projectors, or name of the hub, such as small-retrieval"
     group = parser.add_argument_group("model")
     if positional:
-        group.add_argument("model", metavar="FILE", nargs="?", type=Path, help=what)
+        group.add_argument("model", metavar="MODEL", nargs="?", help=what)
     else:
-        group.add_argument("--model", metavar="FILE", type=Path, help=what)
+        group.add_argument("--model", metavar="MODEL", help=what)
     group.add_argument(
-        "--mmproj", metavar="FILE", nargs="+", type=Path, default=[], help="its vision file, its audio file, or both"
+        "--mmproj", metavar="FILE", nargs="+", type=Path, default=[], help="projectors of a text file: vision, audio"
     )
+    add_modality_option(group)
     group.add_argument("--device", default="auto", help="such as cpu or cuda:0 (default: %(default)s)")
     group.add_argument("--threads", metavar="N", type=_threads, help="of the CPU (default: all that may be used)")
     group.add_argument(
         "--compute", choices=COMPUTES, default="fast", help="on a CPU, with quantised files (default: %(default)s)"
+    )
+
+
+def add_modality_option(group: argparse._ActionsContainer) -> None:
+    """Add the option that chooses among the projectors of a folder or repository."""
+    group.add_argument(
+        "--modality",
+        choices=get_args(Modality),
+        default="omni",
+        help="projectors of a folder or of the hub (default: %(default)s, both)",
     )
 
 
@@ -53,27 +105,39 @@ def add_encoding_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def open_model(
-    path: Path | None, mmproj: Sequence[Path], args: argparse.Namespace, dialect: str | None
-) -> Iterator[Model]:
-    """Open the model of these files; without any, the packaged one, with a warning."""
-    if path is None:
-        print(
-            "warning: without --model, the packaged model is used: its weights are random and its vectors mean nothing",
-            file=sys.stderr,
-        )
-        with (
-            as_file(files("jina_omni.demo") / "data") as data,
-            open_model(data, mmproj, args, dialect) as model,
-        ):
-            yield model
-        return
-    if path.is_dir():
-        path, found = _files_in(path)
-        mmproj = mmproj or found
+def open_model(choice: Choice, args: argparse.Namespace, dialect: str | None) -> Iterator[Model]:
+    """Open a model; without a choice, the packaged one, with a warning."""
     options = {"device": args.device, "n_threads": args.threads, "compute": args.compute, "dialect": dialect or "card"}
-    with Model(path, list(mmproj), **options) as model:
-        yield model
+    with ExitStack() as stack:
+        if choice.model is None:
+            print(
+                "warning: without --model, the packaged model is used: its weights are random and its vectors mean "
+                "nothing",
+                file=sys.stderr,
+            )
+            data = stack.enter_context(as_file(files("jina_omni.demo") / "data"))
+            model = Model(data / "text.gguf", data / "vision-mmproj.gguf", **options)
+        elif choice.model.endswith(".gguf"):
+            model = Model(choice.model, choice.mmproj, **options)
+        elif choice.mmproj:
+            raise CommandError(f"--mmproj is for a text file, but {choice.model} is none; pass --modality")
+        elif Path(choice.model).is_dir():
+            model = Model.from_dir(choice.model, modality=choice.modality, **options)
+        else:
+            paths = fetch(choice.model, modality=choice.modality)
+            model = Model(paths.text, paths.mmproj, **options)
+        yield stack.enter_context(model)
+
+
+def fetch(name: str, **options: Any) -> ModelPaths:
+    """Download a model of the hub, and tell of it and of its license, as `jina_omni.download` does in the log."""
+    log = logging.getLogger("jina_omni")
+    level = log.level
+    log.setLevel(logging.INFO)
+    try:
+        return download(name, **options)
+    finally:
+        log.setLevel(level)
 
 
 def identity(model: Model, dim: int | None, prompt: str) -> str:
@@ -83,16 +147,6 @@ def identity(model: Model, dim: int | None, prompt: str) -> str:
         f"{Path(info.path).name}, task {info.task}, dim {info.dim if dim is None else dim}, dialect {info.dialect}, "
         f"prompt {prompt!r}"
     )
-
-
-def _files_in(folder: Path) -> tuple[Path, list[Path]]:
-    """Return the text file of a folder, and its projectors, which have mmproj in their names."""
-    found = sorted(folder.glob("*.gguf"))
-    texts = [path for path in found if "mmproj" not in path.name.lower()]
-    if len(texts) != 1:
-        names = ", ".join(path.name for path in texts) or "none"
-        raise CommandError(f"{folder}: a model's folder holds one text file (GGUF), but this one has {names}")
-    return texts[0], [path for path in found if path != texts[0]]
 
 
 def _threads(text: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from jina_omni.cli.chunks import encode_groups
 from jina_omni.cli.database import Database, Hit
 from jina_omni.cli.files import inputs_of
-from jina_omni.cli.options import add_model_options, identity, open_model
+from jina_omni.cli.options import Choice, add_model_options, identity, open_model
 from jina_omni.cli.problems import CommandError
 
 HELP = "Find files in a database by a text or by a file."
@@ -54,10 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _find(database: Database, args: argparse.Namespace) -> list[Hit]:
     known = database.settings
-    model, mmproj = args.model, args.mmproj
-    if model is None and known.model is not None:
-        model, mmproj = Path(known.model), mmproj or [Path(path) for path in known.mmproj]
-    with open_model(model, mmproj, args, known.dialect) as opened:
+    with open_model(Choice.of(args) if args.model else known.choice, args, known.dialect) as opened:
         made_by = identity(opened, known.dim, opened.info.document_prompt)
         if made_by != known.identity:
             raise CommandError(

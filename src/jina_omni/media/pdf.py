@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PDF: from documents to pages, drawn as the reference draws them.
 
-PDFium is not safe to call from two threads at once, so one lock guards all of its calls here. A document is opened
-anew for each page: that takes 1 to 10 ms of the 20 to 100 ms of drawing one, and no file stays open.
-
-The size of a page is bounded before it is drawn. What a page's program asks for is not, and PDFium ends its process
-where memory runs out: documents of strangers belong into a process that may end.
+PDFium runs in a sandbox, one for a document: a few kilobytes of it can ask for any memory and time (forms that draw
+forms, streams that unpack to gigabytes). Starting one takes about as long as drawing two pages, so it stays while pages
+of its document are drawn. Threads draw different documents at the same time.
 """
 
 from __future__ import annotations
@@ -16,9 +14,10 @@ import math
 import operator
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from PIL import Image as PILImage
 
@@ -27,16 +26,55 @@ from jina_omni.media.extras import require
 from jina_omni.media.files import as_decode_error, kind_of, open_path, unsupported
 from jina_omni.media.image import grid_of_size, patches
 from jina_omni.media.patches import PIXEL_LIMIT, Grid, Patches, VisionGeometry
+from jina_omni.media.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from jina_omni.inputs import Pdf
 
 __all__ = ["PdfPage", "decode", "grid_of", "pages_of", "patches_of"]
 
+_WHAT = "a PDF"
 _MIN_DPI, _MAX_DPI = 10, 1200
 _UNITS_PER_INCH = 72  # PDF 1.7, 8.3.2.3
 
-_LOCK = threading.Lock()
+# PDFium goes on without what it gets no memory for, such as a layer of a page. So it may reserve more than it may hold.
+_ADDRESS_SPACE = 4 << 30  # bytes
+
+# Documents that stay open from being measured to being drawn. The others are opened again, so that a caller who
+# measures a thousand documents first has not a thousand processes.
+_KEPT_OPEN = threading.Semaphore(4)
+
+
+class _Document:
+    """An open document: closed when as many pages were drawn as are asked for, or with the last of them."""
+
+    def __init__(self, n_pages: int = 1) -> None:
+        self._n_pages = n_pages
+        self._n_drawn = 0
+        self._lock = threading.Lock()
+        self._sandbox: Sandbox | None = None
+
+    def keep_open(self, sandbox: Sandbox) -> bool:
+        """Take over a sandbox that has the document open, if there are not too many."""
+        if not _KEPT_OPEN.acquire(blocking=False):
+            return False
+        weakref.finalize(sandbox, _KEPT_OPEN.release)
+        self._sandbox = sandbox
+        return True
+
+    @contextlib.contextmanager
+    def to_draw(self, pdf: Pdf, where: str) -> Iterator[Sandbox]:
+        """Give a sandbox that has the document open, for one page; threads take turns."""
+        with self._lock:
+            if self._sandbox is None or not self._sandbox.is_alive:
+                self._sandbox, _ = _opened(pdf, where)
+            try:
+                yield self._sandbox
+            finally:
+                self._n_drawn += 1
+                if self._n_drawn % self._n_pages == 0:
+                    self._sandbox.close()
+                    self._sandbox = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +89,8 @@ class PdfPage:
         Of the page, from 0.
     width, height : int
         In pixels, as `decode` draws it.
+    document : _Document
+        What its pages share.
 
     .. versionadded:: 0.1.0
     """
@@ -59,6 +99,7 @@ class PdfPage:
     number: int
     width: int
     height: int
+    document: _Document = field(default_factory=_Document, repr=False, compare=False)
 
 
 def pages_of(pdf: Pdf, where: str = "input") -> list[PdfPage]:
@@ -79,34 +120,44 @@ def pages_of(pdf: Pdf, where: str = "input") -> list[PdfPage]:
     Raises
     ------
     UnsupportedMediaError
-        It is no PDF, or pypdfium2 is not installed.
+        It is no PDF, pypdfium2 is not installed, or this process can't start another Python.
     DecodeError
         It is damaged or cut short.
     InputError
         The file can't be read; the document is encrypted or has no pages; it does not have a page that is asked for, or
-        none is; the resolution is out of range; a page has more than `PIXEL_LIMIT` pixels.
+        none is; the resolution is out of range; a page has more than `PIXEL_LIMIT` pixels; opening it takes over 1 GiB,
+        in which its bytes count and a file does not, or 20 seconds.
 
     .. versionadded:: 0.1.0
     """
-    dpi = _dpi(pdf, where)
-    with _opened(pdf, where) as document:
-        pages = []
-        for number in _numbers(pdf.pages, len(document), where):
-            # The sizes of PdfPage.render in pypdfium2. PDFium has turned the page, and cut it to its crop box.
-            width, height = (math.ceil(side * (dpi / _UNITS_PER_INCH)) for side in document.get_page_size(number))
-            if width * height > PIXEL_LIMIT:
+    scale = _scale(pdf, where)
+    with as_decode_error(_WHAT, where), contextlib.ExitStack() as stack:
+        sandbox, n_pages = _opened(pdf, where)
+        stack.callback(sandbox.close)
+        numbers = _numbers(pdf.pages, n_pages, where)
+        reply = sandbox.ask(b"measure " + b" ".join(b"%d" % number for number in numbers), _WHAT, where)
+        # As in PdfPage.render of pypdfium2. PDFium has turned the page, and cut it to its crop box.
+        sides = [math.ceil(float(side) * scale) for side in reply.split()]
+        document = _Document(len(numbers))
+        pages = [
+            PdfPage(pdf, number, width, height, document)
+            for number, width, height in zip(numbers, sides[::2], sides[1::2], strict=True)
+        ]
+        for page in pages:
+            if page.width * page.height > PIXEL_LIMIT:
                 raise InputError(
-                    f"{where}, page {number} has {width:,} x {height:,} pixels at {dpi:g} dpi, over the limit of "
-                    f"{PIXEL_LIMIT:,}; pass a smaller dpi=, or leave the page out with pages="
+                    f"{_label(page, where)} has {page.width:,} x {page.height:,} pixels at {scale * _UNITS_PER_INCH:g} "
+                    f"dpi, over the limit of {PIXEL_LIMIT:,}; pass a smaller dpi=, or leave the page out with pages="
                 )
-            pages.append(PdfPage(pdf, number, width, height))
+        if document.keep_open(sandbox):
+            stack.pop_all()
     return pages
 
 
 def decode(page: PdfPage, where: str = "input") -> PILImage.Image:
     """Return the pixels of a page as RGB, on white.
 
-    Threads may decode at the same time and take turns.
+    Threads may decode at the same time; in one document they take turns.
 
     Parameters
     ----------
@@ -122,19 +173,17 @@ def decode(page: PdfPage, where: str = "input") -> PILImage.Image:
 
     Raises
     ------
+    DecodeError
+        The page is damaged, or the file has changed.
     InputError
-        As in `pages_of`.
+        As in `pages_of`; or drawing the page takes over 1 GiB or 20 seconds.
 
     .. versionadded:: 0.1.0
     """
-    scale = _dpi(page.pdf, where) / _UNITS_PER_INCH
-    with (
-        _opened(page.pdf, where) as document,
-        contextlib.closing(document[page.number]) as opened,
-        contextlib.closing(opened.render(scale=scale)) as bitmap,
-    ):
-        image: PILImage.Image = bitmap.to_pil()  # a copy, since PDFium's own order is BGR
-    return image
+    request = f"draw {page.number} {_scale(page.pdf, where)!r} {page.width} {page.height}"
+    with as_decode_error(_WHAT, where), page.document.to_draw(page.pdf, where) as sandbox:
+        pixels = sandbox.ask(request.encode(), "a page of a PDF", _label(page, where))
+    return PILImage.frombytes("RGB", (page.width, page.height), pixels, "raw", "BGR")  # PDFium's own order
 
 
 def grid_of(page: PdfPage, geometry: VisionGeometry, where: str = "input") -> Grid:
@@ -161,7 +210,7 @@ def grid_of(page: PdfPage, geometry: VisionGeometry, where: str = "input") -> Gr
 
     .. versionadded:: 0.1.0
     """
-    return grid_of_size(page.height, page.width, geometry, _page_label(page, where))
+    return grid_of_size(page.height, page.width, geometry, _label(page, where))
 
 
 def patches_of(page: PdfPage, geometry: VisionGeometry, where: str = "input") -> tuple[Patches, Grid]:
@@ -190,15 +239,15 @@ def patches_of(page: PdfPage, geometry: VisionGeometry, where: str = "input") ->
 
     .. versionadded:: 0.1.0
     """
-    return patches(decode(page, where), geometry, _page_label(page, where))
+    return patches(decode(page, where), geometry, _label(page, where))
 
 
-def _page_label(page: PdfPage, where: str) -> str:
+def _label(page: PdfPage, where: str) -> str:
     return f"{where}, page {page.number}"
 
 
-def _dpi(pdf: Pdf, where: str) -> float:
-    """Return the resolution, checked."""
+def _scale(pdf: Pdf, where: str) -> float:
+    """Return the pixels per unit of a document, checked."""
     try:
         dpi = float(pdf.dpi)
     except (TypeError, ValueError) as error:
@@ -208,7 +257,7 @@ def _dpi(pdf: Pdf, where: str) -> float:
             f"{where} is a Pdf whose dpi is {pdf.dpi!r}; pages are drawn at {_MIN_DPI} to {_MAX_DPI} dpi, 150 is the "
             "reference's"
         )
-    return dpi
+    return dpi / _UNITS_PER_INCH
 
 
 def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]:
@@ -229,30 +278,16 @@ def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]
     return numbers
 
 
-@contextlib.contextmanager
-def _opened(pdf: Pdf, where: str) -> Iterator[Any]:
-    """Open a document for the thread that holds PDFium; what fails in the body fails as an `InputError`."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(as_decode_error("a PDF", where))
-        file = stack.enter_context(
-            open_path(pdf.source, where) if isinstance(pdf.source, (str, os.PathLike)) else io.BytesIO(pdf.source)
-        )
+def _opened(pdf: Pdf, where: str) -> tuple[Sandbox, int]:
+    """Open a document in a new sandbox; return that and the count of the document's pages."""
+    source = pdf.source
+    with open_path(source, where) if isinstance(source, (str, os.PathLike)) else io.BytesIO(source) as file:
         kind = kind_of(file, where)
         if kind != "application/pdf":
             raise unsupported(kind, "Pdf", "PDF", where)
-        stack.enter_context(_LOCK)
-        pdfium = require("pypdfium2", "pdf", "a PDF", where)
-        # PDFium refuses a document without pages, but leaves the last error standing. So that is made one which can't
-        # come from an open file.
-        pdfium.raw.FPDF_LoadDocument(b"", None)
-        try:
-            document = pdfium.PdfDocument(file)
-        except pdfium.PdfiumError as error:
-            if error.err_code == pdfium.raw.FPDF_ERR_FILE:
-                raise InputError(f"{where} is a PDF without pages, which has no vector; leave it out") from error
-            if error.err_code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY):
-                raise InputError(
-                    f"{where} is a PDF that is encrypted and opens with a password only; save it without one first"
-                ) from error
-            raise
-        yield stack.enter_context(contextlib.closing(document))
+        pdfium = require("pypdfium2", "pdf", _WHAT, where)
+        data = file.getvalue() if isinstance(file, io.BytesIO) else b""
+        sandbox = Sandbox(
+            pdfium, _WHAT, where, "render it to images", file=None if data else file, address_space=_ADDRESS_SPACE
+        )
+        return sandbox, int(sandbox.ask(data, _WHAT, where))

@@ -1,46 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SVG, drawn by resvg in a process of its own.
+"""SVG, drawn by resvg in a sandbox.
 
-A drawing is a program: a few bytes of it can ask for any memory and time (a pattern of 100,000 x 100,000 pixels,
-filters on filters), and where the renderer runs out of memory or stack it ends its process. So that process is not
-ours, and it is bounded. The document is read here before, since the renderer would open local files for it.
+A few bytes of it can ask for any memory and time: a pattern of 100,000 x 100,000 pixels, filters on filters. The
+document is read here before, since the renderer would open local files for it.
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
-import subprocess
-import sys
-from pathlib import Path
 from xml.parsers import expat
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.errors import InputError
 from jina_omni.media.extras import require
 from jina_omni.media.patches import PIXEL_LIMIT
+from jina_omni.media.sandbox import Sandbox
 
 __all__ = ["to_png"]
 
-_MEMORY_LIMIT = 1 << 30  # bytes of address space, where the system can bound it
-_TIME_LIMIT = 20  # seconds
+_WHAT = "an SVG image"
 _ENTITY_LIMIT = 1 << 26  # characters that all entities may become
-
-_DRAW = f"""\
-import sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_LIMIT}, {_MEMORY_LIMIT}))
-except (ImportError, OSError, ValueError):
-    pass  # Windows has no such limits, macOS refuses this one
-sys.path.insert(0, sys.argv[1])
-import resvg_py
-try:
-    png = resvg_py.svg_to_bytes(svg_string=sys.stdin.buffer.read().decode(), dpi=96)
-except ValueError as error:
-    sys.exit(str(error))
-sys.stdout.buffer.write(png)
-"""
 
 _INSIDE = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)(px|in|cm|mm|pt|pc|em|ex|)\s*")
@@ -75,36 +55,11 @@ def to_png(data: bytes, where: str = "input") -> bytes:
 
     .. versionadded:: 0.1.0
     """
-    folder = Path(str(require("resvg_py", "svg", "an SVG image", where).__file__)).parent.parent
+    resvg = require("resvg_py", "svg", _WHAT, where)
     text = _decoded(data)
     _check(text, where)
-    if getattr(sys, "frozen", False) or not sys.executable:
-        raise UnsupportedMediaError(
-            f"{where} is an SVG image, which is drawn by another Python process, and this program has no Python to "
-            "start; render it to PNG"
-        )
-    try:
-        done = subprocess.run(  # noqa: S603 - the program is above, and the document comes by a pipe
-            [sys.executable, "-I", "-S", "-c", _DRAW, str(folder)],
-            cwd=folder,
-            input=text.encode(),
-            capture_output=True,
-            check=False,
-            timeout=_TIME_LIMIT,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InputError(
-            f"{where} is an SVG image that takes over {_TIME_LIMIT} seconds to draw; simplify it, or render it to PNG"
-        ) from error
-    if done.returncode == 0:
-        return done.stdout
-    reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"])[0]
-    if done.returncode == 1:
-        raise DecodeError(f"{where} can't be decoded as an SVG image ({reason}); it is damaged or cut short")
-    raise InputError(
-        f"{where} is an SVG image that takes too much memory to draw ({reason}); simplify it, or render it to PNG"
-    )
+    with contextlib.closing(Sandbox(resvg, _WHAT, where, "render it to PNG")) as sandbox:
+        return sandbox.ask(text.encode(), _WHAT, where)
 
 
 def _decoded(data: bytes) -> str:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inside of a sandbox: a decoder, in a process that it may end.
+
+`sandbox` runs this file by its path, in a Python that sees the standard library, the folder of the decoder's package,
+and nothing of this library. A request comes on stdin: 8 bytes of its length, and its body. A reply goes to stdout: one
+byte of its kind, the length, the body. The first reply, which nobody asked for, says that the package is there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+
+class Refused(Exception):  # noqa: N818 - no error of the decoder's
+    """A document is whole, but can't be drawn; what the caller is told, after the name of the input."""
+
+
+def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader | None) -> Iterator[bytes]:
+    """Reply to each drawing with a PNG file."""
+    for request in requests:
+        yield resvg.svg_to_bytes(svg_string=request.decode(), dpi=96)
+
+
+def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader | None) -> Iterator[bytes | memoryview]:
+    """Reply to the document's bytes, empty where it is a file, with the count of pages; then to what is asked of them.
+
+    ``measure 0 2``: their widths and heights. ``draw 2 2.5 100 200``: the pixels, BGR, of a page at a scale at which
+    it has this width and height.
+    """
+    data = next(requests)
+    try:
+        document = pdfium.PdfDocument(file or data)
+    except pdfium.PdfiumError as error:
+        if error.err_code == pdfium.raw.FPDF_ERR_SUCCESS:
+            raise Refused("is a PDF without pages, which has no vector; leave it out") from error
+        if error.err_code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY):
+            raise Refused(
+                "is a PDF that is encrypted and opens with a password only; save it without one first"
+            ) from error
+        raise
+    yield b"%d" % len(document)
+    unchanged = _state(file)
+    for request in requests:
+        command, *arguments = request.split()
+        if command == b"measure":
+            sides = [side for number in arguments for side in document.get_page_size(int(number))]
+            yield " ".join(map(repr, sides)).encode()
+            continue
+        number, scale, width, height = arguments
+        page = document[int(number)]
+        bitmap = page.render(scale=float(scale))
+        if (bitmap.width, bitmap.height) != (int(width), int(height)):
+            raise ValueError("its size is another than when it was measured")
+        if _state(file) != unchanged:
+            raise ValueError("the file changed while it was read")
+        yield memoryview(bitmap.buffer).cast("B")
+        bitmap.close()
+        page.close()
+
+
+def _state(file: io.BufferedReader | None) -> tuple[int, int] | None:
+    if file is None:
+        return None
+    state = os.fstat(file.fileno())
+    return state.st_size, state.st_mtime_ns
+
+
+_DECODERS = {"resvg_py": svg, "pypdfium2": pdf}
+
+
+def main(package: str, folder: str, memory_limit: int, time_limit: int, source: str) -> None:
+    """Run the decoder of a package that lies in a folder.
+
+    Parameters
+    ----------
+    package, folder : str
+        The name of the package, and where it lies.
+    memory_limit : int
+        Bytes of address space, where the system can bound it.
+    time_limit : int
+        Seconds for a reply. Whoever asks counts them too, but may be gone by then.
+    source : str
+        The path of a file, or the number of an open one, that the decoder is to read; may be empty.
+    """
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (memory_limit, memory_limit))
+    except (ImportError, OSError, ValueError):
+        pass  # Windows has no such limits, macOS refuses this one
+    alarm = getattr(signal, "alarm", lambda _seconds: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
+
+    def send(kind: bytes, body: bytes | memoryview) -> None:
+        alarm(0)
+        sys.stdout.buffer.write(kind + len(body).to_bytes(8, "little"))
+        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.flush()
+
+    def requests() -> Iterator[bytes]:
+        while head := sys.stdin.buffer.read(8):
+            body = sys.stdin.buffer.read(int.from_bytes(head, "little"))
+            alarm(time_limit)
+            yield body
+
+    sys.path.insert(0, folder)
+    try:
+        decoder = importlib.import_module(package)
+        file = open(int(source) if source.isdigit() else source, "rb") if source else None  # noqa: PTH123, SIM115
+        send(b"+", b"")
+        for reply in _DECODERS[package](decoder, requests(), file):
+            send(b"+", reply)
+    except MemoryError:
+        sys.exit("MemoryError")
+    except Refused as refusal:
+        send(b"!", str(refusal).encode())
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything
+        send(b"-", f"{type(error).__name__}: {error}".encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

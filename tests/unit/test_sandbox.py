@@ -1,0 +1,200 @@
+"""Processes that decode: how they start, and that they end with whoever started them."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pypdfium2
+import pytest
+import resvg_py
+
+from jina_omni.errors import DecodeError, UnsupportedMediaError
+from jina_omni.media import sandbox
+from jina_omni.media.sandbox import Sandbox
+from tests.unit.pdfs import INCH, document, forms_of_forms
+
+ROOT = Path(__file__).parents[2]
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"/>'
+
+posix = pytest.mark.skipif(os.name != "posix", reason="sends signals, or forks")
+
+
+def new():
+    return Sandbox(resvg_py, "an SVG image", "input 3", "render it to PNG")
+
+
+# ---- one process ----
+
+
+def test_requests_are_answered_one_after_the_other():
+    decoder = new()
+    replies = [decoder.ask(SVG, "an SVG image", "input 3") for _ in range(3)]
+    assert replies[0].startswith(b"\x89PNG")
+    assert replies[1:] == replies[:1] * 2
+    decoder.close()
+    decoder.close()
+    assert not decoder.is_alive
+    assert psutil.Process().children() == []
+
+
+def test_an_error_of_the_decoder_is_told_and_ends_it():
+    decoder = new()
+    with pytest.raises(DecodeError, match=r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"):
+        decoder.ask(b"<svg", "a drawing", "input 4")
+    assert not decoder.is_alive
+    assert psutil.Process().children() == []
+
+
+def test_what_the_environment_adds_to_python_is_not_seen_there(monkeypatch, tmp_path):
+    (tmp_path / "io.py").write_text("raise SystemExit('read from PYTHONPATH')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "io.py"))
+    monkeypatch.chdir(tmp_path)
+    assert new().ask(SVG, "an SVG image", "input 3").startswith(b"\x89PNG")
+
+
+# ---- no process ----
+
+
+@pytest.mark.parametrize("program", ["false", "true", "yes", "cat", "nowhere"])
+def test_what_is_no_python_is_told_so(program, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which(program) or "/nowhere/python")
+    with pytest.raises(UnsupportedMediaError) as caught:
+        new()
+    assert str(caught.value).startswith(
+        "input 3 is an SVG image, which is drawn by another Python process, and this program can't start one ("
+    )
+    assert str(caught.value).endswith("); render it to PNG")
+    assert psutil.Process().children() == []
+
+
+def test_a_package_that_does_not_start_there_is_told_so(tmp_path, monkeypatch):
+    package = tmp_path / "resvg_py" / "__init__.py"
+    package.parent.mkdir()
+    package.write_text("raise ImportError('libc.so.7 is not here')")
+    monkeypatch.setattr(resvg_py, "__file__", str(package))
+    with pytest.raises(UnsupportedMediaError, match=r"can't start one \(ImportError: libc.so.7 is not here\); render"):
+        new()
+
+
+# ---- with whoever started it ----
+
+
+@contextlib.contextmanager
+def started(tmp_path, data, then):
+    """Start a Python that opens a document and does something then; give it and the process it has for it."""
+    path = tmp_path / "a.pdf"
+    path.write_bytes(data)
+    code = """
+        import os, pathlib, psutil, signal, sys, time, warnings
+        from jina_omni.inputs import Pdf
+        from jina_omni.media.pdf import decode, pages_of
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
+        pages = pages_of(Pdf(pathlib.Path(sys.argv[1])))
+        (child,) = psutil.Process().children()
+        print(child.pid, flush=True)
+        sys.stdin.readline()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(then), path],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        child = psutil.Process(int(process.stdout.readline()))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        yield process, child
+
+
+def has_ended(child):
+    gone, _ = psutil.wait_procs([child], timeout=10)
+    return bool(gone) or child.status() == psutil.STATUS_ZOMBIE  # of a system where nobody collects orphans
+
+
+TWO_PAGES = document((INCH, b"0 0 9 9 re f"), (INCH, b"0 0 9 9 re f"))
+
+
+@pytest.mark.parametrize("then", ["", "decode(pages[0])", "decode(pages[0]); 1 / 0", "sys.exit(3)", "os._exit(3)"])
+def test_a_program_that_ends_leaves_no_process(then, tmp_path):
+    with started(tmp_path, TWO_PAGES, then) as (process, child):
+        _, errors = process.communicate(timeout=60)
+    assert errors == "" or "ZeroDivisionError" in errors
+    assert has_ended(child)
+
+
+@posix
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_program_that_waits_and_is_ended_leaves_no_process(number, tmp_path):
+    with started(tmp_path, TWO_PAGES, "time.sleep(60)") as (process, child):
+        process.send_signal(getattr(signal, number))
+        process.communicate(timeout=60)
+    assert has_ended(child)
+
+
+@posix
+def test_ctrl_c_stops_a_page_that_is_drawn_and_leaves_no_process(tmp_path):
+    then = """
+        try:
+            decode(pages[0])
+        except KeyboardInterrupt:
+            print("stopped, children:", psutil.Process().children())
+    """
+    with started(tmp_path, forms_of_forms(), then) as (process, child):
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == ("stopped, children: []\n", "")
+    assert has_ended(child)
+
+
+@posix
+def test_a_page_that_nobody_waits_for_any_more_ends_by_itself():
+    folder = Path(pypdfium2.__file__).parent.parent
+    command = [sys.executable, "-I", "-S", sandbox.__file__.replace("sandbox.py", "sandboxed.py"), "pypdfium2", folder]
+    process = subprocess.Popen([*command, str(4 << 30), "1", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        for request in (forms_of_forms(), b"draw 0 1.0 72 72"):
+            process.stdin.write(len(request).to_bytes(8, "little") + request)
+        process.stdin.flush()
+        assert process.wait(timeout=60) == -signal.SIGALRM
+
+
+@posix
+def test_a_program_that_takes_ctrl_c_as_a_wish_gets_its_pages(tmp_path):
+    then = """
+        signal.signal(signal.SIGINT, lambda *_: None)
+        os.killpg(0, signal.SIGINT)
+        print([decode(page).size for page in pages], psutil.Process().children())
+    """
+    with started(tmp_path, TWO_PAGES, then) as (process, child):
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == ("[(150, 150), (150, 150)] []\n", "")
+    assert has_ended(child)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_draws_for_itself(tmp_path):
+    then = """
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about threads and fork
+        first = decode(pages[0]).tobytes()
+        if os.fork() == 0:
+            print(decode(pages[1]).tobytes() == first, psutil.Process().children(), flush=True)
+            sys.exit()
+        os.wait()
+        print(child.is_running(), decode(pages[1]).tobytes() == first, psutil.Process().children())
+    """
+    with started(tmp_path, TWO_PAGES, then) as (process, child):
+        output, errors = process.communicate(timeout=60)
+    assert (output, errors) == ("True []\nTrue True []\n", "")
+    assert has_ended(child)
