@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -31,7 +32,7 @@ from tests.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 
 COMMANDS = ("models", "download", "info", "embed", "index", "search")
 
-N_TEXTS, N_PICTURES, N_SOUNDS = 250, 36, 20
+N_TEXTS, N_PICTURES, N_SOUNDS = 270, 18, 12
 MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}
 
 # Ends its process, or interrupts it, when the model is called for the given time.
@@ -693,7 +694,7 @@ def test_index_interrupted_keeps_what_was_done_and_says_how_to_go_on(
 
 def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(chunks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(chunks, "time", SimpleNamespace(monotonic=lambda: now[0]))
     lengths = []
     for chunk in chunks.in_chunks(range(1000), lambda _: 1):
         lengths.append(len(chunk))
