@@ -1,11 +1,14 @@
-"""Run a benchmark: ``python -m benchmarks text|image``, after ``python -m tests.engine.build``."""
+"""Run a benchmark: ``python -m benchmarks text|image|audio|video|pdf|mixed``.
+
+``text``, and any quantised text file, need ``python -m tests.engine.build`` before.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import image, text
+from benchmarks import audio, image, mixed, pdf, text, video
 from benchmarks.checkpoint import default_cache
 
 
@@ -13,7 +16,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (text, image):
+    for module in (text, image, audio, video, pdf, mixed):
         name = module.__name__.rpartition(".")[2]
         command = commands.add_parser(name, help=module.__doc__, description=module.__doc__)
         command.add_argument("--size", choices=("small", "nano"), default="small")

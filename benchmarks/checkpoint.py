@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.checkpoints import shapes, writer
+from tests.checkpoints.shapes import ModelShape
 from tests.engine.llama import quantize
 
 
@@ -22,7 +24,7 @@ def default_cache() -> Path:
 
 
 class Checkpoints:
-    """Text and vision files of one size.
+    """The files of one size.
 
     Parameters
     ----------
@@ -36,7 +38,8 @@ class Checkpoints:
         self.shape = shapes.FULL[size]
         self._name = writer.model_name(self.shape, "clustering")
         # a writer that makes other files gives them another folder; one that is merely edited does not
-        planned = (writer.text_tensors(self.shape.text), writer.vision_tensors(self.shape.vision), self.shape)
+        text, vision, audio = self.shape.text, self.shape.vision, self.shape.audio
+        planned = (writer.text_tensors(text), writer.vision_tensors(vision), writer.audio_tensors(audio), self.shape)
         contents = repr(planned).encode() + writer.random_values(0, "", 1000).tobytes()
         self._folder = cache / hashlib.sha256(contents).hexdigest()[:12]
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +75,23 @@ class Checkpoints:
         Path
             The file.
         """
-        path = self._folder / f"{self._name}-vision-mmproj-F16.gguf"
+        return self._projector("vision", writer.write_vision)
+
+    def audio(self) -> Path:
+        """Return the audio projector, written when it isn't there.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        return self._projector("audio", writer.write_audio)
+
+    def _projector(self, kind: str, write: Callable[[Path, ModelShape], Path]) -> Path:
+        path = self._folder / f"{self._name}-{kind}-mmproj-F16.gguf"
         if not path.exists():
             print(f"writing {path.name} ...", flush=True)
-            writer.write_vision(path.with_suffix(".part"), self.shape).rename(path)
+            write(path.with_suffix(".part"), self.shape).rename(path)
         return path
 
     def describe(self) -> str:
@@ -86,7 +102,11 @@ class Checkpoints:
         str
             One line.
         """
-        t, v = self.shape.text, self.shape.vision
+        t, v, a = self.shape.text, self.shape.vision, self.shape.audio
         heads = f"{t.n_head}/{t.n_head_kv} heads x {t.head_dim}"
         text = f"{t.architecture} {t.n_layer} layers, n_embd {t.n_embd}, n_ff {t.n_ff}, {heads}, vocabulary {t.n_vocab}"
-        return f"{self.shape.size}: {text}; vision {v.n_layer} layers, n_embd {v.n_embd}, n_ff {v.n_ff}"
+        towers = "; ".join(
+            f"{kind} {tower.n_layer} layers, n_embd {tower.n_embd}, n_ff {tower.n_ff}"
+            for kind, tower in (("vision", v), ("audio", a))
+        )
+        return f"{self.shape.size}: {text}; {towers}"

@@ -153,7 +153,7 @@ class Result:
     ratio
         The first side's speed over this one's, turn by turn; above 1 the first side is faster.
     cosine
-        The least cosine between an embedding of the first side and this one's.
+        The least cosine between an embedding of the first side and this one's; None where they don't compare.
     """
 
     row: str
@@ -162,7 +162,7 @@ class Result:
     seconds: Spread
     rate: Spread
     ratio: Spread
-    cosine: float
+    cosine: float | None
     load_s: float
     peak_mib: float
 
@@ -180,7 +180,9 @@ def least_cosine(a: Any, b: Any) -> float:
     return float((dots / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
-def compare(row: str, sides: Sequence[Side], work: Any, amount: float, unit: str, repeats: int) -> list[Result]:
+def compare(
+    row: str, sides: Sequence[Side], work: Any, amount: float, unit: str, repeats: int, *, comparable: bool = True
+) -> list[Result]:
     """Run the sides in turn (A B A B ...) after one turn that isn't counted.
 
     Parameters
@@ -197,6 +199,8 @@ def compare(row: str, sides: Sequence[Side], work: Any, amount: float, unit: str
         Their name.
     repeats
         Turns that count.
+    comparable
+        Whether the sides compute the same, so that the cosine between what they return says something.
 
     Returns
     -------
@@ -218,7 +222,7 @@ def compare(row: str, sides: Sequence[Side], work: Any, amount: float, unit: str
             Spread.of([amount / s for s in taken]),
             # neighbours in time share the machine's mood, so the ratio is taken turn by turn
             Spread.of([s / first for s, first in zip(taken, seconds[0], strict=True)]),
-            least_cosine(outputs[0], output),
+            least_cosine(outputs[0], output) if comparable else None,
             side.load_s,
             side.peak_mib,
         )

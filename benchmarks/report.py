@@ -42,7 +42,9 @@ def show(results: Sequence[Result]) -> None:
     """Print one row of a benchmark."""
     first = results[0]
     for r in results:
-        ratio = "" if r is first else f"  {first.side} is {r.ratio} times as fast, cosine {r.cosine:.6f}"
+        ratio = "" if r is first else f"  {first.side} is {r.ratio} times as fast"
+        if ratio and r.cosine is not None:
+            ratio += f", cosine {r.cosine:.6f}"
         memory = f"peak {r.peak_mib:.0f} MiB, load {r.load_s:.2f} s"
         print(f"  {r.side:<9} {r.rate} {r.unit}/s, {1000 * r.seconds.median:.0f} ms, {memory}{ratio}")
     print(flush=True)

@@ -22,6 +22,8 @@ BACKENDS = {"ggml-blas", "ggml-cpu", "ggml-cuda", "ggml-metal", "ggml-vulkan"}
 NOT_NEEDED = {("vendor", "cpp-httplib")}
 # The real vocabularies, without weights: the tests hold our tokens against another tokenizer's on them.
 VOCABULARIES = {"models/ggml-vocab-llama-bpe.gguf", "models/ggml-vocab-qwen2.gguf"}
+# libmtmd, without its test media: the benchmarks build it to compare with, our own build does not.
+MTMD = ("tools", "mtmd")
 
 # The build takes a tree with these for a whole one.
 REQUIRED = ("CMakeLists.txt", "LICENSE", "ggml/CMakeLists.txt", "include/llama.h", "src/CMakeLists.txt")
@@ -138,12 +140,14 @@ def unpack(archive: Path, tree: Path) -> None:
 
 
 def is_needed(path: PurePosixPath) -> bool:
-    """Tell whether the build reads this file of the llama.cpp tree, or has to pass its licence on."""
+    """Tell whether the build, the tests or the benchmarks read this file of the tree, or its licence is passed on."""
     parts = path.parts
     if len(parts) < 2 or parts[0] == "models":
         return str(path) in FILES | VOCABULARIES
     if parts[:2] == ("ggml", "src") and len(parts) > 3:
         return parts[2] in BACKENDS
+    if parts[:2] == MTMD:
+        return path.suffix in {".cpp", ".h"} or path.name == "CMakeLists.txt"
     return parts[0] in DIRECTORIES and parts[:2] not in NOT_NEEDED
 
 

@@ -264,10 +264,10 @@ def same_input(parts: Sequence[Part]) -> Any:
 
 
 def _same_medium(part: Media) -> Any:
-    source = part.source
-    if isinstance(source, (bytearray, memoryview)) or not isinstance(source, (str, os.PathLike, bytes)):
-        return id(part.source), repr(part)
-    return source if isinstance(source, bytes) else os.fspath(source), repr(part)
+    source, options = part.source, repr(replace(part, source=""))
+    if isinstance(source, bytes):
+        return source, options
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else id(source), options
 
 
 def _parts(value: Any, where: str, fetch: Fetch | None) -> list[Part]:

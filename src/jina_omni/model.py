@@ -358,6 +358,7 @@ class Model:
                 vectors = batch.pooled[:, :width]
                 out[batch.indices] = unit_length(vectors) if normalize else vectors
                 bar.update(len(batch.indices))
+            bar.update(len(items) - bar.n)  # those whose media could not be read
         if precision != "float32":
             out = quantize_embeddings(out, precision)
         embeddings = out[0] if single else out

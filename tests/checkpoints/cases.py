@@ -1,4 +1,4 @@
-"""The suite's own inputs: texts, images drawn from raw bits so that no file is needed, and mixtures of them."""
+"""The suite's own inputs: texts, media drawn from raw bits so that no file is needed, and mixtures of them."""
 
 from __future__ import annotations  # noqa: I001
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .spans import Part
+from .spans import Audio, Part, Video
 from .writer import random_values
 
 
@@ -19,10 +19,11 @@ AUDIO_LENGTHS = (3, 5, 200, 201, 401, 724, 1100, 3000)  # mel frames of the clip
 
 @dataclass(frozen=True)
 class Case:
-    """One input to embed: its name and its parts in order."""
+    """One input to embed: its name, its parts in order, and the dialect that it is prompted in."""
 
     name: str
     parts: tuple[Part, ...]
+    dialect: str = "card"
 
 
 def draw(name: str, width: int, height: int, channels: int = 3) -> NDArray[np.uint8]:
@@ -56,6 +57,24 @@ def image(name: str, width: int, height: int, mode: str = "RGB") -> Image.Image:
         return Image.fromarray(draw(name, width, height, 1)[:, :, 0] > 127)
     pixels = draw(name, width, height, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode])
     return Image.fromarray(pixels[:, :, 0] if mode == "L" else pixels)
+
+
+def sound(name: str, n_samples: int) -> Audio:
+    """Draw three tones that rise, and some noise; values are 16-bit integers over 32768, which files keep."""
+    bits = np.random.PCG64(zlib.crc32(name.encode()))
+    t = np.arange(n_samples, dtype=np.int64)
+    total = (bits.random_raw(n_samples) >> np.uint64(55)).astype(np.int64) - 256
+    for _ in range(3):
+        pitch, rise, loud = (int(bit) for bit in bits.random_raw(3) % np.uint64(251))
+        phase = (t * (400 + 20 * pitch) + t * t // (40 + rise)) % 65536
+        total += (np.abs(phase - 32768) - 16384) * (64 + loud) // 1024
+    return Audio(total.astype(np.float32) / np.float32(32768))
+
+
+def clip(name: str, n_frames: int, width: int, height: int) -> NDArray[np.uint8]:
+    """Draw the frames of a picture that moves past, (n_frames, height, width, 3)."""
+    picture = draw(name, width + 7 * n_frames, height)
+    return np.stack([picture[:, 7 * i : 7 * i + width] for i in range(n_frames)])
 
 
 def mel(n_frames: int) -> NDArray[np.float32]:
@@ -109,5 +128,33 @@ def fused_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    """Return every case, in the order in which their outputs are stored."""
+    """Return every case of texts and images, in the order in which their outputs are stored."""
     return [*text_cases(), *image_cases(), *fused_cases()]
+
+
+def media_cases() -> list[Case]:
+    """Return sounds, videos and their mixtures in both dialects, in the order in which their outputs are stored."""
+    picture = image("third", 130, 210)
+    even, odd = clip("even", 4, 180, 100), clip("odd", 5, 70, 130)
+    speech, noise = sound("speech", 26_500), sound("noise", 9_999)
+    heard = Video(even, (0.5 / 24, 2.5 / 24), sound("track", 8_000))
+    wrapper = "sentence-transformers"
+    return [
+        Case("audio-three-frames", (sound("three-frames", 321),)),
+        Case("audio-short", (sound("short", 3_333),)),
+        Case("audio-chunk-and-some", (sound("chunk-and-some", 37_923),)),
+        Case("audio-half-minute", (sound("half-minute", 480_000),)),
+        Case("video-even-times", (Video(even, (0.25, 1.25)),)),
+        Case("video-odd-times", (Video(odd, (0.5, 2.5, 4.0)),)),
+        Case("video-even", (Video(even),)),
+        Case("video-odd", (Video(odd),)),
+        Case("fused-text-audio", ("what is said: ", speech)),
+        Case("fused-image-audio-text", (picture, speech, " naïve")),
+        Case("fused-video-text", (Video(clip("three", 3, 96, 64), (0.0, 0.1)), " and after")),
+        Case("fused-all", ("from ", noise, Video(even, (0.25, 1.25)), " to ", picture, speech, "?")),
+        Case("chat-text", ("no turn around a text",), wrapper),
+        Case("chat-audio", (speech,), wrapper),
+        Case("chat-image-text", (picture, " a caption"), wrapper),
+        Case("chat-video-with-sound", (Video(odd, (0.5 / 24, 2.5 / 24, 4 / 24), noise),), wrapper),
+        Case("chat-fused", ("text ", heard, " text ", noise, picture), wrapper),
+    ]

@@ -1,4 +1,4 @@
-"""How the parts of an input become the spans of one sequence (dialect "card", MODEL_FACTS sections 2 and 13)."""
+"""How the parts of an input become the spans of one sequence, in both dialects (MODEL_FACTS sections 2, 7 and 13)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ from .weights import Array
 
 
 @dataclass(frozen=True)
-class Video:
-    """Frames (n, h, w, 3), and the seconds printed before each pair of them, or None for none."""
-
-    frames: NDArray[np.uint8]
-    times: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
 class Audio:
     """Mono samples at 16 kHz in [-1, 1]."""
 
     samples: Array
+
+
+@dataclass(frozen=True)
+class Video:
+    """Frames (n, h, w, 3), and the seconds printed before each pair of them, or None for none.
+
+    Attributes
+    ----------
+    sound
+        Track of the file that the frames are from.
+    """
+
+    frames: NDArray[np.uint8]
+    times: tuple[float, ...] | None = None
+    sound: Audio | None = None
 
 
 Part = str | Image.Image | Video | Audio
@@ -43,6 +50,7 @@ def build_spans(
     audio: Callable[[Array], Array],
     limits: Limits,
     eos: int | None,
+    dialect: str = "card",
 ) -> list[Span]:
     """Return the spans of an input.
 
@@ -56,9 +64,15 @@ def build_spans(
         Compute a tower's rows from patches or from samples.
     eos
         Token that ends every sequence, or None.
+    dialect
+        ``card``, or ``sentence-transformers``: a user's turn around an input with media, a video's sound before it.
     """
     images, sounds = _delimiters(known, "vision"), _delimiters(known, "audio")
     pieces: list[str | Array] = []
+    if dialect == "sentence-transformers" and not all(isinstance(part, str) for part in parts):
+        tracks = [[part.sound] if isinstance(part, Video) and part.sound else [] for part in parts]
+        heard = itertools.chain.from_iterable([*track, part] for track, part in zip(tracks, parts, strict=True))
+        parts = ["<|im_start|>user\n", *heard, "<|im_end|>\n"]
     for part in parts:
         if isinstance(part, str):
             pieces.append(part)

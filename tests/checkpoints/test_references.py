@@ -19,7 +19,7 @@ from PIL import Image
 from tests.reference_pack import PACK, needs_pack
 
 from . import vocabulary, writer
-from .cases import AUDIO_LENGTHS, Case, all_cases, image_cases, mel
+from .cases import AUDIO_LENGTHS, Case, all_cases, image_cases, media_cases, mel
 from .numpy_reference import NumpyAudio, NumpyText, NumpyVision
 from .pixels import image_patches, smart_resize
 from .shapes import FULL, TINY
@@ -65,10 +65,14 @@ def test_checkpoints_are_the_stored_ones(files: Checkpoint, stored: Stored) -> N
 
 def test_cases_are_the_stored_ones(stored: Stored) -> None:
     assert [case.name for case in all_cases()] == stored["names"].tolist()
+    assert [case.name for case in media_cases()] == stored["media_names"].tolist()
 
 
-def test_stored_embeddings_tell_the_inputs_apart(stored: Stored) -> None:
-    embeddings = stored["embeddings"].astype(np.float64)
+def test_stored_embeddings_tell_the_inputs_apart(stored: Stored, size: str) -> None:
+    names = stored["media_names"].tolist()
+    # nano's prompts have no times, so that those with and without are one there
+    apart = [i for i, name in enumerate(names) if size == "small" or not name.endswith("-times")]
+    embeddings = np.concatenate([stored["embeddings"], stored["media_embeddings"][apart]]).astype(np.float64)
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-6)
     cosines = embeddings @ embeddings.T - 2 * np.eye(len(embeddings))
     assert cosines.max() < 0.96
@@ -108,6 +112,9 @@ def test_torch_still_computes_the_stored_outputs(files: Checkpoint, stored: Stor
     np.testing.assert_allclose(rows[stored["audio_numbers"].astype(np.int64)], stored["audio_rows"], atol=1e-5)
     for i, case in enumerate(all_cases()):
         np.testing.assert_allclose(model.embed(case.parts), stored["embeddings"][i], atol=1e-5, err_msg=case.name)
+    for i, case in enumerate(media_cases()):
+        ours = model.embed(case.parts, case.dialect)
+        np.testing.assert_allclose(ours, stored["media_embeddings"][i], atol=1e-5, err_msg=case.name)
 
 
 @needs_torch

@@ -216,7 +216,7 @@ class TorchReference:
         eos = weights.key("tokenizer.ggml.eos_token_id") if weights.key("tokenizer.ggml.add_eos_token") else None
         self._eos = None if eos is None else int(str(eos))
 
-    def spans(self, parts: Sequence[Part]) -> list[Span]:
+    def spans(self, parts: Sequence[Part], dialect: str = "card") -> list[Span]:
         """Return the token ids and rows of an input, in order."""
         return build_spans(
             parts,
@@ -226,11 +226,12 @@ class TorchReference:
             audio=lambda samples: self._need(self.audio).rows(self._need(self.audio).mel(samples)),
             limits=self.vision.limits if self.vision else Limits(),
             eos=self._eos,
+            dialect=dialect,
         )
 
-    def embed(self, parts: Sequence[Part]) -> Array:
+    def embed(self, parts: Sequence[Part], dialect: str = "card") -> Array:
         """Return the unit-length embedding of an input."""
-        pooled = self.text.pooled(self.spans(parts))
+        pooled = self.text.pooled(self.spans(parts, dialect))
         return pooled / np.linalg.norm(pooled)
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 ``python -m tests.engine.build [TREE]``: without TREE it takes the tree that the build of jina_omni takes, which is
 the environment variable ``JINA_OMNI_LLAMA_CPP`` or ``vendor/llama.cpp/source``. The result goes to ``build/engine``, or
-to the folder that ``JINA_OMNI_ENGINE`` names. A second run with the same tree does nothing.
+to the folder that ``JINA_OMNI_ENGINE`` names. A second run with the same tree does nothing. libmtmd comes beside them
+when a benchmark first asks for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.engine import layouts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PARTS = ("ggml", "src", "include")
+PARTS = ("ggml", "src", "include", "tools/mtmd")
 
 
 class EngineError(RuntimeError):
@@ -49,11 +50,13 @@ def engine_dir() -> Path:
     return Path(os.environ.get("JINA_OMNI_ENGINE", ROOT / "build" / "engine"))
 
 
-def library_path(folder: Path | None = None) -> Path:
-    """Return where libllama is, or would be.
+def library_path(name: str = "llama", folder: Path | None = None) -> Path:
+    """Return where a library is, or would be.
 
     Parameters
     ----------
+    name
+        ``llama`` or ``mtmd``.
     folder
         The engine's folder; `engine_dir()` when not given.
 
@@ -62,8 +65,26 @@ def library_path(folder: Path | None = None) -> Path:
     Path
         The shared library.
     """
-    name = {"darwin": "libllama.dylib", "win32": "llama.dll"}.get(sys.platform, "libllama.so")
-    return (folder or engine_dir()) / "bin" / name
+    file = {"darwin": f"lib{name}.dylib", "win32": f"{name}.dll"}.get(sys.platform, f"lib{name}.so")
+    return (folder or engine_dir()) / "bin" / file
+
+
+def check_layouts(name: str, folder: Path | None = None) -> None:
+    """Refuse a built engine whose structs differ from their mirrors.
+
+    Parameters
+    ----------
+    name
+        ``llama`` or ``mtmd``.
+    folder
+        The engine's folder; `engine_dir()` when not given.
+    """
+    probe = library_path(name, folder).with_name(f"{name}_layouts" + (".exe" if sys.platform == "win32" else ""))
+    if not probe.exists():
+        raise EngineError(f"{probe} is missing: run python -m tests.engine.build")
+    wrong = layouts.differences(name, json.loads(_run([str(probe)], f"the layout probe of {name}.h")))
+    if wrong:
+        raise EngineError(f"the structs of {name}.h differ from those of tests/engine/layouts.py:\n" + "\n".join(wrong))
 
 
 def digest(tree: Path) -> str:
@@ -138,29 +159,54 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
         )
     marker = folder / "built.json"
     wanted = {"tree": str(tree), "digest": digest(tree)}
-    library = library_path(folder)
+    library = library_path(folder=folder)
     if library.exists() and marker.exists() and json.loads(marker.read_text())["digest"] == wanted["digest"]:
         return library
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n")
     marker.unlink(missing_ok=True)
-    (folder / "layout_probe.c").write_text(layouts.probe_source())
-    cmake = _tool("cmake")
+    for header in layouts.STRUCTS:
+        (folder / f"{header}_layouts.c").write_text(layouts.probe_source(header))
     options = [f"-DLLAMA_CPP={tree}", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DGGML_CCACHE=OFF"]
-    configure = [cmake, "-S", str(HERE), "-B", str(folder), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
+    generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
+    configure = [_tool("cmake"), "-S", str(HERE), "-B", str(folder), *generator]
     _run(configure + options, "configuring the engine")
-    # the probe needs a second, and says at once when the tree's structs aren't those that the binding was written for
-    _run([cmake, "--build", str(folder), "--target", "layout_probe"], "building the layout probe")
-    probe = library.parent / ("layout_probe.exe" if sys.platform == "win32" else "layout_probe")
-    found = json.loads(_run([str(probe)], "the layout probe"))
-    (library.parent / "layouts.json").write_text(json.dumps(found, indent=1))
-    wrong = layouts.differences(found)
-    if wrong:
-        raise EngineError("this tree's structs differ from tests/engine/layouts.py:\n" + "\n".join(wrong))
-    _run([cmake, "--build", str(folder), "-j", str(jobs or _usable_cpus())], "building libllama")
+    _compile("llama", folder, jobs)
     marker.write_text(json.dumps(wanted, indent=1))
     return library
+
+
+def build_mtmd(tree: Path | None = None, folder: Path | None = None, jobs: int | None = None) -> Path:
+    """Build libmtmd, and the engine before it, as far as they aren't there already.
+
+    Parameters
+    ----------
+    tree, folder, jobs
+        As in `build`.
+
+    Returns
+    -------
+    Path
+        The shared library of libmtmd.
+    """
+    tree = (tree or default_tree()).resolve()
+    folder = (folder or engine_dir()).resolve()
+    if not (tree / "tools" / "mtmd").exists():
+        raise EngineError(
+            f"{tree} has no tools/mtmd: delete that folder and build jina_omni again, which unpacks it, or name a tree"
+        )
+    build(tree, folder, jobs)
+    _compile("mtmd", folder, jobs)
+    return library_path("mtmd", folder)
+
+
+def _compile(name: str, folder: Path, jobs: int | None) -> None:
+    command = [_tool("cmake"), "--build", str(folder), "-j", str(jobs or _usable_cpus()), "--target"]
+    # the probe needs a second, and says at once when the tree's structs aren't those that the binding was written for
+    _run([*command, f"{name}_layouts"], f"building the layout probe of {name}.h")
+    check_layouts(name, folder)
+    _run([*command, name], f"building lib{name}")
 
 
 def main() -> int:

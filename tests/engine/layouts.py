@@ -1,7 +1,7 @@
-"""ctypes mirrors of the libllama structs that are passed by value.
+"""ctypes mirrors of the structs of libllama and libmtmd that are passed as they are.
 
-`build.py` compiles a probe against the tree's ``llama.h`` and refuses a tree whose layouts differ from these, so a
-newer tree can't silently shift a field.
+`build.py` compiles a probe against the tree's headers and refuses a tree whose layouts differ from these, so a newer
+tree can't silently shift a field.
 """
 
 from __future__ import annotations
@@ -123,19 +123,64 @@ class Batch(c.Structure):
     ]
 
 
-STRUCTS: dict[str, type[c.Structure]] = {
-    "llama_model_params": ModelParams,
-    "llama_context_params": ContextParams,
-    "llama_model_imatrix_data": ImatrixData,
-    "llama_model_quantize_params": QuantizeParams,
-    "llama_batch": Batch,
+class MtmdContextParams(c.Structure):
+    """``struct mtmd_context_params``."""
+
+    _fields_ = [
+        ("use_gpu", c.c_bool),
+        ("device", c.c_void_p),
+        ("print_timings", c.c_bool),
+        ("n_threads", c.c_int),
+        ("image_marker", c.c_char_p),
+        ("media_marker", c.c_char_p),
+        ("flash_attn_type", c.c_int),
+        ("warmup", c.c_bool),
+        ("image_min_tokens", c.c_int),
+        ("image_max_tokens", c.c_int),
+        ("cb_eval", c.c_void_p),
+        ("cb_eval_user_data", c.c_void_p),
+        ("batch_max_tokens", c.c_int32),
+        ("progress_callback", c.c_void_p),
+        ("progress_callback_user_data", c.c_void_p),
+    ]
+
+
+class MtmdInputText(c.Structure):
+    """``struct mtmd_input_text``."""
+
+    _fields_ = [
+        ("text", c.c_char_p),
+        ("text_len", c.c_size_t),
+        ("add_special", c.c_bool),
+        ("parse_special", c.c_bool),
+    ]
+
+
+STRUCTS: dict[str, dict[str, type[c.Structure]]] = {
+    "llama": {
+        "llama_model_params": ModelParams,
+        "llama_context_params": ContextParams,
+        "llama_model_imatrix_data": ImatrixData,
+        "llama_model_quantize_params": QuantizeParams,
+        "llama_batch": Batch,
+    },
+    "mtmd": {
+        "mtmd_context_params": MtmdContextParams,
+        "mtmd_input_text": MtmdInputText,
+    },
 }
+"""The mirrors, by header."""
 
 Layout = dict[str, dict[str, list[int]]]
 
 
-def expected() -> Layout:
+def expected(header: str) -> Layout:
     """Return ``{struct: {field: [offset, size]}}`` of the mirrors, with ``""`` for the struct itself.
+
+    Parameters
+    ----------
+    header
+        A key of `STRUCTS`.
 
     Returns
     -------
@@ -143,7 +188,7 @@ def expected() -> Layout:
         In the form that the probe prints.
     """
     out: Layout = {}
-    for name, struct in STRUCTS.items():
+    for name, struct in STRUCTS[header].items():
         fields = {"": [0, c.sizeof(struct)]}
         for field in struct._fields_:
             descriptor = getattr(struct, field[0])
@@ -152,16 +197,21 @@ def expected() -> Layout:
     return out
 
 
-def probe_source() -> str:
+def probe_source(header: str) -> str:
     """Return a C program that prints the tree's layouts as JSON.
+
+    Parameters
+    ----------
+    header
+        A key of `STRUCTS`.
 
     Returns
     -------
     str
         C source. It does not compile when the tree lacks a field that a mirror has.
     """
-    lines = ['#include "llama.h"', "#include <stdio.h>", "int main(void) {", '    printf("{");']
-    for i, (name, struct) in enumerate(STRUCTS.items()):
+    lines = [f'#include "{header}.h"', "#include <stdio.h>", "int main(void) {", '    printf("{");']
+    for i, (name, struct) in enumerate(STRUCTS[header].items()):
         sep = "," if i else ""
         lines.append(f'    printf("{sep}\\"{name}\\": {{\\"\\": [0, %zu]", sizeof(struct {name}));')
         for field in struct._fields_:
@@ -172,13 +222,15 @@ def probe_source() -> str:
     return "\n".join(lines)
 
 
-def differences(found: Layout) -> list[str]:
+def differences(header: str, found: Layout) -> list[str]:
     """Say where the tree's layouts differ from the mirrors.
 
     Parameters
     ----------
+    header
+        A key of `STRUCTS`.
     found
-        What the probe printed.
+        What its probe printed.
 
     Returns
     -------
@@ -186,7 +238,7 @@ def differences(found: Layout) -> list[str]:
         One line per difference; empty when they agree.
     """
     out = []
-    for name, fields in expected().items():
+    for name, fields in expected(header).items():
         for field, want in fields.items():
             got = found.get(name, {}).get(field)
             if got != want:

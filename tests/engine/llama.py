@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import ctypes as c
 import functools
-import json
 import os
 import zlib
 from collections.abc import Sequence
@@ -21,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.engine import layouts
-from tests.engine.build import EngineError, library_path
+from tests.engine.build import EngineError, check_layouts, library_path
 from tests.engine.layouts import Batch, ContextParams, ImatrixData, ModelParams, QuantizeParams
 
 FTYPES = {
@@ -103,12 +101,9 @@ def library() -> c.CDLL:
         libllama, its functions typed.
     """
     path = library_path()
-    found = path.parent / "layouts.json"
-    if not path.exists() or not found.exists():
+    if not path.exists():
         raise EngineError(f"{path} is missing: run python -m tests.engine.build")
-    wrong = layouts.differences(json.loads(found.read_text()))
-    if wrong:
-        raise EngineError("the built engine does not fit tests/engine/layouts.py:\n" + "\n".join(wrong))
+    check_layouts("llama")
     # ggml would start a debugger for the backtrace of an abort
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     # RTLD_LOCAL, so that its symbols can't serve another llama library of the process, such as ours

@@ -21,6 +21,7 @@ from jina_omni import Image, Model
 from tests.checkpoints.cases import image
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.writer import Checkpoint, Edits, write_text, write_vision
+from tests.media_files import encoded
 from tests.native.sequences import cosines
 
 N_CTX = 512  # of the models with a short context
@@ -202,12 +203,6 @@ def test_truncation_leaves_alone_what_fits(short: Model) -> None:
 
 
 # ---- inputs that fail -----------------------------------------------------------------------------------------------
-
-
-def encoded(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def test_an_error_names_the_place_and_stops_the_call(model: Model) -> None:

@@ -16,10 +16,7 @@ from tests.checkpoints.pixels import Patches
 from tests.checkpoints.weights import Weights
 from tests.checkpoints.writer import Checkpoint
 from tests.native.sequences import Span, cosines, pooled
-
-# The 14 published weight types (MODEL_FACTS 8.1).
-TYPES = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "IQ4_NL", "IQ4_XS"]
-TYPES += ["Q3_K_M", "Q2_K", "IQ2_M", "IQ2_XXS", "IQ1_M", "IQ1_S"]
+from tests.native.weight_types import TYPES
 
 CPU = find_device("cpu")
 
@@ -36,11 +33,6 @@ def exact_context() -> Iterator[Context]:
     context = Context(CPU, 2, exact=True)
     yield context
     context.close()
-
-
-@pytest.fixture(scope="session", params=["small", "nano"])
-def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
-    return request.getfixturevalue(request.param)
 
 
 def random_sequences(seed: int, lengths: tuple[int, ...]) -> list[list[Span]]:
@@ -99,15 +91,6 @@ def test_the_attention_of_other_backends_gives_the_same(context: Context, checkp
     ours, theirs = (c.encode_patches(vision, patches, grids) for c in (context, portable))
     assert np.linalg.norm(ours - theirs) < 2e-3 * np.linalg.norm(ours)
     portable.close()
-
-
-@pytest.fixture(scope="session")
-def quantized(
-    checkpoint: Checkpoint, engine: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """Return the tiny text file in all published types."""
-    folder = tmp_path_factory.mktemp("quantized")
-    return {t: engine.quantize(checkpoint.text, folder / f"{checkpoint.text.stem}-{t}.gguf", t) for t in TYPES}
 
 
 @pytest.mark.parametrize("weight_type", TYPES)

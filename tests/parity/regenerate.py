@@ -10,6 +10,7 @@ Each ``data/<size>.npz`` belongs to the seeded tiny checkpoints of that size and
 - ``patch_rows``, ``patches``: some row numbers of one image's patches (that of `STAGE_CASE`), and those rows;
 - ``rows``: that image's merged rows;
 - ``audio_numbers``, ``audio_rows``: some row numbers of the clips of `AUDIO_LENGTHS` in one sequence, and those rows;
+- ``media_names``, ``media_embeddings``, ``media_positions``: the same as the first three, of `media_cases`;
 - ``sha256``: digests of the four files, in the order text, vision, audio, combined.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, mel
+from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
 from tests.checkpoints.pixels import image_patches
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.torch_reference import TorchReference
@@ -76,9 +77,21 @@ def regenerate(size: str, directory: Path) -> None:
         "embeddings": np.stack(embeddings),
         "n_positions": np.array(n_positions),
         "grids": np.array(grids),
+        **media_outputs(model),
         "sha256": np.array([sha256(path) for path in (files.text, files.vision, files.audio, files.combined)]),
     }
     np.savez_compressed(DATA / f"{size}.npz", **stored)  # type: ignore[arg-type]
+
+
+def media_outputs(model: TorchReference) -> dict[str, np.ndarray]:
+    """Return what is stored of the cases with sounds and videos."""
+    spans = [model.spans(case.parts, case.dialect) for case in media_cases()]
+    pooled = np.stack([model.text.pooled(one) for one in spans])
+    return {
+        "media_names": np.array([case.name for case in media_cases()]),
+        "media_embeddings": pooled / np.linalg.norm(pooled, axis=1, keepdims=True),
+        "media_positions": np.array([sum(map(len, one)) for one in spans]),
+    }
 
 
 if __name__ == "__main__":

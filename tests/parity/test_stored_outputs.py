@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ import jina_omni
 from jina_omni.media.image import grid_of, patches_of
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
-from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, mel
+from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
+from tests.checkpoints.spans import Audio, Part, Video
 from tests.checkpoints.writer import Checkpoint, sha256
 
 DATA = Path(__file__).parent / "data"
@@ -57,6 +59,50 @@ def test_every_embedding_equals_torch(subject: Subject) -> None:
     assert dict(zip(subject.stored["names"].tolist(), cosine, strict=True)) == pytest.approx(
         dict.fromkeys(subject.stored["names"].tolist(), 1.0), abs=1e-5
     )
+
+
+def lossless_file(video: Video) -> bytes:
+    """Write frames and their sound as they are."""
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        pictures = output.add_stream("ffv1", rate=8, pix_fmt="bgr0")
+        pictures.height, pictures.width = video.frames.shape[1:3]
+        track = output.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        assert video.sound is not None
+        samples = (video.sound.samples * 32768).astype(np.int16)
+        sound = av.AudioFrame.from_ndarray(samples[np.newaxis], "s16", "mono")
+        sound.sample_rate = 16_000
+        for frame in [*(av.VideoFrame.from_ndarray(one, "rgb24") for one in video.frames), None]:
+            output.mux(pictures.encode(frame))
+        output.mux(track.encode(sound))
+    return file.getvalue()
+
+
+def as_ours(part: Part) -> Any:
+    """Return a part of a case as one of ours; a video with sound is a file, whose times are the dialect's own."""
+    if isinstance(part, Audio):
+        return jina_omni.Audio(part.samples, sampling_rate=16_000)
+    if isinstance(part, Video):
+        if part.sound is not None:
+            return jina_omni.Video(lossless_file(part))
+        return jina_omni.Video(part.frames, timestamps=part.times or False)
+    return part
+
+
+@pytest.mark.parametrize("dialect", ["card", "sentence-transformers"])
+def test_sounds_videos_and_their_mixtures_equal_torch(subject: Subject, dialect: Any) -> None:
+    chosen = [i for i, case in enumerate(media_cases()) if case.dialect == dialect]
+    given = [[as_ours(part) for part in media_cases()[i].parts] for i in chosen]
+    names = subject.stored["media_names"][chosen].tolist()
+    files = subject.files
+    with jina_omni.Model(files.text, [files.vision, files.audio], dialect=dialect) as model:
+        counts, ours = model.count_tokens(given), model.encode(given)
+    assert dict(zip(names, counts, strict=True)) == dict(
+        zip(names, subject.stored["media_positions"][chosen].tolist(), strict=True)
+    )
+    cosine = (ours * subject.stored["media_embeddings"][chosen]).sum(1, dtype=np.float64)
+    assert dict(zip(names, cosine, strict=True)) == pytest.approx(dict.fromkeys(names, 1.0), abs=1e-5)
 
 
 def test_every_image_has_the_grid_and_the_patches_of_the_reference(subject: Subject) -> None:

@@ -13,7 +13,6 @@ import av
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +21,8 @@ from jina_omni.inputs import Audio
 from jina_omni.media import audio as audio_module
 from jina_omni.media.audio import measure, samples_of, track_samples
 from jina_omni.media.containers import DEMUXERS
+from tests.media_files import RATE, as_librosa, signal, sound_container, sound_file
 from tests.reference_pack import PACK, needs_pack
-
-RATE = 44_100
 
 # Format and codec of each kind of file that PyAV writes here, and their rate.
 CONTAINERS = {
@@ -63,57 +61,6 @@ LOSSLESS = [*(name for name, (*_, bits) in SOUNDFILES.items() if bits), *LOSSLES
 LOSSY = [name for name in (*SOUNDFILES, *CONTAINERS) if name not in LOSSLESS]
 
 
-def signal(seconds, rate=RATE, channels=2, bits=16, seed=0):
-    """Return tones that change, and some noise, in steps that `bits` hold; the channels differ."""
-    n = round(seconds * rate)
-    t = np.arange(n)[:, np.newaxis] / rate
-    pitch = 200 + 150 * np.arange(1, channels + 1)
-    tones = 0.4 * np.sin(2 * np.pi * (pitch + 300 * t) * t) * (0.6 + 0.4 * np.sin(9 * t))
-    noise = np.random.default_rng(seed).integers(-1000, 1000, (n, channels)) / 100_000
-    step = 1 << (bits - 1)
-    return (np.round((tones + noise) * step) / step).astype(np.float32)
-
-
-def expected(samples, rate):
-    """Write down the way of librosa: average, resample, and the length that it fixes."""
-    mono = np.asarray(samples, np.float32).reshape(len(samples), -1).mean(1)
-    if rate != 16_000:
-        resampled = soxr.resample(mono, rate, 16_000, quality="soxr_hq")
-        mono = np.zeros(int(np.ceil(len(mono) * (16_000 / rate))), np.float32)
-        n = min(len(mono), len(resampled))
-        mono[:n] = resampled[:n]
-    return mono
-
-
-def sound_file(samples, rate=RATE, kind="WAV", subtype="PCM_16"):
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=kind, subtype=subtype)
-    return file.getvalue()
-
-
-def container(samples, kind, codec, rate=RATE, options=None, *, picture=False):
-    """Return a file by PyAV, with a few pictures if asked for."""
-    file = io.BytesIO()
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
-    with av.open(file, "w", format=kind, options=options or {}) as out:
-        if picture:
-            video = out.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p")
-        sound = out.add_stream(codec, rate=rate, layout=layout)
-        sound.bit_rate = 128_000
-        if picture:
-            for packet in [*video.encode(av.VideoFrame(32, 32, "yuv420p")), *video.encode(None)]:
-                out.mux(packet)
-        sound.codec_context.open(strict=False)  # a muxer may have opened it
-        size = sound.codec_context.frame_size or 1024
-        for start in range(0, len(samples), size):
-            planes = np.ascontiguousarray(samples[start : start + size].T)
-            frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
-            frame.sample_rate, frame.pts = rate, start
-            out.mux(sound.encode(frame))
-        out.mux(sound.encode(None))
-    return file.getvalue()
-
-
 def silent_video():
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
@@ -129,7 +76,7 @@ def written(name, seconds=1.3):
     if name in CONTAINERS:
         kind, codec, rate = CONTAINERS[name]
         samples = signal(seconds, rate)
-        return container(samples, kind, codec, rate), samples, rate
+        return sound_container(samples, kind, codec, rate), samples, rate
     kind, subtype, rate, bits = SOUNDFILES[name]
     samples = signal(seconds, rate, bits=bits or 16)
     return sound_file(samples, rate, kind, subtype), samples, rate
@@ -147,8 +94,8 @@ def test_a_lossless_file_is_averaged_and_resampled(name, tmp_path):
     data, samples, rate = written(name)
     found = samples_of(Audio(data))
     assert found.dtype == np.float32
-    assert found.shape == expected(samples, rate).shape
-    assert np.abs(found - expected(samples, rate)).max() < 1e-6
+    assert found.shape == as_librosa(samples, rate).shape
+    assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
     path = tmp_path / "named.txt"
     path.write_bytes(data)
     for source in (path, str(path), bytearray(data), memoryview(data)):
@@ -158,7 +105,7 @@ def test_a_lossless_file_is_averaged_and_resampled(name, tmp_path):
 @pytest.mark.parametrize("name", LOSSY)
 def test_a_lossy_file_sounds_like_its_original(name):
     data, samples, rate = written(name)
-    found, original = samples_of(Audio(data)), expected(samples, rate)
+    found, original = samples_of(Audio(data)), as_librosa(samples, rate)
     # Encoders put silence before and after, and not all files say how much.
     assert -1600 < len(found) - len(original) < 1600 + 2304
     size = 1 << 16
@@ -172,7 +119,7 @@ def test_a_lossy_file_sounds_like_its_original(name):
 @pytest.mark.parametrize("name", ["mp3", "ogg", "opus", "m4a", "mp4", "webm"])
 def test_a_lossy_file_that_tells_its_padding_starts_where_the_original_does(name):
     data, samples, rate = written(name)
-    found, original = samples_of(Audio(data)), expected(samples, rate)
+    found, original = samples_of(Audio(data)), as_librosa(samples, rate)
     n = min(len(found), len(original))
     assert np.dot(found[:n], original[:n]) > 0.98 * np.linalg.norm(found[:n]) * np.linalg.norm(original[:n])
 
@@ -183,7 +130,7 @@ def test_every_rate_and_number_of_channels(rate, channels):
     samples = signal(0.7, rate, channels)
     found = samples_of(Audio(sound_file(samples, rate)))
     assert found.shape == (11_200,)
-    assert np.abs(found - expected(samples, rate)).max() < 1e-6
+    assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
 
 
 def test_the_samples_of_a_mono_file_at_16_khz_stay_as_they_are():
@@ -204,7 +151,7 @@ def test_pyav_gives_what_libsndfile_gives(bits, planar, monkeypatch):
     }[bits]
     samples = signal(0.5, bits=8)
     by_sndfile = samples_of(Audio(sound_file(samples, subtype=subtype)))
-    data = container(samples, "nut" if planar else "wav", codec)
+    data = sound_container(samples, "nut" if planar else "wav", codec)
     if planar:  # no kind of file that is read has them, so take away the check
         monkeypatch.setattr("jina_omni.media.sound_files.kind_of", lambda *_: "audio/nut")
         monkeypatch.setitem(DEMUXERS, "audio/nut", "nut")
@@ -220,7 +167,7 @@ def test_a_flac_without_a_length_is_left_to_pyav():
     patched[21] &= 0xF0
     patched[22:26] = bytes(4)
     found = samples_of(Audio(bytes(patched)))
-    assert np.abs(found - expected(samples, rate)).max() < 1e-6
+    assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
     assert measure(Audio(bytes(patched))) == len(found)
 
 
@@ -240,7 +187,7 @@ def test_the_clips_of_the_reference_pack(name):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", "longdouble"])
 def test_floats_of_any_width(dtype):
     samples = signal(0.3, bits=8).astype(dtype)
-    assert np.abs(samples_of(as_array(samples, RATE)) - expected(samples.astype("f4"), RATE)).max() < 1e-6
+    assert np.abs(samples_of(as_array(samples, RATE)) - as_librosa(samples.astype("f4"), RATE)).max() < 1e-6
 
 
 @pytest.mark.parametrize(("dtype", "subtype"), [("uint8", "PCM_U8"), ("int16", "PCM_16"), ("int32", "PCM_32")])
@@ -333,7 +280,7 @@ def test_what_is_no_number_becomes_silence_and_nothing_else_does():
     damaged[places] = np.nan, np.inf, -np.inf
     silenced[places] = 0
     found = samples_of(as_array(damaged, RATE))
-    assert np.array_equal(found, expected(silenced, RATE))
+    assert np.array_equal(found, as_librosa(silenced, RATE))
     assert np.array_equal(samples_of(Audio(sound_file(damaged, subtype="FLOAT"))), found)
 
 
@@ -359,7 +306,7 @@ def test_peaks_over_1_scale_the_whole_clip():
 
 def test_the_peak_is_that_of_the_resampled_average():
     samples = np.where(signal(0.5, channels=2) > 0, 1, -1).astype(np.float32)  # steps, which resampling overshoots
-    resampled = expected(samples, RATE)
+    resampled = as_librosa(samples, RATE)
     assert np.abs(resampled).max() > 1.01
     assert np.allclose(samples_of(as_array(samples, RATE)), resampled / np.abs(resampled).max(), rtol=1e-6)
 
@@ -391,7 +338,7 @@ def test_a_cut_sound_is_the_start_of_the_whole(rate):
     samples = signal(40, rate, 1)
     found = samples_of(as_array(samples, rate), truncate=True)
     assert found.shape == (480_000,)
-    assert np.abs(found - expected(samples, rate)[:480_000]).max() < 1e-6
+    assert np.abs(found - as_librosa(samples, rate)[:480_000]).max() < 1e-6
     assert np.array_equal(samples_of(Audio(sound_file(samples, rate)), truncate=True), found)
 
 
@@ -472,7 +419,7 @@ def test_two_hours_in_an_array_take_no_memory_of_their_own():
 
 
 def test_a_long_mp3_is_decoded_no_further_than_its_limit(read_samples):
-    data = container(signal(1, channels=1), "mp3", "libmp3lame", options={"write_xing": "0"})
+    data = sound_container(signal(1, channels=1), "mp3", "libmp3lame", options={"write_xing": "0"})
     with pytest.raises(InputTooLongError):
         samples_of(Audio(data * 600))
     assert samples_of(Audio(data * 600), truncate=True).shape == (480_000,)
@@ -480,7 +427,7 @@ def test_a_long_mp3_is_decoded_no_further_than_its_limit(read_samples):
 
 
 def test_a_long_track_is_decoded_no_further_than_its_limit(monkeypatch):
-    data = container(signal(90, 8_000, 1), "mov", "pcm_s16le", 8_000)
+    data = sound_container(signal(90, 8_000, 1), "mov", "pcm_s16le", 8_000)
     counts = []
     mono = audio_module._mono
     monkeypatch.setattr(audio_module, "_mono", lambda block: counts.append(len(block)) or mono(block))
@@ -510,11 +457,11 @@ def test_measuring_is_near_elsewhere(name):
 
 
 def test_a_live_stream_is_measured_by_decoding():
-    data = container(signal(2, 48_000), "webm", "libopus", 48_000, options={"live": "1"})
+    data = sound_container(signal(2, 48_000), "webm", "libopus", 48_000, options={"live": "1"})
     with av.open(io.BytesIO(data)) as opened:
         assert opened.duration is None
     assert measure(Audio(data)) == len(samples_of(Audio(data)))
-    longer = container(signal(40, 48_000, 1), "webm", "libopus", 48_000, options={"live": "1"})
+    longer = sound_container(signal(40, 48_000, 1), "webm", "libopus", 48_000, options={"live": "1"})
     assert 480_000 < measure(Audio(longer)) < 500_000
 
 
@@ -523,10 +470,10 @@ def test_a_live_stream_is_measured_by_decoding():
 
 def test_a_track_is_what_ffmpeg_mixes_and_resamples():
     samples = signal(1, channels=2, bits=8)
-    data = container(samples, "mov", "pcm_f32le", picture=True)
+    data = sound_container(samples, "mov", "pcm_f32le", picture=True)
     found = track_samples(data)
     # FFmpeg does not halve the sum of two channels of floats, but keeps the power of independent ones.
-    loud = expected(samples, RATE) * np.sqrt(2)
+    loud = as_librosa(samples, RATE) * np.sqrt(2)
     assert found.dtype == np.float32
     assert abs(len(found) - 16_000) <= 16
     assert np.linalg.norm(found[100:15_900] - loud[100:15_900]) < 0.01 * np.linalg.norm(loud)
@@ -534,12 +481,12 @@ def test_a_track_is_what_ffmpeg_mixes_and_resamples():
 
 def test_a_loud_track_is_scaled_as_a_whole():
     samples = np.sign(signal(1, channels=2, bits=8))
-    found = track_samples(container(samples, "mov", "pcm_f32le"))
+    found = track_samples(sound_container(samples, "mov", "pcm_f32le"))
     assert np.abs(found).max() == 1
 
 
 def test_a_video_may_have_a_track_or_not(tmp_path):
-    video = container(signal(1), "mp4", "aac", picture=True)
+    video = sound_container(signal(1), "mp4", "aac", picture=True)
     assert abs(len(track_samples(video)) - 16_000) < 800
     assert abs(len(samples_of(Audio(video))) - 16_000) < 800
     path = tmp_path / "silent"
@@ -576,7 +523,7 @@ def test_a_missing_or_empty_file_is_refused(tmp_path):
 def test_a_file_without_samples_is_refused():
     with pytest.raises(DecodeError, match=r"^input 3 is a sound without samples"):
         samples_of(Audio(sound_file(np.zeros(0, np.int16))), "input 3")
-    data = container(np.zeros((0, 2)), "matroska", "pcm_s16le", picture=True)
+    data = sound_container(np.zeros((0, 2)), "matroska", "pcm_s16le", picture=True)
     with pytest.raises(DecodeError, match=r"^input 3 has a sound track without samples"):
         samples_of(Audio(data), "input 3")
     assert track_samples(data) is None

@@ -2,34 +2,29 @@
 """Every listed type, written by a real encoder, is told by its bytes."""
 
 import doctest
-import functools
 import io
 import random
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image as PILImage
-from pillow_heif import from_pillow
 
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.inputs import Audio, Image, Pdf, Video, as_parts
 from jina_omni.media import files as files_module
 from jina_omni.media.files import as_decode_error, kind_of, sniff
-
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="12"><rect width="5" height="5"/></svg>'
+from tests.media_files import SVG, media_file
 
 # Ending, what it is told as, and the wrapper that a path of it gets.
 KINDS = {
     "jpg": ("image/jpeg", Image),
+    "jpeg": ("image/jpeg", Image),
     "png": ("image/png", Image),
     "gif": ("image/gif", Image),
     "webp": ("image/webp", Image),
     "bmp": ("image/bmp", Image),
+    "tif": ("image/tiff", Image),
     "tiff": ("image/tiff", Image),
     "avif": ("image/avif", Image),
     "heic": ("image/heic", Image),
@@ -51,64 +46,17 @@ KINDS = {
     "aac": ("audio/aac", Audio),
     "pdf": ("application/pdf", Pdf),
 }
-PICTURES = {"jpg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP", "tiff": "TIFF", "avif": "AVIF"}
-CODECS = {  # container and codec
-    "mp4": ("mp4", "mpeg4"),
-    "avi": ("avi", "mpeg4"),
-    "mov": ("mov", "mpeg4"),
-    "mkv": ("matroska", "mpeg4"),
-    "webm": ("webm", "libvpx"),
-    "flv": ("flv", "flv1"),
-    "wmv": ("asf", "wmv2"),
-    "m4a": ("ipod", "aac"),
-    "aac": ("adts", "aac"),
-    "opus": ("ogg", "libopus"),
-}
-SOUNDS = {"wav": "WAV", "rf64": "RF64", "mp3": "MP3", "flac": "FLAC", "ogg": "OGG"}
-
-
-def muxed(container, codec):
-    file = io.BytesIO()
-    with av.open(file, "w", container) as output:
-        if av.codec.Codec(codec, "w").type == "video":
-            stream = output.add_stream(codec, rate=25, width=32, height=32, pix_fmt="yuv420p")
-            frames = [av.VideoFrame.from_ndarray(np.full((32, 32, 3), 60 * i, np.uint8)) for i in range(3)]
-        else:
-            stream = output.add_stream(codec, rate=48_000, layout="mono")
-            frames = [av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), "fltp", "mono") for _ in range(3)]
-            for i, frame in enumerate(frames):
-                frame.sample_rate, frame.pts = 48_000, 960 * i
-        for frame in [*frames, None]:
-            output.mux(stream.encode(frame))
-    return file.getvalue()
-
-
-@functools.cache
-def written(kind):
-    file = io.BytesIO()
-    picture = PILImage.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8))
-    if kind == "svg":
-        return SVG.encode()
-    if kind in CODECS:
-        return muxed(*CODECS[kind])
-    if kind in SOUNDS:
-        soundfile.write(file, np.zeros(4800, np.float32), 48_000, format=SOUNDS[kind])
-    elif kind == "heic":
-        from_pillow(picture).save(file)
-    else:
-        picture.save(file, PICTURES.get(kind, kind))
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_listed_type_is_told_by_its_bytes(kind):
-    assert sniff(written(kind)) == KINDS[kind][0]
+    assert sniff(media_file(kind)) == KINDS[kind][0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_path_gets_the_wrapper_of_its_bytes(kind, tmp_path):
     path = tmp_path / ("photo.jpg" if kind != "jpg" else "song.mp3")  # a name says nothing
-    path.write_bytes(written(kind))
+    path.write_bytes(media_file(kind))
     (part,) = as_parts(path)
     assert type(part) is KINDS[kind][1]
     assert part.source == path
@@ -117,7 +65,7 @@ def test_a_path_gets_the_wrapper_of_its_bytes(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_head_cut_or_changed_is_never_an_error(kind):
     rng = random.Random(0)
-    data = written(kind)[:2000]
+    data = media_file(kind)[:2000]
     for _ in range(40):
         content = bytearray(data[: rng.randint(1, len(data))])
         content[rng.randrange(min(len(content), 40))] = rng.randrange(256)

@@ -29,6 +29,7 @@ from jina_omni.media import patches as patches_module
 from jina_omni.media.files import sniff
 from jina_omni.media.image import decode, grid_of, patches, patches_of
 from jina_omni.media.patches import VisionGeometry, pack, smart_resize
+from tests.media_files import encoded
 from tests.reference_pack import PACK, needs_pack
 
 GEOMETRY = VisionGeometry()
@@ -47,12 +48,6 @@ LIMITS = {"min_pixels": 262_144, "max_pixels": 1_310_720, "factor": 32}
 def noise(height, width, channels=3, seed=0):
     shape = (height, width, channels) if channels else (height, width)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def encoded(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def heic(*pictures, tile=0, **options):
@@ -548,6 +543,14 @@ def test_heic_is_turned_by_its_container_and_once(orientation, ask):
     image = Image(heic(picture, exif=exif.tobytes(), quality=-1, chroma=444), exif_orientation=ask)
     assert decode(image).tobytes() == expected.tobytes()
     assert grid_of(image, TINY) == patches_of(image, TINY)[1]
+
+
+@pytest.mark.parametrize("ask", [False, True])
+def test_heic_of_another_size_than_its_header_says_is_an_error(ask):
+    content = bytearray(heic(PILImage.fromarray(noise(12, 9))))
+    content[content.index(b"clap") + 23] = 0  # the last byte of what the crop is moved by: far out of the picture
+    with pytest.raises(DecodeError, match="pixels of another size"):
+        decode(Image(bytes(content), exif_orientation=ask))
 
 
 def test_pillow_itself_learns_nothing_of_heic():

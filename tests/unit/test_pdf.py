@@ -22,16 +22,12 @@ from jina_omni.media import image as image_module
 from jina_omni.media import sandbox
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import PdfPage, decode, grid_of, pages_of, patches_of
-from tests.unit.pdfs import INCH, document, forms_of_forms, layers, unpacking
+from tests.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
 
 GEOMETRY = VisionGeometry()
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-
-
-def rectangle(colour, x, y, width, height):
-    return b"%d %d %d rg %d %d %d %d re f " % (*(c // 255 for c in colour), x, y, width, height)
 
 
 def text(words):

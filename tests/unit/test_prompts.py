@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -216,7 +217,7 @@ def delimiter(*known: str) -> Callable[[str], int | None]:
 
 
 def medium(tower: Tower, *runs: int, times: tuple[float, ...] | None = None) -> Medium:
-    def read() -> Reading:
+    def read(_stop: threading.Event) -> Reading:
         raise AssertionError("nothing is read here")
 
     return Medium(tower, Extent(runs, times), read)

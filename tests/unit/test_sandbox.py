@@ -18,7 +18,7 @@ import resvg_py
 from jina_omni.errors import DecodeError, UnsupportedMediaError
 from jina_omni.media import sandbox
 from jina_omni.media.sandbox import Sandbox
-from tests.unit.pdfs import INCH, document, forms_of_forms
+from tests.pdfs import INCH, document, forms_of_forms
 
 ROOT = Path(__file__).parents[2]
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"/>'

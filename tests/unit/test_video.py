@@ -2,7 +2,6 @@
 import doctest
 import functools
 import io
-import itertools
 import json
 import math
 import os
@@ -10,6 +9,7 @@ import threading
 from fractions import Fraction
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -23,9 +23,8 @@ from jina_omni.media import video as video_module
 from jina_omni.media.patches import VisionGeometry, smart_resize
 from jina_omni.media.video import has_sound, has_video, measure, patches_of
 from tests.checkpoints import pixels
+from tests.media_files import noise_block, remuxed, track_file, video_file
 from tests.reference_pack import PACK, needs_pack
-
-av = pytest.importorskip("av")
 
 GEOMETRY = VisionGeometry()
 CARD, WRAPPER = "card", "sentence-transformers"
@@ -86,59 +85,10 @@ def frames_of(rows, grid, geometry=GEOMETRY):
     return (tiles.reshape(2 * t, h * p, w * p, 3) * 127.5 + 127.5).round().astype(np.uint8)
 
 
-def written(
-    frames,
-    container="mp4",
-    codec="mpeg4",
-    *,
-    rate=30,
-    pts=None,
-    options=None,
-    container_options=None,
-    sound=False,
-    pix_fmt="yuv420p",
-    gap=lambda _: 0,
-):
-    """Encode frames; `pts` are milliseconds, `gap` moves a packet by so many frames."""
-    file = io.BytesIO()
-    frames = iter(frames)
-    first = next(frames)
-    with av.open(file, "w", format=container, container_options=container_options or {}) as output:
-        stream = output.add_stream(codec, rate=rate, options=options or {})
-        stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = pix_fmt
-        if codec == "libx265":
-            stream.options = {"x265-params": "log-level=none", **(options or {})}
-        if pts is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        audio = output.add_stream("pcm_s16le", rate=16_000, layout="mono") if sound else None
-        for i, pixels_ in enumerate(itertools.chain([first], frames, [None])):
-            frame = None
-            if pixels_ is not None:
-                frame = av.VideoFrame.from_ndarray(pixels_, "rgb24")
-                if pts is not None:
-                    frame.pts, frame.time_base = pts[i], Fraction(1, 1000)
-            for packet in stream.encode(frame):
-                shift = gap(packet.pts)
-                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                output.mux(packet)
-            if audio is not None and frame is not None:
-                block = noise_block(i)
-                output.mux(audio.encode(block))
-    return file.getvalue()
-
-
-def noise_block(i, samples=533):
-    values = np.random.default_rng(i).integers(-9000, 9000, (1, samples), dtype=np.int16)
-    block = av.AudioFrame.from_ndarray(values, "s16", "mono")
-    block.sample_rate, block.pts, block.time_base = 16_000, i * samples, Fraction(1, 16_000)
-    return block
-
-
 @functools.cache
 def clip_file(name, n_frames):
     container, codec = CONTAINERS[name]
-    return written(map(numbered, range(n_frames)), container, codec)
+    return video_file(map(numbered, range(n_frames)), container, codec)
 
 
 @functools.cache
@@ -147,17 +97,7 @@ def whole_file(name):
     container, codec, options = WHOLE[name]
     random = np.random.default_rng(0)
     blocks = [np.kron(random.integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))) for _ in range(30)]
-    return written([block.astype(np.uint8) for block in blocks], container, codec, container_options=options)
-
-
-def sound_file(container, codec):
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=16_000, layout="mono")
-        for i in range(20):
-            output.mux(stream.encode(noise_block(i)))
-        output.mux(stream.encode(None))
-    return file.getvalue()
+    return video_file([block.astype(np.uint8) for block in blocks], container, codec, container_options=options)
 
 
 def embedded(video, dialect=CARD, geometry=GEOMETRY):
@@ -349,7 +289,7 @@ def test_options_out_of_range_are_refused(options):
 def test_a_variable_rate_is_its_mean(container):
     pts = [int(i**1.5 * 10) for i in range(60)]  # gets slower
     codec = "libvpx" if container == "webm" else "libx264"
-    clip, rows, _ = embedded(Video(written(map(numbered, range(60)), container, codec, pts=pts)))
+    clip, rows, _ = embedded(Video(video_file(map(numbered, range(60)), container, codec, pts=pts)))
     assert clip.n_frames == 60
     assert 60 / (pts[-1] / 1000 + 0.5) < clip.fps < 60 / (pts[-1] / 1000) + 1e-3  # the last frame may have no duration
     assert clip.indices == card_indices(60, clip.fps)
@@ -357,7 +297,7 @@ def test_a_variable_rate_is_its_mean(container):
 
 
 def test_repetitions_without_content_are_no_frames():
-    file = written(map(numbered, range(60)), "avi", gap=lambda pts: 0 if pts < 20 else 25)
+    file = video_file(map(numbered, range(60)), "avi", gap=lambda pts: 0 if pts < 20 else 25)
     with av.open(io.BytesIO(file)) as container:
         assert container.streams.video[0].frames == 85  # says the header
     clip, rows, _ = embedded(Video(file), WRAPPER)
@@ -365,24 +305,11 @@ def test_repetitions_without_content_are_no_frames():
     assert [number_of(f) for f in frames_of(rows, clip.grid)] == list(wrapper_indices(60))
 
 
-def remuxed(data, container, from_keyframe):
-    """Cut a stream at a keyframe without encoding it anew."""
-    file, keyframes = io.BytesIO(), 0
-    with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container) as output:
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            keyframes += packet.is_keyframe
-            if packet.dts is not None and keyframes >= from_keyframe:
-                packet.stream = stream
-                output.mux(packet)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize("dialect", [CARD, WRAPPER])
 def test_frames_that_can_not_be_shown_are_not_counted(dialect):
     # Frames that lean on what was cut away come first; FFmpeg drops them.
     group = {"x264-params": "open-gop=1:bframes=3:keyint=12:scenecut=0"}
-    whole = written(map(numbered, range(60)), "matroska", "libx264", options=group)
+    whole = video_file(map(numbered, range(60)), "matroska", "libx264", options=group)
     cut = remuxed(whole, "matroska", 2)
     with av.open(io.BytesIO(cut)) as container:
         shown = [number_of(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
@@ -467,7 +394,7 @@ def test_metadata_of_rotation_is_not_applied():
 
 def test_frames_that_change_their_size_fit_all_the_same():
     sizes = [(96, 160), (96, 160), (192, 320), (48, 80)]
-    pictures = [written([numbered(i, *size)], "avi", "mjpeg", pix_fmt="yuvj420p") for i, size in enumerate(sizes)]
+    pictures = [video_file([numbered(i, *size)], "avi", "mjpeg", pix_fmt="yuvj420p") for i, size in enumerate(sizes)]
     file = io.BytesIO()
     with av.open(io.BytesIO(pictures[0])) as first, av.open(file, "w", format="avi") as output:
         stream = output.add_stream_from_template(first.streams.video[0])
@@ -484,13 +411,13 @@ def test_frames_that_change_their_size_fit_all_the_same():
 
 def test_a_header_of_the_wrong_size_is_corrected():
     # Bytes 64 to 71 of an AVI file's stream format: width and height of the bitmap.
-    file = bytearray(written(map(numbered, range(4)), "avi", "mjpeg", pix_fmt="yuvj420p"))
+    file = bytearray(video_file(map(numbered, range(4)), "avi", "mjpeg", pix_fmt="yuvj420p"))
     place = file.index(b"strf") + 12
     assert file[place : place + 8] == WIDTH.to_bytes(4, "little") + HEIGHT.to_bytes(4, "little")
     file[place : place + 8] = (320).to_bytes(4, "little") + (96).to_bytes(4, "little")
     _, rows, clip = embedded(Video(bytes(file)))
     assert clip.size == (HEIGHT, WIDTH)
-    assert clip.grid == embedded(Video(written(map(numbered, range(4)), "avi", "mpeg4")))[2].grid
+    assert clip.grid == embedded(Video(video_file(map(numbered, range(4)), "avi", "mpeg4")))[2].grid
     assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [0, 1, 2, 3]
 
 
@@ -518,7 +445,7 @@ def test_clips_of_the_reference_pack(size):
 
 
 def test_a_long_film_does_not_lie_in_memory():
-    film = written((numbered(i % 1024, 240, 320) for i in range(2000)), "mp4", "mpeg4")
+    film = video_file((numbered(i % 1024, 240, 320) for i in range(2000)), "mp4", "mpeg4")
     embedded(Video(clip_file("mp4-mpeg4", 31)), geometry=TINY)  # what is loaded and allocated once
     process, peak, done = psutil.Process(), 0, threading.Event()
 
@@ -605,7 +532,7 @@ def test_paths_that_are_no_files_are_refused(tmp_path):
 
 
 def test_sound_alone_is_no_video():
-    file = sound_file("mp4", "aac")
+    file = track_file("mp4", "aac")
     with pytest.raises(InputError, match=r"without moving pictures; embed its sound: jina_omni.Audio"):
         measure(Video(file), GEOMETRY, CARD)
 
@@ -670,14 +597,14 @@ def test_a_clip_has_pictures_and_no_sound(name):
     ],
 )
 def test_a_sound_has_no_pictures(container, codec):
-    file = sound_file(container, codec)
+    file = track_file(container, codec)
     assert has_sound(file)
     assert not has_video(file)
 
 
 def test_both(tmp_path):
     path = tmp_path / "clip"
-    path.write_bytes(written(map(numbered, range(9)), "mov", sound=True))
+    path.write_bytes(video_file(map(numbered, range(9)), "mov", sound=True))
     assert has_sound(path)
     assert has_video(str(path))
 
@@ -716,7 +643,7 @@ def test_a_cut_file_is_refused(name, share, capfd):
 def test_a_file_that_is_cut_within_its_sound_is_refused(tmp_path):
     # The index comes first, then what is left of the content: its last packet is one of sound.
     path = tmp_path / "clip.mov"
-    path.write_bytes(written(map(numbered, range(30)), "mov", sound=True))
+    path.write_bytes(video_file(map(numbered, range(30)), "mov", sound=True))
     fast = tmp_path / "fast.mov"
     with av.open(path) as source, av.open(fast, "w", format="mov", options={"movflags": "faststart"}) as output:
         streams = {s.index: output.add_stream_from_template(s) for s in source.streams}
@@ -746,7 +673,7 @@ def test_absurd_lengths_are_refused(size, tmp_path):
 
 
 def test_a_matroska_recording_of_unknown_length_is_read():
-    file = written(map(numbered, range(30)), "matroska", "libx264", container_options={"live": "1"})
+    file = video_file(map(numbered, range(30)), "matroska", "libx264", container_options={"live": "1"})
     assert embedded(Video(file))[0].n_frames == 30
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,11 +20,12 @@ _ROWS_AHEAD = 4096  # of the towers: 100 MB of patches
 def read_ahead(media: Sequence[Medium]) -> Generator[Future[Reading], None, None]:
     """Yield the reading of each medium, in order, while those behind it are under way.
 
-    Those that have not begun are dropped when the generator is closed; nothing waits for those that have.
+    When the generator is closed, those that have not begun are dropped, and those that have are told to stop.
     """
     if not media:
         return
     pool = ThreadPoolExecutor(min(_THREADS, usable_cpus(), len(media)), thread_name_prefix="jina_omni_media")
+    stop = threading.Event()
     under_way: deque[tuple[Future[Reading], int]] = deque()
     n_rows = 0
     try:
@@ -33,9 +35,10 @@ def read_ahead(media: Sequence[Medium]) -> Generator[Future[Reading], None, None
                 future, freed = under_way.popleft()
                 n_rows -= freed
                 yield future
-            under_way.append((pool.submit(medium.read), size))
+            under_way.append((pool.submit(medium.read, stop), size))
             n_rows += size
         while under_way:
             yield under_way.popleft()[0]
     finally:
+        stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -94,6 +94,7 @@ def decode(image: Image, where: str = "input") -> PILImage.Image:
     .. versionadded:: 0.1.0
     """
     with _opened(image.source, where) as pixels:
+        _load(pixels, where)
         if not image.exif_orientation:
             return _rgb(pixels, where)
         if pixels is image.source:  # the caller's own, not to be turned in its place
@@ -338,11 +339,15 @@ def _size(pixels: PILImage.Image, *, exif_orientation: bool) -> tuple[int, int]:
     return pixels.height, pixels.width
 
 
-def _rgb(image: PILImage.Image, where: str) -> PILImage.Image:
+def _load(image: PILImage.Image, where: str) -> None:
+    """Decode an image, before its mode is looked at, which some decoders change here."""
     size = image.size
-    image.load()  # before its mode is looked at, which some decoders change here
+    image.load()
     if image.format == "HEIF" and image.size != size:  # libheif learns of a damaged crop only when it decodes
         raise DecodeError(f"{where} has pixels of another size than its header says; it is damaged")
+
+
+def _rgb(image: PILImage.Image, where: str) -> PILImage.Image:
     if image.mode == "RGB":
         return image
     if image.mode == "F":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -53,12 +54,13 @@ class Medium:
     extent : Extent
         As far as the header tells.
     read : callable
-        Decodes it; may be called from any thread, and raises `InputError`.
+        Decodes it; may be called from any thread, and raises `InputError`. What may take long raises `Cancelled` soon
+        after the event is set.
     """
 
     tower: Tower
     extent: Extent
-    read: Callable[[], Reading]
+    read: Callable[[threading.Event], Reading]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +157,7 @@ def _still(grid: Grid, patches: Callable[[], tuple[Floats, Grid]], geometry: Vis
     def extent(grid: Grid) -> Extent:
         return Extent((geometry.token_count(grid),))
 
-    def read() -> Reading:
+    def read(_stop: threading.Event) -> Reading:
         values, found = patches()
         return Reading(extent(found), values, found)
 
@@ -171,15 +173,15 @@ def _frames(clip: video.Clip, geometry: VisionGeometry, where: str) -> Medium:
         t, h, w = clip.grid
         return Extent((geometry.token_count((1, h, w)),) * t, clip.times)
 
-    def read() -> Reading:
-        values, found = video.patches_of(clip, geometry, where)
+    def read(stop: threading.Event) -> Reading:
+        values, found = video.patches_of(clip, geometry, where, stop)
         return Reading(extent(found), values, found.grid)
 
     return Medium("vision", extent(clip), read)
 
 
 def _heard(n_samples: int, samples: Callable[[], mel.Samples], n_mel: int, where: str) -> Medium:
-    def read() -> Reading:
+    def read(_stop: threading.Event) -> Reading:
         found = samples()
         n_frames = mel.require_frames(len(found), where)
         return Reading(Extent((mel_rows(n_frames),)), mel.log_mel(found, n_mel), (n_frames,))

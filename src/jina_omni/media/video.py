@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import DEMUXERS, open_container
 from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
 from jina_omni.media.patches import PIXEL_LIMIT, TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
@@ -135,7 +136,9 @@ def measure(video: Video, geometry: VisionGeometry, dialect: Dialect, where: str
     return _choose(video, dialect, n_frames, (height, width), fps, geometry, where)
 
 
-def patches_of(clip: Clip, geometry: VisionGeometry, where: str = "input") -> tuple[Patches, Clip]:
+def patches_of(
+    clip: Clip, geometry: VisionGeometry, where: str = "input", stop: threading.Event | None = None
+) -> tuple[Patches, Clip]:
     """Return the chosen frames of a video as the rows that the vision tower takes.
 
     Each is resized with Pillow's bicubic filter, as an image is.
@@ -148,6 +151,8 @@ def patches_of(clip: Clip, geometry: VisionGeometry, where: str = "input") -> tu
         Of the vision file.
     where : str
         What messages call the input.
+    stop : threading.Event, optional
+        Once it is set, no further frame is decoded.
 
     Returns
     -------
@@ -164,6 +169,8 @@ def patches_of(clip: Clip, geometry: VisionGeometry, where: str = "input") -> tu
         The file is damaged.
     InputError
         As in `measure`.
+    Cancelled
+        Through `stop`.
 
     Examples
     --------
@@ -176,10 +183,10 @@ def patches_of(clip: Clip, geometry: VisionGeometry, where: str = "input") -> tu
 
     .. versionadded:: 0.1.0
     """
-    frames, n_frames, size = _resized(clip, geometry, where)
+    frames, n_frames, size = _resized(clip, geometry, where, stop)
     if (n_frames, size) != (clip.n_frames, clip.size):
         clip = _choose(clip.video, clip.dialect, n_frames, size, clip.fps, geometry, where)
-        frames, *found = _resized(clip, geometry, where)
+        frames, *found = _resized(clip, geometry, where, stop)
         if found != [n_frames, size]:
             raise DecodeError(f"{where} gives other frames each time that it is read; it is damaged")
     return pack(frames, geometry)[0], clip
@@ -296,7 +303,9 @@ def _checked(frames: npt.NDArray[np.uint8], where: str) -> npt.NDArray[np.uint8]
     return frames
 
 
-def _resized(clip: Clip, geometry: VisionGeometry, where: str) -> tuple[npt.NDArray[np.uint8], int, tuple[int, int]]:
+def _resized(
+    clip: Clip, geometry: VisionGeometry, where: str, stop: threading.Event | None
+) -> tuple[npt.NDArray[np.uint8], int, tuple[int, int]]:
     """Return the chosen frames, how many the source has, and the size of the first."""
     height, width = (side * geometry.patch_size for side in clip.grid[1:])
     chosen = np.empty((len(clip.indices), height, width, 3), np.uint8)
@@ -309,6 +318,8 @@ def _resized(clip: Clip, geometry: VisionGeometry, where: str) -> tuple[npt.NDAr
     count, size = 0, clip.size
     with _opened(source, where) as container:
         for frame in _decoded(container, clip, where):
+            if stop is not None and stop.is_set():
+                raise Cancelled(f"reading {where} was stopped")
             if count == 0:
                 size = frame.height, frame.width
             if count in places:

@@ -69,3 +69,7 @@ def unpacking(n_bytes, times):
     if times == 2:
         data = zlib.compress(data, 9)
     return document((INCH, data), filters=b"/Filter[%s]" % (b"/FlateDecode" * times))
+
+
+def rectangle(colour, x, y, width, height):
+    return b"%d %d %d rg %d %d %d %d re f " % (*(c // 255 for c in colour), x, y, width, height)
