@@ -7,6 +7,7 @@ import doctest
 import logging
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 import jina_omni
 from jina_omni import Model, ModelLoadError, download, list_models, published, repository
+from jina_omni.cli import main
 from jina_omni.info import quantization_of
 from jina_omni.prompts import TASKS
 from jina_omni.repository import choose_files
@@ -416,6 +418,27 @@ def test_a_folder_is_a_model(tmp_path: Path, files: dict[str, bytes]) -> None:
         Model.from_dir(tmp_path, "IQ1_S")
     with pytest.raises(ModelLoadError, match="is no folder; from_dir takes a folder, Model a text file"):
         Model.from_dir(tmp_path / VISION)
+
+
+@pytest.mark.usefixtures("hub")
+def test_the_command_line_takes_names_and_tells_the_license(
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    level = logging.getLogger("jina_omni").level
+    assert main(["download", "small-clustering:Q8_0", "--modality", "vision", "--cache-dir", str(cache)]) == 0
+    assert [Path(line).name for line in capsys.readouterr().out.splitlines()] == [text_name("Q8_0"), VISION]
+    assert "license: CC BY-NC 4.0" in caplog.text
+    caplog.clear()
+    assert main(["info", "small-clustering:Q8_0", "--modality", "vision", "--device", "cpu"]) == 0
+    assert re.search(r"^quantization +'Q8_0'$", capsys.readouterr().out, re.MULTILINE)
+    assert "license" not in caplog.text  # told once, at the download
+    assert main(["download", "small-clustering:Q6_K"]) == 2
+    assert "there is no text file of Q6_K; there is F16, Q4_K_M, Q8_0" in capsys.readouterr().err
+    assert logging.getLogger("jina_omni").level == level
 
 
 def test_importing_the_library_does_not_import_the_client() -> None:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``jina-omni models``."""
+
+from __future__ import annotations
+
+import argparse
+
+from jina_omni.info import MODEL_LICENSE
+from jina_omni.published import list_models
+
+HELP = "List the published models."
+EXAMPLES = """\
+examples:
+  jina-omni models
+  jina-omni download small-retrieval:Q4_K_M
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options, of which there are none."""
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Print them; nothing is asked of a network."""
+    models = list_models()
+    width = max(len(model.name) for model in models)
+    for model in models:
+        print(f"{model.name:<{width}}  {model.dims[-1]:>4} dimensions  {model.context:>6} tokens  {model.repository}")
+    for size, model in {model.size: model for model in models}.items():
+        names = " ".join(name + "*" * (name == model.default_quantization) for name in model.quantizations)
+        print(f"\nquantisations of {size} (* by default): {names}\ndimensions: {' '.join(map(str, model.dims))}")
+    print(f"\nlicense: {MODEL_LICENSE}")
+    return 0

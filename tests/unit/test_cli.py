@@ -1,0 +1,710 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line, in this process and, where one is killed or interrupted, in others."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image as PILImage
+
+import jina_omni
+from jina_omni.cli import chunks, main
+from jina_omni.cli.files import inputs_of
+from jina_omni.cli.lock import lock
+from tests.checkpoints.shapes import TINY
+from tests.checkpoints.writer import Checkpoint, write_checkpoint, write_text
+
+COMMANDS = ("models", "download", "info", "embed", "index", "search")
+
+N_TEXTS, N_PICTURES, N_SOUNDS = 270, 18, 12
+MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}
+
+# Ends its process, or interrupts it, when the model is called for the given time.
+CUT_OFF = """
+import os, signal, sys
+from jina_omni import Model
+from jina_omni.cli import main
+
+encode, left = Model.encode, int(sys.argv.pop(1))
+how = signal.Signals[sys.argv.pop(1)]
+
+def encode_or_end(self, *args, **options):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), how)
+    return encode(self, *args, **options)
+
+Model.encode = encode_or_end
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Write a tiny model that takes small pictures as they are, and so is quick with them."""
+    shape = TINY["small"]
+    vision = dataclasses.replace(shape.vision, image_pixels=(32 * 32, 64 * 64))
+    return write_checkpoint(tmp_path_factory.mktemp("model"), dataclasses.replace(shape, vision=vision))
+
+
+@pytest.fixture(scope="module")
+def options(model: Checkpoint) -> list[str]:
+    return ["--model", str(model.text), "--mmproj", str(model.vision), str(model.audio)]
+
+
+def write_mixed(folder: Path) -> None:
+    """Write files of every modality, of which no two are equal, and a hidden one."""
+    rng = np.random.default_rng(0)
+    words = ["red", "blue", "cat", "dog", "sleeps", "runs", "house", "sea", "loud", "old"]
+    for kind in MIXED:
+        (folder / kind).mkdir(parents=True)
+    for i in range(N_TEXTS):
+        chosen = random.Random(i).choices(words, k=6)
+        (folder / f"texts/{i:03}.txt").write_text(f"{i} {' '.join(chosen)}", "utf-8")
+    for i in range(N_PICTURES):
+        pixels = rng.integers(0, 256, (24, 32, 3), np.uint8)
+        PILImage.fromarray(pixels).save(folder / f"pictures/{i:03}{('.png', '.jpg', '.webp')[i % 3]}")
+    for i in range(N_SOUNDS):
+        soundfile.write(folder / f"sounds/{i:03}.wav", rng.normal(0, 0.1, 1600), 16_000)
+    with av.open(str(folder / "films/film.mp4"), "w") as film:
+        stream = film.add_stream("mpeg4", rate=4, width=64, height=64, pix_fmt="yuv420p")
+        for i in range(4):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 3), 60 * i, np.uint8))))
+        film.mux(stream.encode(None))
+    for n_pages in (1, 3):
+        pages = [PILImage.new("RGB", (60, 80), (80 * i, 0, 9 * n_pages)) for i in range(n_pages)]
+        pages[0].save(folder / f"documents/{n_pages}.pdf", save_all=True, append_images=pages[1:])
+    (folder / ".hidden.txt").write_text("not for you")
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mixed")
+    write_mixed(folder)
+    assert sum(path.is_file() for path in folder.rglob("[!.]*")) == sum(MIXED.values()) >= 300
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write a few texts."""
+    for name, text in {"b.txt": "a blue square", "a.md": "a red circle", "sub/c": "what is the weather like?"}.items():
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).write_text(text)
+    return tmp_path / "folder"
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(jina_omni.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+
+
+def run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    streams = {"capture_output": True, "text": True, "encoding": "utf-8", "timeout": 120}
+    return subprocess.run([sys.executable, *command], env=environment(), check=False, **streams, **options)
+
+
+def cut_off(calls: int, how: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends when it calls the model for the given time."""
+    return run("-c", CUT_OFF, str(calls), how, *argv)
+
+
+def rows_of(path: Path) -> dict[str, list[float]]:
+    return {row["name"]: row["vector"] for row in map(json.loads, path.read_text().splitlines())}
+
+
+def encoded(model: Checkpoint, inputs: list[object], **options: object) -> np.ndarray:
+    with jina_omni.Model(model.text, [model.vision, model.audio]) as opened:
+        return opened.encode(inputs, **options)
+
+
+# --- all commands ---
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"jina-omni {command}" in capsys.readouterr().out.partition("examples:")[2]
+
+
+def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start() -> None:
+    code = (
+        "import runpy, sys; sys.modules |= dict.fromkeys(['lancedb', 'pyarrow', 'av', 'pypdfium2'])\n"
+        "sys.argv = ['jina-omni', '--version']; runpy.run_module('jina_omni', run_name='__main__')"
+    )
+    finished = run("-W", "error", "-c", code)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, f"jina-omni {jina_omni.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["info", "missing.gguf"], "missing.gguf"),
+        (["info", "{tmp}"], "{tmp}: there is no text file"),
+        (["info", "{tmp}", "--mmproj", "x.gguf"], "--mmproj is for a text file, but {tmp} is none; pass --modality"),
+        (["info", "no-such-model"], "'no-such-model' is no model's short name. Published are small-retrieval"),
+        (["info", "--device", "abacus"], "device 'abacus' is not available"),
+        (["embed", "{tmp}"], "there is nothing to embed in {tmp}"),
+        (["embed", "x.txt", "--out", "x.csv"], "x.csv: what to write is told by the ending of --out: .jsonl, .npy"),
+        (["embed", "x.txt", "--out", "{here}"], "{here} is there already; remove it"),
+        (["embed", "-", "x.txt"], "- stands for the lines of stdin and goes alone"),
+        (["embed", "x.txt", "--dim", "5"], "dim 5 was not trained; choose one of 32, 64, 128"),
+        (["embed", "x.txt", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
+        (["embed", "x.txt", "--precision", "int8"], "int8 needs the ranges of all vectors"),
+        (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is no folder"),
+        (["search", "x", "--db", "{tmp}/no"], "{tmp}/no holds no database; make it: jina-omni index FOLDER --db {tmp}"),
+        (["search", "x", "--db", "{tmp}", "-k", "0"], "-k is 0, expected 1 or more"),
+    ],
+)
+def test_what_stops_a_command_is_one_line_and_status_2(
+    argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "here.npz"
+    here.touch()
+    places = {"tmp": str(tmp_path), "here": str(here)}
+    if "{here}" not in argv:
+        here.unlink()
+    assert main([word.format_map(places) for word in argv]) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("error: ")
+    assert says.format_map(places) in last
+
+
+@pytest.mark.parametrize("argv", ["", "fly", "embed x --threads 0", "embed x --query --prompt p", "index x", "search"])
+def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(argv.split())
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: jina-omni")
+
+
+@pytest.mark.parametrize(
+    ("argv", "advice"),
+    [
+        (["embed", "x.txt", "--out", "x.parquet"], "x.parquet is a Parquet file, which needs pyarrow"),
+        (["index", "{folder}", "--db", "{folder}.db"], "is a LanceDB database, which needs lancedb"),
+    ],
+)
+def test_a_missing_package_is_named_before_anything_is_embedded(
+    argv: list[str], advice: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr(jina_omni.Model, "encode", None)
+    assert main([word.format(folder=folder) for word in argv]) == 2
+    assert f"{advice}: pip install 'jina-omni[" in capsys.readouterr().err
+
+
+# --- info, and choosing a model ---
+
+
+def test_info_prints_the_model_of_files_and_of_a_folder(
+    model: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (model.text, model.vision, model.audio):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with jina_omni.Model(tmp_path / model.text.name, [tmp_path / model.vision.name, tmp_path / model.audio.name]) as m:
+        expected = str(m.info)
+    assert "'audio'" in expected
+    projectors = [str(tmp_path / model.vision.name), str(tmp_path / model.audio.name)]
+    for argv in ([str(tmp_path / model.text.name), "--mmproj", *projectors], [str(tmp_path)]):
+        assert main(["info", *argv]) == 0
+        assert capsys.readouterr() == (expected + "\n", "")
+    assert main(["info", str(tmp_path), "--modality", "vision"]) == 0
+    assert re.search(r"^modalities +\('text', 'image', 'video', 'pdf'\)$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_models_lists_what_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    for published in jina_omni.list_models():
+        assert re.search(rf"^{published.name} .* {published.repository}$", out, re.MULTILINE)
+    assert "CC BY-NC 4.0" in out
+
+
+def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--threads", "1", "--compute", "exact", "--dialect", "sentence-transformers", "--device", "cpu"]
+    assert main(["info", str(model.text), *options]) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (shown["n_threads"], shown["compute"], shown["dialect"]) == ("1", "'exact'", "'sentence-transformers'")
+
+
+def test_without_a_model_the_packaged_one_says_that_its_vectors_mean_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["info"]) == 0
+    out, err = capsys.readouterr()
+    assert "text.gguf" in out
+    assert err.startswith("warning: without --model")
+    assert "vectors mean nothing" in err
+
+
+# --- embed ---
+
+
+def test_embed_writes_the_librarys_vectors_in_every_format(
+    model: Checkpoint, options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".hidden.txt").write_text("hidden")
+    (folder / ".git").mkdir()
+    (folder / ".git/config").write_text("hidden too")
+    picture = folder / "sub/d.png"
+    PILImage.fromarray(np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)).save(picture)
+    names = [str(folder / name) for name in ("a.md", "b.txt", "sub/c", "sub/d.png")]
+    texts = ["a red circle", "a blue square", "what is the weather like?"]
+    expected = encoded(model, [*texts, jina_omni.Image(picture)])
+
+    for ending in ("npy", "npz", "jsonl"):
+        assert main(["embed", str(folder), "--out", str(tmp_path / f"x.{ending}"), *options]) == 0
+        assert capsys.readouterr() == ("", "4 embedded\n")
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
+    rows = rows_of(tmp_path / "x.jsonl")
+    assert list(rows) == names
+    np.testing.assert_array_equal(np.array(list(rows.values()), np.float32), expected)
+    with np.load(tmp_path / "x.npz") as written:
+        assert written["names"].tolist() == names
+        np.testing.assert_array_equal(written["vectors"], expected)
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "x.npy", "x.npz", "x.jsonl"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "ubinary"])
+def test_embed_writes_parquet(
+    precision: str, model: Checkpoint, options: list[str], folder: Path, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "x.parquet"
+    assert main(["embed", str(folder), "--out", str(out), "--precision", precision, *options]) == 0
+    table = parquet.read_table(out)
+    assert table["name"].to_pylist() == [str(folder / name) for name in ("a.md", "b.txt", "sub/c")]
+    texts = ["a red circle", "a blue square", "what is the weather like?"]
+    expected = encoded(model, texts, precision=precision)
+    found = np.stack(table["vector"].to_numpy())
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    assert table.schema.metadata[b"jina_omni"].startswith(f"{model.text.name}, task clustering, dim 256".encode())
+
+
+def test_embed_takes_lines_of_stdin_and_writes_to_stdout(
+    model: Checkpoint, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = "\ufeffa red circle\r\n\nnaïve café\u2028one line\na red circle\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert main(["embed", "-", *options]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    texts = ["a red circle", "naïve café\u2028one line", "a red circle"]
+    assert [row["name"] for row in rows] == texts
+    np.testing.assert_array_equal(np.array([row["vector"] for row in rows], np.float32), encoded(model, texts))
+
+
+@pytest.mark.filterwarnings("ignore:3 embeddings give the ranges:UserWarning")
+def test_embed_passes_prompt_dim_and_precision_on(folder: Path, tmp_path: Path) -> None:
+    text = write_text(tmp_path / "tiny-retrieval-F16.gguf", TINY["small"], task="retrieval")
+    inputs = ["a red circle", "a blue square", "what is the weather like?"]
+    cases = {
+        "query": (["--query"], {"prompt_name": "query"}),
+        "document": (["--document"], {"prompt_name": "document"}),
+        "prompt": (["--prompt", "Find: "], {"prompt": "Find: "}),
+        "dim": (["--dim", "64"], {"dim": 64}),
+        "int8": (["--precision", "int8"], {"precision": "int8"}),
+        "binary": (["--precision", "binary", "--batch-tokens", "7"], {"precision": "binary"}),
+    }
+    vectors = {}
+    with jina_omni.Model(text) as model:
+        for name, (words, options) in cases.items():
+            out = tmp_path / f"{name}.npy"
+            assert main(["embed", str(folder), "--out", str(out), "--model", str(text), *words]) == 0
+            vectors[name] = np.load(out)
+            expected = model.encode(inputs, **options)
+            assert vectors[name].dtype == expected.dtype
+            np.testing.assert_array_equal(vectors[name], expected)
+    assert not np.array_equal(vectors["query"], vectors["document"])
+
+
+def test_embed_leaves_failing_inputs_out_and_tells_each(
+    model: Checkpoint, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {
+        "archive.zip": (b"PK\x03\x04....", "is a file of the kind application/zip"),
+        "empty.txt": (b"", "is an empty file"),
+        "latin.txt": (b"x" * 20_000 + b"caf\xe9", "is a text that is no UTF-8 at byte 20,003"),
+        "long.txt": (b"word " * 300_000, "is a text of over 1,048,576 bytes; split it, or pass --truncate"),
+        "picture.png": (b"\x89PNG\r\n\x1a\n cut", "begins as PNG, but its header can't be read"),
+        "sound.wav": (b"RIFF\0\0\0\0WAVE", "holds a sound, but no audio tower is loaded"),
+    }
+    for name, (data, _) in broken.items():
+        (folder / name).write_bytes(data)
+    paths = [str(folder), str(folder / "missing.txt")]
+    words = ["--model", str(model.text), "--mmproj", str(model.vision)]
+    for out in ("x.npy", "x.npz"):
+        assert main(["embed", *paths, "--out", str(tmp_path / out), *words]) == 1
+        first, *told = capsys.readouterr().err.splitlines()
+        assert first == "3 embedded; 7 failed:"
+        for name, (_, message) in broken.items():
+            assert any(line.startswith(f"  {folder / name} {message}") for line in told), name
+        assert f"{folder / 'missing.txt'} can't be read" in told[-1] or "missing.txt" in "".join(told)
+    with np.load(tmp_path / "x.npz") as written:
+        assert [Path(name).name for name in written["names"]] == ["a.md", "b.txt", "c"]
+        rows = np.load(tmp_path / "x.npy")  # a.md archive.zip b.txt ... sub/c missing.txt
+        valid = ~np.isnan(rows).any(axis=1)
+        assert valid.tolist() == [True, False, True, *[False] * 5, True, False]
+        np.testing.assert_array_equal(rows[valid], written["vectors"])
+
+
+def test_a_text_that_is_too_long_is_cut_between_characters_when_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("x" + "é" * 600_000, "utf-8")
+    assert inputs_of(path, truncate=True) == ["x" + "é" * 524_287]
+    with pytest.raises(jina_omni.InputTooLongError, match="over 1,048,576 bytes"):
+        inputs_of(path)
+
+
+def test_embed_stops_at_an_error_when_told_so_and_goes_on_once_it_is_mended(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a2.zip").write_bytes(b"PK\x03\x04....")
+    for i in range(10):
+        (folder / f"z{i}.txt").write_text(f"later {i}")
+    command = ["embed", str(folder), "--out", str(tmp_path / "x.npz"), "--on-error", "stop", *options]
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("3 embedded; 1 failed:")  # of the first chunk
+    assert not (tmp_path / "x.npz").exists()
+    (folder / "a2.zip").unlink()
+    assert main(command) == 0
+    assert capsys.readouterr().err == "10 embedded; 3 were done before\n"
+    assert not (tmp_path / "x.npz.part.jsonl").exists()
+
+
+def test_embed_appends_to_lines_of_json_what_they_lack(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.jsonl"
+    command = ["embed", str(folder), "--out", str(out), *options]
+    assert main(command) == 0
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-100])  # as a process that is killed leaves it
+    (folder / "new.txt").write_text("new")
+    capsys.readouterr()
+    assert main(command) == 0
+    assert capsys.readouterr().err == "2 embedded; 2 were done before\n"
+    assert sorted(Path(name).name for name in rows_of(out)) == ["a.md", "b.txt", "c", "new.txt"]
+    assert set(whole.splitlines()) < set(out.read_bytes().splitlines())
+    assert main(command) == 0
+    assert capsys.readouterr().err == "4 were done before\n"
+
+
+def test_embed_refuses_to_mix_vectors_that_do_not_compare(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.jsonl"
+    assert main(["embed", str(folder), "--out", str(out), *options]) == 0
+    whole = out.read_bytes()
+    for others in (["--dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"]):
+        assert main(["embed", str(folder), "--out", str(out), *others, *options]) == 2
+        assert "x.jsonl, line 1: is a vector of" in capsys.readouterr().err
+    out.write_text('{"id": 1}\n')
+    assert main(["embed", str(folder), "--out", str(out), *options]) == 2
+    assert "x.jsonl, line 1: is not of this command" in capsys.readouterr().err
+    assert out.read_text() == '{"id": 1}\n'
+    out.write_bytes(whole)
+    with out.open("a") as file:
+        lock(file)
+        assert main(["embed", str(folder), "--out", str(out), *options]) == 2
+    assert "x.jsonl is in use by another jina-omni" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_embed_killed_midway_goes_on_and_ends_the_same(options: list[str], mixed: Path, tmp_path: Path) -> None:
+    command = ["embed", str(mixed), *options, "--out"]
+    assert main([*command, str(tmp_path / "whole.npz")]) == 0
+    killed = cut_off(4, "SIGKILL", *command, str(tmp_path / "x.npz"))
+    assert killed.returncode == -signal.SIGKILL
+    part = tmp_path / "x.npz.part.jsonl"
+    n_done = len(rows_of(part))
+    assert 0 < n_done < 200
+    finished = run("-m", "jina_omni", *command, str(tmp_path / "x.npz"))
+    assert finished.returncode == 0
+    assert finished.stderr == f"{sum(MIXED.values()) - n_done} embedded; {n_done} were done before\n"
+    with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "x.npz") as found:
+        np.testing.assert_array_equal(found["names"], expected["names"])
+        np.testing.assert_array_equal(found["vectors"], expected["vectors"])
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.npz", "x.npz"}
+
+
+def test_embed_interrupted_keeps_what_was_done_and_says_how_to_go_on(
+    options: list[str], mixed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "x.jsonl"
+    command = ["embed", str(mixed), *options, "--out", str(out)]
+    interrupted = cut_off(3, "SIGINT", *command)
+    assert interrupted.returncode == 130
+    assert interrupted.stderr.splitlines()[-2:] == [
+        f"what was done is in {out}; the same command goes on from there",
+        "interrupted",
+    ]
+    n_done = len(rows_of(out))
+    assert 0 < n_done < 100
+
+
+# --- index and search ---
+
+
+@pytest.fixture(scope="module")
+def indexed(mixed: Path, options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("lancedb")
+    db = tmp_path_factory.mktemp("indexed") / "db"
+    assert main(["index", str(mixed), "--db", str(db), *options]) == 0
+    return db
+
+
+def table_of(db: Path) -> dict[tuple[str, int], tuple[object, ...]]:
+    """Return what a database holds: size, SHA-256 and vector by path and page."""
+    rows = open_table(db).to_arrow().to_pylist()
+    return {(row["path"], row["page"]): (row["size"], row["sha256"], tuple(row["vector"])) for row in rows}
+
+
+def open_table(db: Path) -> object:
+    return pytest.importorskip("lancedb").connect(str(db)).open_table("files")
+
+
+def test_index_has_the_librarys_vector_of_each_file(mixed: Path, model: Checkpoint, indexed: Path) -> None:
+    held = table_of(indexed)
+    files = [path for path in mixed.rglob("[!.]*") if path.is_file()]
+    assert set(held) == {(str(path), 0) for path in files}
+    chosen = [mixed / name for name in ("texts/007.txt", "pictures/000.png", "sounds/003.wav", "films/film.mp4")]
+    chosen.append(mixed / "documents/3.pdf")
+    expected = encoded(model, [chosen[0].read_text(), *chosen[1:]], prompt_name="document")
+    np.testing.assert_array_equal([held[str(path), 0][2] for path in chosen], expected)
+
+
+def test_a_second_index_does_no_work(
+    mixed: Path, indexed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in indexed.rglob("*")}
+    monkeypatch.setattr(jina_omni.Model, "encode", None)
+    assert main(["index", str(mixed), "--db", str(indexed)]) == 0  # the database knows the model
+    assert capsys.readouterr().err == f"{sum(MIXED.values())} unchanged\n"
+    assert {path: path.stat().st_mtime_ns for path in indexed.rglob("*")} == before
+
+
+def test_search_finds_the_text_the_file_and_what_is_nearest(
+    mixed: Path, model: Checkpoint, indexed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (mixed / "texts/042.txt").read_text()
+    for query, best in ([text], "texts/042.txt"), (["--file", str(mixed / "sounds/011.wav")], "sounds/011.wav"):
+        assert main(["search", *query, "--db", str(indexed), "-k", "3"]) == 0
+        first, *others = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(rf"1   1\.000  {re.escape(str(mixed / best))}", first)
+        assert len(others) == 2
+
+    assert main(["search", "loud sea", "--db", str(indexed)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    held = table_of(indexed)
+    (cosines,) = jina_omni.cosine_similarity(encoded(model, ["loud sea"]), [row[2] for row in held.values()])
+    order = np.argsort(-cosines)[:10]
+    assert [line[2] for line in lines] == [list(held)[i][0] for i in order]
+    np.testing.assert_allclose([float(line[1]) for line in lines], cosines[order], atol=0.00051)
+
+
+def test_search_writes_a_page_that_holds_all_it_shows(mixed: Path, indexed: Path, tmp_path: Path) -> None:
+    page = tmp_path / "found.html"
+    total = str(sum(MIXED.values()))
+    assert main(["search", "<b>a & b</b>", "--db", str(indexed), "-k", total, "--html", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert "<h1>&lt;b&gt;a &amp; b&lt;/b&gt;</h1>" in text
+    assert text.count("<figure>") == sum(MIXED.values())
+    pictures = [base64.b64decode(data) for data in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)]
+    assert len(pictures) == N_PICTURES + 1 + 2
+    assert {PILImage.open(io.BytesIO(data)).size for data in pictures} >= {(32, 24), (64, 64)}
+    assert text.count("<p>&#9835; sound</p>") == N_SOUNDS
+    assert f"<p>{(mixed / 'texts/042.txt').read_text()}</p>" in text
+    assert not re.findall(r'(?:src|href)="(?!data:|file:)', text)
+    assert "<script" not in text
+
+
+def test_index_notices_what_was_changed_added_renamed_touched_and_removed(
+    options: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    db = folder / "db"  # inside of what is indexed
+    for name in ("it's", "renamed", "swapped 1", "swapped 2", "gone", "touched"):
+        (folder / name).write_text(f"this is {name}")
+    command = ["index", str(folder), "--db", str(db)]
+    assert main([*command, *options]) == 0
+    assert capsys.readouterr().err == "9 embedded\n"
+
+    (folder / "it's").write_text("this is another")
+    (folder / "renamed").rename(folder / "sub/new name")
+    one, two = (folder / "swapped 1").read_text(), (folder / "swapped 2").read_text()
+    (folder / "swapped 1").write_text(two)
+    (folder / "swapped 2").write_text(one)
+    (folder / "gone").unlink()
+    os.utime(folder / "touched", ns=(1, 1))
+    (folder / "copy of b.txt").write_text((folder / "b.txt").read_text())
+    (folder / "added").write_text("this is new")
+    (folder / "added twice").write_text("this is new")
+    assert main(command) == 0
+    assert capsys.readouterr().err == "2 embedded; 6 known by their bytes; 3 unchanged; 2 removed\n"
+
+    held = table_of(db)
+    assert len(held) == 11
+    shutil.rmtree(db)
+    assert main([*command, *options]) == 0
+    assert table_of(db) == held
+
+
+def test_index_of_pages_has_a_vector_for_each(
+    mixed: Path, model: Checkpoint, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    db = tmp_path / "db"
+    documents = mixed / "documents"
+    assert main(["index", str(documents), "--db", str(db), "--pages", *options]) == 0
+    path = str(documents / "3.pdf")
+    held = table_of(db)
+    assert set(held) == {(str(documents / "1.pdf"), 1), (path, 1), (path, 2), (path, 3)}
+    expected = encoded(model, jina_omni.Pdf(path).split())
+    np.testing.assert_array_equal([held[path, page][2] for page in (1, 2, 3)], expected)
+    PILImage.new("RGB", (60, 80), "black").save(tmp_path / "x.png")
+    capsys.readouterr()
+    assert main(["search", "--file", str(tmp_path / "x.png"), "--db", str(db), "--html", str(tmp_path / "x.html")]) == 0
+    assert f"{path}, page 2" in capsys.readouterr().out
+    assert (tmp_path / "x.html").read_text().count("data:image/jpeg") == 4
+    assert main(["index", str(documents), "--db", str(db)]) == 0
+    assert capsys.readouterr().err == "2 unchanged\n"
+
+
+def test_one_database_takes_several_folders(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/x.txt").write_text("something else")
+    (tmp_path / "other/y.txt").write_text("a red circle")
+    db = tmp_path / "db"
+    assert main(["index", str(folder), "--db", str(db), *options]) == 0
+    assert main(["index", str(tmp_path / "other"), "--db", str(db)]) == 0
+    assert capsys.readouterr().err == "3 embedded\n1 embedded; 1 known by their bytes\n"
+    assert len(table_of(db)) == 5
+
+
+def test_index_tells_what_fails_and_tries_it_again(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    db = tmp_path / "db"
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    (folder / "broken copy.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
+    (folder / "empty").touch()
+    if os.name == "posix":
+        (folder / "dangling").symlink_to("nowhere")
+        os.close(os.open(os.fsencode(folder) + b"/caf\xe9.txt", os.O_CREAT | os.O_WRONLY))
+    for first in ("3 embedded", "3 unchanged"):
+        assert main(["index", str(folder), "--db", str(db), *options]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0] == f"{first}; {5 if os.name == 'posix' else 3} failed:"
+        assert any(line.startswith(f"  {folder / 'broken.png'} begins as PNG, but") for line in lines)
+        assert any(line.startswith(f"  {folder / 'broken copy.png'} begins as PNG, but") for line in lines)
+    (folder / "a.md").write_bytes(b"PK\x03\x04....")  # a file that is no longer what was embedded is not found
+    assert main(["index", str(folder), "--db", str(db), *options]) == 1
+    assert {Path(path).name for path, _ in table_of(db)} == {"b.txt", "c"}
+
+
+def test_index_and_search_refuse_another_model_and_another_indexer(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    db = tmp_path / "db"
+    assert main(["index", str(folder), "--db", str(db), "--dim", "64", *options]) == 0
+    held = table_of(db)
+    capsys.readouterr()
+    other = write_text(tmp_path / "tiny-retrieval-F16.gguf", TINY["small"], task="retrieval")
+    for words in (["--dim", "32"], ["--model", str(other)], ["--dialect", "sentence-transformers"], ["--pages"]):
+        assert main(["index", str(folder), "--db", str(db), *words]) == 2
+        assert "don't belong together; make another database" in capsys.readouterr().err
+    assert main(["search", "x", "--db", str(db), "--model", str(other)]) == 2
+    assert "don't compare; pass the database's model" in capsys.readouterr().err
+    with (db / "index.lock").open("a") as file:
+        lock(file)
+        assert main(["index", str(folder), "--db", str(db)]) == 2
+        assert "index.lock is in use by another jina-omni" in capsys.readouterr().err
+        assert main(["search", "x", "--db", str(db)]) == 0  # reading needs no lock
+    assert table_of(db) == held
+
+
+def test_a_database_that_is_damaged_is_an_error_of_one_line(
+    folder: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    (tmp_path / "db/files.lance").mkdir(parents=True)
+    (tmp_path / "db/files.lance/x").write_text("x")
+    for command in (["search", "x"], ["index", str(folder), *options]):
+        assert main([*command, "--db", str(tmp_path / "db")]) == 2
+        assert re.fullmatch(r"error: \S+db: LanceDB says: .*\n", capsys.readouterr().err)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_index_killed_midway_goes_on_and_ends_the_same(
+    mixed: Path, indexed: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = tmp_path / "db"
+    command = ["index", str(mixed), "--db", str(db)]
+    killed = cut_off(5, "SIGKILL", *command, *options)
+    assert killed.returncode == -signal.SIGKILL
+    n_done = len(table_of(db))
+    assert 0 < n_done < 200
+    assert main(command) == 0
+    assert capsys.readouterr().err == f"{sum(MIXED.values()) - n_done} embedded; {n_done} unchanged\n"
+    assert table_of(db) == table_of(indexed)
+
+
+def test_index_interrupted_keeps_what_was_done_and_says_how_to_go_on(
+    mixed: Path, options: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("lancedb")
+    db = tmp_path / "db"
+    interrupted = cut_off(3, "SIGINT", "index", str(mixed), "--db", str(db), *options)
+    assert interrupted.returncode == 130
+    assert interrupted.stderr.splitlines()[-2:] == [
+        f"what was done is in {db}; the same command goes on from there",
+        "interrupted",
+    ]
+    assert 0 < len(table_of(db)) < 100
+
+
+# --- chunks ---
+
+
+def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(chunks, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    lengths = []
+    for chunk in chunks.in_chunks(range(1000), lambda _: 1):
+        lengths.append(len(chunk))
+        now[0] += 0.03 * len(chunk)  # seconds
+    assert lengths[:6] == [4, 8, 16, 32, 64, 128]
+    assert max(lengths) * 0.03 < 8
+    assert sum(lengths) == 1000
+
+
+def test_a_chunk_of_large_files_is_short() -> None:
+    megabytes = [1, 1, 30, 1, 100, 100, 1]
+    found = list(chunks.in_chunks(megabytes, lambda size: size << 20))
+    assert found == [[1, 1, 30], [1], [100], [100], [1]]
