@@ -173,9 +173,9 @@ void audio_tower::encode_group(compute_device & device, const float * frames, co
     for (const layer & l : layers_) {
         ggml_tensor * h = g.layer_norm(x, l.ln1, l.ln1_bias, shape.layer_norm_epsilon);
         h = g.attention(heads(g.linear(l.q, h, l.q_bias)), heads(g.linear(l.k, h)), heads(g.linear(l.v, h, l.v_bias)), plan);
-        x = ggml_add(ctx, g.linear(l.attn_out, h, l.attn_out_bias), x);
+        x = g.linear(l.attn_out, h, l.attn_out_bias, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, l.ln2_bias, shape.layer_norm_epsilon), l.up_bias);
-        x = ggml_add(ctx, g.linear(l.down, g.gelu_erf(h), l.down_bias), x);
+        x = g.linear(l.down, g.gelu_erf(h), l.down_bias, x);
     }
     x = ggml_scale(ctx, ggml_add(ctx, half(x, 0), half(x, 1)), 0.5f);
     x = g.layer_norm(x, post_ln_, post_ln_bias_, shape.layer_norm_epsilon);

@@ -160,10 +160,10 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     };
     // everything behind attention: output projection and feed-forward, each added to the residual stream
     const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attended) {
-        residual = ggml_add(ctx, g.linear(l.attn_output, attended), residual);
+        residual = g.linear(l.attn_output, attended, nullptr, residual);
         ggml_tensor * h = g.rms_norm(residual, l.ffn_norm, shape.rms_epsilon);
         h = g.swiglu(g.linear(l.gate, h), g.linear(l.up, h));
-        return ggml_add(ctx, g.linear(l.down, h), residual);
+        return g.linear(l.down, h, nullptr, residual);
     };
 
     for (size_t il = 0; il < layers_.size(); il++) {

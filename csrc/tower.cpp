@@ -133,22 +133,30 @@ ggml_tensor * graph::q8_rows(ggml_tensor * x) {
 void graph::linear_op(ggml_tensor * dst, int, int n_thread, void * userdata) {
     kernel_task & task = *(kernel_task *) userdata;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
+    const auto floats = [](const ggml_tensor * t) { return t ? (const float *) t->data : nullptr; };
     linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
-                x->type == GGML_TYPE_I8, (float *) dst->data, x->ne[1], n_thread},
+                x->type == GGML_TYPE_I8, floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1], n_thread},
                task.next, task.cancel);
 }
 
-ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias) {
-    ggml_tensor * y;
-    if (device_.runs_kernels() && linear_takes_f32(weight->type, weight->ne[1])) {
-        const bool q8 = !device_.exact && linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
-        ggml_tensor * args[] = {weight, q8 ? q8_rows(x) : x};
-        y = ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args, 2, linear_op, GGML_N_TASKS_MAX,
-                           &new_task());
-    } else {
-        y = ggml_mul_mat(context(), weight, x);
+ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
+    if (!device_.runs_kernels() || !linear_takes_f32(weight->type, weight->ne[1])) {
+        ggml_tensor * y = ggml_mul_mat(context(), weight, x);
+        y = bias ? ggml_add(context(), y, bias) : y;
+        return residual ? ggml_add(context(), y, residual) : y;
     }
-    return bias ? ggml_add(context(), y, bias) : y;
+    const bool q8 = !device_.exact && linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
+    kernel_task & task = new_task();
+    task.bias     = bias;
+    task.residual = residual;
+    std::vector<ggml_tensor *> args = {weight, q8 ? q8_rows(x) : x};
+    for (ggml_tensor * t : {bias, residual}) {
+        if (t) {
+            args.push_back(t);
+        }
+    }
+    return ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args.data(), (int) args.size(), linear_op,
+                          GGML_N_TASKS_MAX, &task);
 }
 
 ggml_tensor * graph::rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) {

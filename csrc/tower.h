@@ -57,7 +57,8 @@ public:
     void write(ggml_tensor * buffer, int64_t first, ggml_tensor * x);
     ggml_tensor * rows(ggml_tensor * x, int64_t first, int64_t count) const;
 
-    ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr);
+    // weight * x + bias + residual, the latter two where they are given
+    ggml_tensor * linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias = nullptr, ggml_tensor * residual = nullptr);
     ggml_tensor * rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon);
     ggml_tensor * layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tensor * bias, float epsilon);
     ggml_tensor * gelu_tanh(ggml_tensor * x);
@@ -88,6 +89,8 @@ private:
     struct kernel_task {
         std::shared_ptr<attention_plan> plan;    // of attention
         row_function                    compute; // of rows
+        const ggml_tensor *             bias     = nullptr; // of a linear layer
+        const ggml_tensor *             residual = nullptr;
         int64_t                         n_value = 0; // of a row that becomes one of 8 bits
         graph *                         owner   = nullptr;
         std::atomic<int32_t>            next{0};

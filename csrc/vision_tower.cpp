@@ -215,14 +215,14 @@ void vision_tower::encode_group(compute_device & device, const float * patches, 
         return ggml_view_3d(ctx, qkv, head_dim, shape.n_head, n_patch, head_dim * sizeof(float), qkv->nb[1],
                             which * n_embd * sizeof(float));
     };
-    ggml_tensor * x = ggml_add(ctx, g.linear(patch_first_, frame(0)), g.linear(patch_second_, frame(1), patch_bias_));
-    x = ggml_add(ctx, x, positions);
+    ggml_tensor * x = g.linear(patch_first_, frame(0), patch_bias_, positions);
+    x = g.linear(patch_second_, frame(1), nullptr, x);
     for (const layer & l : layers_) {
         ggml_tensor * qkv = g.linear(l.qkv, g.layer_norm(x, l.ln1, l.ln1_bias, layer_norm_epsilon), l.qkv_bias);
         ggml_tensor * h   = g.attention(g.rotate(heads(qkv, 0), rotation), g.rotate(heads(qkv, 1), rotation), heads(qkv, 2), plan);
-        x = ggml_add(ctx, g.linear(l.attn_out, h, l.attn_out_bias), x);
+        x = g.linear(l.attn_out, h, l.attn_out_bias, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, l.ln2_bias, layer_norm_epsilon), l.up_bias);
-        x = ggml_add(ctx, g.linear(l.down, g.gelu_tanh(h), l.down_bias), x);
+        x = g.linear(l.down, g.gelu_tanh(h), l.down_bias, x);
     }
     x = g.layer_norm(x, post_ln_, post_ln_bias_, layer_norm_epsilon);
     x = ggml_reshape_2d(ctx, x, n_embd * shape.merge_size * shape.merge_size, n_patch / (shape.merge_size * shape.merge_size));

@@ -134,6 +134,19 @@ void run_codes(const linear_operands & p, code_form form, int64_t out_first, int
 
 #endif
 
+// Adds what comes after the product, while the block is in the cache.
+void add_rest(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+    using namespace simd;
+    for (int64_t row = row_first; row < row_first + n_row; row++) {
+        for (int64_t o = out_first; o < out_first + n_lane; o += width) {
+            vec v = load(p.y + row * p.n_out + o);
+            v = p.bias ? v + load(p.bias + o) : v;
+            v = p.residual ? v + load(p.residual + row * p.n_out + o) : v;
+            store(p.y + row * p.n_out + o, v);
+        }
+    }
+}
+
 } // namespace
 
 bool linear_takes_f32(ggml_type type, int64_t n_out) {
@@ -164,10 +177,14 @@ void linear_run(const linear_operands & p, std::atomic<int32_t> & next, const vo
             code_form form = {};
             code_form_of(p.type, &form);
             run_codes(p, form, out_first, row_first, n_row);
-            continue;
         }
 #endif
-        run_f32(p, out_first, row_first, n_row);
+        if (!p.x_is_q8) {
+            run_f32(p, out_first, row_first, n_row);
+        }
+        if (p.bias || p.residual) {
+            add_rest(p, out_first, row_first, n_row);
+        }
     }
 }
 

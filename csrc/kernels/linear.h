@@ -18,7 +18,7 @@ namespace omni {
 bool linear_takes_f32(ggml_type type, int64_t n_out);
 bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out);
 
-// y[i] = weight * x[i] for n_row rows: weight n_out rows of n_in values, y rows of n_out floats.
+// y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight n_out rows of n_in values; y and residual rows of n_out floats.
 struct linear_operands {
     const void *    weight;
     ggml_type       type;
@@ -27,6 +27,8 @@ struct linear_operands {
     const uint8_t * x;
     size_t          x_stride; // bytes
     bool            x_is_q8;  // rows of q8_quantize, else of n_in floats
+    const float *   bias;     // or null
+    const float *   residual; // or null
     float *         y;
     int64_t         n_row;
     int             n_thread;
