@@ -67,7 +67,7 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _SHORTEST_BASE64 = 16
 _LONGEST_PATH = 4_096  # PATH_MAX of Linux; other systems have less
 _MEDIA_KINDS = ("image/", "audio/", "video/", "application/pdf")
-_JPEG_XL = "/wo"  # is not read anyway, and begins as /work/... does
+_JPEG_XL = "/wo"  # is not read anyway, and begins as a path like /workspace/cat.jpg does
 _REFERENCE_RATE = 16_000  # of an array without a rate, in the model's sentence-transformers code
 
 

@@ -292,7 +292,7 @@ def test_base64_of_media_is_its_bytes(data: bytes, wrapper: type) -> None:
         "aaaaaaaaaaaaaaaa",  # base64, but of no kind of media
         b64(b"a text of some length, which no tower takes"),
         "R0lGODlhAQAB",  # base64 of a GIF's beginning, too short to be one
-        "/work/images/cat",
+        "/workspace/images/cat",
         "/workspace/blobs/0a1b2c3d4e5f6071",
         b64(png())[:-1],
         "",
