@@ -38,6 +38,7 @@ MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 
 # Ends its process, or interrupts it, when the model is called for the given time.
 CUT_OFF = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
 from jina_omni import Model
 from jina_omni.cli import main
 
