@@ -13,8 +13,8 @@ namespace omni {
 namespace {
 
 // Of each row of the weights, so much at a time: a strip of n_lane columns then fills half of a usual first-level cache.
-constexpr int64_t n_in_f32     = 128; // with n_lane columns: half of a usual first-level cache
-constexpr int64_t n_in_codes   = 512; // the same
+constexpr int64_t n_in_f32     = 128;
+constexpr int64_t n_in_codes   = 512;
 constexpr int64_t n_in_convert = 256; // whole blocks of every type
 constexpr int64_t n_row_part   = 512; // rows of one block of work; two threads share even the narrowest layer
 

@@ -12,7 +12,6 @@ import contextlib
 import io
 import math
 import operator
-import os
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from PIL import Image as PILImage
 
 from jina_omni.errors import InputError
 from jina_omni.media.extras import require
-from jina_omni.media.files import as_decode_error, kind_of, open_path, unsupported
+from jina_omni.media.files import as_decode_error, kind_of, open_source, unsupported
 from jina_omni.media.image import grid_of_size, patches
 from jina_omni.media.patches import PIXEL_LIMIT, Grid, Patches, VisionGeometry
 from jina_omni.media.sandbox import Sandbox
@@ -280,8 +279,7 @@ def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]
 
 def _opened(pdf: Pdf, where: str) -> tuple[Sandbox, int]:
     """Open a document in a new sandbox; return that and the count of the document's pages."""
-    source = pdf.source
-    with open_path(source, where) if isinstance(source, (str, os.PathLike)) else io.BytesIO(source) as file:
+    with open_source(pdf.source, where) as file:
         kind = kind_of(file, where)
         if kind != "application/pdf":
             raise unsupported(kind, "Pdf", "PDF", where)
