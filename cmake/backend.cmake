@@ -26,6 +26,9 @@ if(NOT CMAKE_CROSSCOMPILING)
     option(GGML_NATIVE "Compile for this machine's CPU and GPU" ON)
 endif()
 
+# The kernels have threads of their own; ggml's operations run on one.
+set(GGML_OPENMP OFF)
+
 # Everything goes into one Python extension that shows none of its symbols.
 set(BUILD_SHARED_LIBS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

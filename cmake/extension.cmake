@@ -1,46 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 # The extension jina_omni.native._lib: csrc/ behind cffi's wrapper of csrc/jina_omni.h, on Python's stable ABI.
 
-set(kernels
-    csrc/kernels/activation.cpp
-    csrc/kernels/attention.cpp
-    csrc/kernels/linear.cpp
-    csrc/kernels/norm.cpp
-    csrc/kernels/q8_rows.cpp
-    csrc/kernels/rotary.cpp
-    csrc/kernels/weight_codes.cpp)
-
 add_library(omni STATIC
     csrc/jina_omni.cpp
+    csrc/attention_plan.cpp
     csrc/audio_tower.cpp
     csrc/gguf_file.cpp
     csrc/native_log.cpp
+    csrc/rotary_table.cpp
     csrc/text_tower.cpp
+    csrc/thread_pool.cpp
     csrc/tower.cpp
     csrc/vision_tower.cpp
     csrc/vocabulary.cpp
-    csrc/weights.cpp
-    ${kernels})
+    csrc/weights.cpp)
 target_include_directories(omni PUBLIC csrc)
 target_compile_features(omni PUBLIC cxx_std_17)
 target_link_libraries(omni PUBLIC llama ggml)
 
 if(MSVC)
     target_compile_options(omni PRIVATE /W4 /utf-8)
-    set(kernel_options /O2 /fp:contract)
 else()
     target_compile_options(omni PRIVATE -Wall -Wextra)
-    set(kernel_options -O3 -ffp-contract=fast)
 endif()
-
-# The kernels are for the CPU that ggml's own are for.
-if(TARGET ggml-cpu)
-    get_target_property(machine_options ggml-cpu COMPILE_OPTIONS)
-    list(FILTER machine_options INCLUDE REGEX "^(-m|/arch:)")
-    list(APPEND kernel_options ${machine_options})
-endif()
-set_source_files_properties(${kernels} PROPERTIES COMPILE_OPTIONS "${kernel_options}")
-message(STATUS "jina_omni kernels: ${kernel_options}")
+include(kernels)
 
 # scikit-build-core says which stable ABI the wheel is tagged for; a free-threaded Python has none.
 if(SKBUILD_SABI_VERSION)

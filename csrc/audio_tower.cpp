@@ -125,8 +125,7 @@ void audio_tower::encode_group(compute_device & device, const float * frames, co
     // neighbours of one length share an operation: of a clip, its whole chunks and its rest
     graph g(device, (size_t) shape.n_layer, 40, std::min(spans.size(), 2 * (size_t) n_clips), cancel);
     ggml_context * ctx = g.context();
-    const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim,
-                                                       device.n_threads);
+    const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim);
 
     // Convolution over three rows, for every stride-th row of each chunk. What lies outside the chunk is a row of zeros, put
     // behind all others.

@@ -61,7 +61,8 @@ struct omni_projector {
 struct omni_context {
     omni::compute_device device;
 
-    omni_context(ggml_backend_dev_t dev, int n_threads, bool exact, bool portable) : device(dev, n_threads, exact, portable) {}
+    omni_context(ggml_backend_dev_t dev, int n_threads, const omni::kernel_set & kernels, bool exact, bool portable)
+        : device(dev, n_threads, kernels, exact, portable) {}
 };
 
 omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(open_whole_file(path)) {
@@ -278,12 +279,18 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
     return metadata(projector->file, key, value, n_value);
 }
 
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
-                              omni_error * error) {
+const char * omni_kernels_name(int32_t index) {
+    const auto & all = omni::runnable_kernels();
+    return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+}
+
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,
+                              omni_context ** context, omni_error * error) {
     return guarded(error, [&] {
         require(context != nullptr, "context is NULL");
         require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
-        *context = new omni_context(device_at(device), n_threads, exact != 0, portable != 0);
+        require(omni_kernels_name(kernels) != nullptr, "no kernels of this index");
+        *context = new omni_context(device_at(device), n_threads, *omni::runnable_kernels()[kernels], exact != 0, portable != 0);
     });
 }
 

@@ -120,10 +120,14 @@ int64_t     omni_projector_metadata(const omni_projector * projector, const char
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
+// Instruction sets of the CPU that it computes with, the best first: NULL from their count on.
+const char * omni_kernels_name(int32_t index);
+
 // exact: non-zero multiplies quantised weights with float32 rows, as the dequantised weights would be; zero lets the CPU round
 // the rows to 8 bits, several times as fast. portable: non-zero takes ggml's operations on the CPU too; for tests.
-omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t exact, int32_t portable, omni_context ** context,
-                              omni_error * error);
+// kernels: which of the instruction sets of omni_kernels_name to compute with on the CPU, 0 the best.
+omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,
+                              omni_context ** context, omni_error * error);
 void        omni_context_free(omni_context * context);
 
 // Vision tower. grids: (t, h, w) of each of n_grids inputs in patches, h and w multiples of merge_size. patches: for all

@@ -130,8 +130,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
         last_index.push_back(begin + lengths[i] - 1);
     }
     const auto plan = [&](std::vector<attention_span> spans) {
-        return std::make_shared<attention_plan>(std::move(spans), shape.causal, shape.n_head, shape.n_kv_head, shape.head_dim,
-                                                device.n_threads);
+        return std::make_shared<attention_plan>(std::move(spans), shape.causal, shape.n_head, shape.n_kv_head, shape.head_dim);
     };
     const auto plan_all  = plan(std::move(all));
     const auto plan_last = plan(std::move(last));

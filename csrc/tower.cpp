@@ -3,12 +3,8 @@
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
-#include "kernels/activation.h"
-#include "kernels/linear.h"
-#include "kernels/norm.h"
-#include "kernels/q8_rows.h"
-#include "kernels/rotary.h"
 #include "native_log.h"
+#include "rotary_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,8 +22,8 @@ const float * row_of(const ggml_tensor * t, int64_t i = 0) {
 
 } // namespace
 
-compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool exact_, bool portable_)
-    : device(device_), n_threads(n_threads_), exact(exact_), portable(portable_) {
+compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_, bool portable_)
+    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1) {
     take_thread_errors();
     backend.reset(ggml_backend_dev_init(device, nullptr));
     if (!backend) {
@@ -35,7 +31,7 @@ compute_device::compute_device(ggml_backend_dev_t device_, int n_threads_, bool 
                             take_thread_errors());
     }
     if (is_cpu()) {
-        ggml_backend_cpu_set_n_threads(backend.get(), n_threads);
+        ggml_backend_cpu_set_n_threads(backend.get(), portable ? n_threads : 1);
     }
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));
 }
@@ -75,38 +71,47 @@ ggml_tensor * graph::rows(ggml_tensor * x, int64_t first, int64_t count) const {
     return ggml_view_2d(context(), x, x->ne[0], count, x->nb[1], first * x->nb[1]);
 }
 
-graph::kernel_task & graph::new_task() {
-    kernel_task & task = tasks_.emplace_back();
-    task.owner  = this;
-    task.cancel = cancel_;
-    return task;
+template <typename F> void graph::run_blocks(int64_t n_block, F && work) {
+    device_.threads.run((int32_t) n_block, [&](int thread, int32_t block) {
+        if (cancel_ == nullptr || *cancel_ == 0) {
+            work(block, scratch_begin_ + thread * scratch_size_);
+        }
+    });
 }
 
-void graph::rows_op(ggml_tensor * dst, int ith, int, void * userdata) {
-    kernel_task & task = *(kernel_task *) userdata;
+ggml_tensor * graph::kernel_op(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, ggml_custom_op_t op,
+                               kernel_task task) {
+    task.owner = this;
+    return ggml_custom_4d(context(), type, ne0, ne1, 1, 1, args.data(), (int) args.size(), op, 1,
+                          &tasks_.emplace_back(std::move(task)));
+}
+
+void graph::rows_op(ggml_tensor * dst, int, int, void * userdata) {
+    const kernel_task & task = *(const kernel_task *) userdata;
+    const kernel_set & kernels = task.owner->device_.kernels;
     const ggml_tensor * x = dst->src[0];
-    float * scratch = task.owner->row_scratch_.data() + ith * task.owner->row_scratch_size_;
-    constexpr int64_t n_row = 4; // of one block of work
-    for (int64_t first = n_row * task.next++; first < dst->ne[1]; first = n_row * task.next++) {
+    // a block of work is large enough that handing it to another thread pays
+    const int64_t n_row = std::max<int64_t>(1, 16384 / dst->ne[0]);
+    task.owner->run_blocks((dst->ne[1] + n_row - 1) / n_row, [&](int32_t block, float * scratch) {
+        const int64_t first = block * n_row;
         for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
             uint8_t * out = (uint8_t *) dst->data + row * dst->nb[1];
             if (dst->type != GGML_TYPE_I8) {
                 task.compute(row, (float *) out);
             } else if (task.compute) {
                 task.compute(row, scratch);
-                q8_quantize(scratch, task.n_value, out);
+                kernels.q8_quantize(scratch, task.n_value, out);
             } else {
-                q8_quantize(row_of(x, row), task.n_value, out);
+                kernels.q8_quantize(row_of(x, row), task.n_value, out);
             }
         }
-    }
+    });
 }
 
 ggml_tensor * graph::computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute) {
-    kernel_task & task = new_task();
+    kernel_task task;
     task.compute = compute;
-    ggml_tensor * y = ggml_custom_4d(context(), GGML_TYPE_F32, ne0, ne1, 1, 1, args.data(), (int) args.size(), rows_op,
-                                     GGML_N_TASKS_MAX, &task);
+    ggml_tensor * y = kernel_op(GGML_TYPE_F32, ne0, ne1, std::move(args), rows_op, std::move(task));
     computed_[y] = std::move(compute);
     return y;
 }
@@ -115,38 +120,40 @@ ggml_tensor * graph::computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_te
 ggml_tensor * graph::q8_rows(ggml_tensor * x) {
     ggml_tensor *& rows = q8_rows_[x];
     if (rows == nullptr) {
-        kernel_task & task = new_task();
+        kernel_task task;
         task.n_value = x->ne[0];
         std::vector<ggml_tensor *> args = {x};
         const auto known = computed_.find(x);
         if (known != computed_.end()) {
             task.compute = known->second;
             args.assign(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
-            row_scratch_size_ = std::max(row_scratch_size_, (size_t) x->ne[0]);
+            scratch_size_ = std::max(scratch_size_, (size_t) x->ne[0]);
         }
-        rows = ggml_custom_4d(context(), GGML_TYPE_I8, (int64_t) q8_row_size(x->ne[0]), x->ne[1], 1, 1, args.data(),
-                              (int) args.size(), rows_op, GGML_N_TASKS_MAX, &task);
+        rows = kernel_op(GGML_TYPE_I8, (int64_t) device_.kernels.q8_row_size(x->ne[0]), x->ne[1], std::move(args), rows_op,
+                         std::move(task));
     }
     return rows;
 }
 
-void graph::linear_op(ggml_tensor * dst, int, int n_thread, void * userdata) {
-    kernel_task & task = *(kernel_task *) userdata;
+void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
+    const kernel_task & task = *(const kernel_task *) userdata;
+    const compute_device & device = task.owner->device_;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     const auto floats = [](const ggml_tensor * t) { return t ? (const float *) t->data : nullptr; };
-    linear_run({weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
-                x->type == GGML_TYPE_I8, floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1], n_thread},
-               task.next, task.cancel);
+    const linear_operands p = {weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
+                               x->type == GGML_TYPE_I8, floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1],
+                               device.threads.size()};
+    task.owner->run_blocks(device.kernels.linear_blocks(p), [&](int32_t block, float *) { device.kernels.linear_block(p, block); });
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
-    if (!device_.runs_kernels() || !linear_takes_f32(weight->type, weight->ne[1])) {
+    if (!device_.runs_kernels() || !device_.kernels.linear_takes_f32(weight->type, weight->ne[1])) {
         ggml_tensor * y = ggml_mul_mat(context(), weight, x);
         y = bias ? ggml_add(context(), y, bias) : y;
         return residual ? ggml_add(context(), y, residual) : y;
     }
-    const bool q8 = !device_.exact && linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
-    kernel_task & task = new_task();
+    const bool q8 = !device_.exact && device_.kernels.linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
+    kernel_task task;
     task.bias     = bias;
     task.residual = residual;
     std::vector<ggml_tensor *> args = {weight, q8 ? q8_rows(x) : x};
@@ -155,16 +162,15 @@ ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor *
             args.push_back(t);
         }
     }
-    return ggml_custom_4d(context(), GGML_TYPE_F32, weight->ne[1], x->ne[1], 1, 1, args.data(), (int) args.size(), linear_op,
-                          GGML_N_TASKS_MAX, &task);
+    return kernel_op(GGML_TYPE_F32, weight->ne[1], x->ne[1], std::move(args), linear_op, std::move(task));
 }
 
 ggml_tensor * graph::rms_norm(ggml_tensor * x, ggml_tensor * weight, float epsilon) {
     if (!device_.runs_kernels()) {
         return ggml_mul(context(), ggml_rms_norm(context(), x, epsilon), weight);
     }
-    return computed_rows(x->ne[0], x->ne[1], {x, weight}, [=](int64_t i, float * out) {
-        omni::rms_norm(row_of(x, i), x->ne[0], row_of(weight), epsilon, out);
+    return computed_rows(x->ne[0], x->ne[1], {x, weight}, [=, &kernels = device_.kernels](int64_t i, float * out) {
+        kernels.rms_norm(row_of(x, i), x->ne[0], row_of(weight), epsilon, out);
     });
 }
 
@@ -172,8 +178,8 @@ ggml_tensor * graph::layer_norm(ggml_tensor * x, ggml_tensor * weight, ggml_tens
     if (!device_.runs_kernels()) {
         return ggml_add(context(), ggml_mul(context(), ggml_norm(context(), x, epsilon), weight), bias);
     }
-    return computed_rows(x->ne[0], x->ne[1], {x, weight, bias}, [=](int64_t i, float * out) {
-        omni::layer_norm(row_of(x, i), x->ne[0], row_of(weight), row_of(bias), epsilon, out);
+    return computed_rows(x->ne[0], x->ne[1], {x, weight, bias}, [=, &kernels = device_.kernels](int64_t i, float * out) {
+        kernels.layer_norm(row_of(x, i), x->ne[0], row_of(weight), row_of(bias), epsilon, out);
     });
 }
 
@@ -181,8 +187,8 @@ ggml_tensor * graph::gelu_tanh(ggml_tensor * x) {
     if (!device_.runs_kernels()) {
         return ggml_gelu(context(), x);
     }
-    return computed_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) {
-        omni::gelu_tanh(row_of(x, i), x->ne[0], out);
+    return computed_rows(x->ne[0], x->ne[1], {x}, [=, &kernels = device_.kernels](int64_t i, float * out) {
+        kernels.gelu_tanh(row_of(x, i), x->ne[0], out);
     });
 }
 
@@ -190,8 +196,8 @@ ggml_tensor * graph::gelu_erf(ggml_tensor * x) {
     if (!device_.runs_kernels()) {
         return ggml_gelu_erf(context(), x);
     }
-    return computed_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) {
-        omni::gelu_erf(row_of(x, i), x->ne[0], out);
+    return computed_rows(x->ne[0], x->ne[1], {x}, [=, &kernels = device_.kernels](int64_t i, float * out) {
+        kernels.gelu_erf(row_of(x, i), x->ne[0], out);
     });
 }
 
@@ -199,8 +205,8 @@ ggml_tensor * graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
     if (!device_.runs_kernels()) {
         return ggml_swiglu_split(context(), gate, up);
     }
-    return computed_rows(up->ne[0], up->ne[1], {gate, up}, [=](int64_t i, float * out) {
-        omni::swiglu(row_of(gate, i), row_of(up, i), up->ne[0], out);
+    return computed_rows(up->ne[0], up->ne[1], {gate, up}, [=, &kernels = device_.kernels](int64_t i, float * out) {
+        kernels.swiglu(row_of(gate, i), row_of(up, i), up->ne[0], out);
     });
 }
 
@@ -237,36 +243,39 @@ ggml_tensor * graph::rotate(ggml_tensor * x, const rotation & by, ggml_tensor * 
         args.push_back(norm_weight);
     }
     ggml_tensor * table = by.table;
-    ggml_tensor * y = computed_rows(head_dim * x->ne[1], x->ne[2], std::move(args), [=](int64_t i, float * out) {
+    ggml_tensor * y = computed_rows(head_dim * x->ne[1], x->ne[2], std::move(args), [=, &kernels = device_.kernels](int64_t i, float * out) {
         for (int64_t head = 0; head < x->ne[1]; head++, out += head_dim) {
             const float * in = (const float *) ((const char *) x->data + i * x->nb[2] + head * x->nb[1]);
             if (norm_weight) {
-                omni::rms_norm(in, head_dim, row_of(norm_weight), epsilon, out);
+                kernels.rms_norm(in, head_dim, row_of(norm_weight), epsilon, out);
             }
-            omni::rotate(norm_weight ? out : in, head_dim, row_of(table, i), out);
+            kernels.rotate(norm_weight ? out : in, head_dim, row_of(table, i), out);
         }
     });
     return ggml_reshape_3d(context(), y, head_dim, x->ne[1], x->ne[2]);
 }
 
-void graph::attention_op(ggml_tensor * dst, int ith, int, void * userdata) {
-    kernel_task & task = *(kernel_task *) userdata;
+void graph::attention_op(ggml_tensor * dst, int, int, void * userdata) {
+    const kernel_task & task = *(const kernel_task *) userdata;
+    const attention_plan & plan = *task.plan;
     const auto operand = [](const ggml_tensor * t) {
         return attention_operand{(const float *) t->data, t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
     };
-    attention_run(*task.plan, operand(dst->src[0]), operand(dst->src[1]), operand(dst->src[2]), (float *) dst->data, task.next,
-                  task.plan->scratch.data() + ith * task.plan->scratch_size, task.cancel);
+    const attention_operands p = {operand(dst->src[0]), operand(dst->src[1]), operand(dst->src[2]), (float *) dst->data,
+                                  plan.n_head, plan.n_kv_head, plan.head_dim, plan.causal};
+    task.owner->run_blocks((int64_t) plan.tiles.size(), [&](int32_t tile, float * scratch) {
+        task.owner->device_.kernels.attention_tile(p, plan.tiles[tile], scratch);
+    });
 }
 
 ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, std::shared_ptr<attention_plan> plan) {
     if (!device_.runs_kernels()) {
         return portable_attention(q, k, v, *plan);
     }
-    ggml_tensor * args[] = {q, k, v};
-    kernel_task & task = new_task();
+    scratch_size_ = std::max(scratch_size_, device_.kernels.attention_scratch(plan->head_dim));
+    kernel_task task;
     task.plan = std::move(plan);
-    return ggml_custom_4d(context(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], 1, 1, args, 3, attention_op,
-                          GGML_N_TASKS_MAX, &task);
+    return kernel_op(GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], {q, k, v}, attention_op, std::move(task));
 }
 
 ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
@@ -349,7 +358,10 @@ void graph::run(ggml_tensor * result, float * out) {
         const ggml_abort_callback is_cancelled = [](void * cancel) { return *(const volatile int32_t *) cancel != 0; };
         ggml_backend_cpu_set_abort_callback(backend, cancel_ ? is_cancelled : nullptr, const_cast<int32_t *>(cancel_));
     }
-    row_scratch_.resize(row_scratch_size_ * device_.n_threads);
+    constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
+    scratch_size_ = (scratch_size_ + n_line - 1) / n_line * n_line;
+    scratch_.resize(scratch_size_ * device_.threads.size() + n_line);
+    scratch_begin_ = scratch_.data() + (n_line - (uintptr_t) scratch_.data() / sizeof(float) % n_line) % n_line;
     take_thread_errors();
     const ggml_status status = ggml_backend_graph_compute(backend, graph_);
     if (cancel_ != nullptr && *cancel_ != 0) {

@@ -2,8 +2,10 @@
 // What the towers share: a device to compute on, and a graph made of linear layers, norms and attention.
 #pragma once
 
+#include "attention_plan.h"
 #include "ggml-cpp.h"
-#include "kernels/attention.h"
+#include "kernels/kernels.h"
+#include "thread_pool.h"
 
 #include <deque>
 #include <functional>
@@ -27,7 +29,8 @@ struct compute_error : std::runtime_error {
 
 // A device with its threads and its compute memory. One computation at a time: hold the mutex for its whole life.
 struct compute_device {
-    compute_device(ggml_backend_dev_t device, int n_threads, bool exact, bool portable); // throws compute_error
+    // throws compute_error, std::system_error
+    compute_device(ggml_backend_dev_t device, int n_threads, const kernel_set & kernels, bool exact, bool portable);
 
     bool is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
     bool runs_kernels() const { return is_cpu() && !portable; }
@@ -35,9 +38,10 @@ struct compute_device {
     ggml_backend_dev_t device;
     ggml_backend_ptr   backend;
     ggml_gallocr_ptr   allocator;
-    int                n_threads;
+    const kernel_set & kernels;
     bool               exact;    // quantised weights meet float32 rows, never rows of 8 bits
     bool               portable; // ggml's own operations even on the CPU
+    thread_pool        threads;  // of the kernels
     std::mutex         mutex;
 };
 
@@ -91,10 +95,8 @@ private:
         row_function                    compute; // of rows
         const ggml_tensor *             bias     = nullptr; // of a linear layer
         const ggml_tensor *             residual = nullptr;
-        int64_t                         n_value = 0; // of a row that becomes one of 8 bits
-        graph *                         owner   = nullptr;
-        std::atomic<int32_t>            next{0};
-        const volatile int32_t *        cancel  = nullptr;
+        int64_t                         n_value  = 0; // of a row that becomes one of 8 bits
+        graph *                         owner    = nullptr;
     };
     struct pending_input {
         ggml_tensor *               tensor;
@@ -106,10 +108,14 @@ private:
     ggml_tensor * q8_rows(ggml_tensor * x);
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
-    kernel_task & new_task();
-    static void rows_op(ggml_tensor * dst, int ith, int nth, void * task);
-    static void linear_op(ggml_tensor * dst, int ith, int nth, void * task);
-    static void attention_op(ggml_tensor * dst, int ith, int nth, void * task);
+    // The operation is one of these to ggml, which runs them on the calling thread; the kernels share it out.
+    ggml_tensor * kernel_op(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, ggml_custom_op_t op,
+                            kernel_task task);
+    static void rows_op(ggml_tensor * dst, int, int, void * task);
+    static void linear_op(ggml_tensor * dst, int, int, void * task);
+    static void attention_op(ggml_tensor * dst, int, int, void * task);
+    // work(block, scratch of the thread), unless cancelled
+    template <typename F> void run_blocks(int64_t n_block, F && work);
 
     compute_device &           device_;
     ggml_context_ptr           context_;
@@ -118,8 +124,9 @@ private:
     std::deque<kernel_task>    tasks_;
     std::map<ggml_tensor *, row_function>  computed_; // how the rows of a tensor are
     std::map<ggml_tensor *, ggml_tensor *> q8_rows_;  // of rows that several weights meet
-    std::vector<float> row_scratch_;                  // a row for each thread, before it becomes one of 8 bits
-    size_t             row_scratch_size_ = 0;
+    std::vector<float> scratch_;                      // scratch_size_ for each thread of the kernels
+    size_t             scratch_size_  = 0;
+    float *            scratch_begin_ = nullptr;
     std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
     const volatile int32_t *   cancel_;
 };

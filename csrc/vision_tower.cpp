@@ -173,8 +173,7 @@ void vision_tower::encode_group(compute_device & device, const float * patches, 
 
     graph g(device, (size_t) shape.n_layer, 40, spans.size(), cancel);
     ggml_context * ctx = g.context();
-    const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim,
-                                                       device.n_threads);
+    const auto plan = std::make_shared<attention_plan>(std::move(spans), false, shape.n_head, shape.n_head, (int) head_dim);
     // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)
     const auto frame = [&](int which) {
         return g.input(GGML_TYPE_F32, 3 * n_pixel, n_patch, [=](void * data) {

@@ -4,9 +4,7 @@
 
 #include "simd.h"
 
-#include <algorithm>
-
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 using namespace simd;
 
@@ -20,10 +18,10 @@ template <typename F> void each_vec(const float * x, const float * z, int64_t n,
     }
     if (i < n) {
         float a[width] = {}, b[width] = {};
-        std::copy(x + i, x + n, a);
-        std::copy(z + i, z + n, b);
+        std::memcpy(a, x + i, (n - i) * sizeof(float));
+        std::memcpy(b, z + i, (n - i) * sizeof(float));
         store(a, f(load(a), load(b)));
-        std::copy(a, a + (n - i), y + i);
+        std::memcpy(y + i, a, (n - i) * sizeof(float));
     }
 }
 
@@ -63,4 +61,4 @@ void swiglu(const float * gate, const float * up, int64_t n, float * y) {
     each_vec(gate, up, n, y, [](vec g, vec u) { return times_sigmoid(g, g) * u; });
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

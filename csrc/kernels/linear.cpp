@@ -3,12 +3,10 @@
 // "Anatomy of high-performance matrix multiplication").
 #include "linear.h"
 
-#include "ggml-cpu.h"
 #include "multiply_codes.h"
+#include "transpose.h"
 
-#include <algorithm>
-
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 namespace {
 
@@ -17,31 +15,6 @@ constexpr int64_t n_in_f32     = 128;
 constexpr int64_t n_in_codes   = 512;
 constexpr int64_t n_in_convert = 256; // whole blocks of every type
 constexpr int64_t n_row_part   = 512; // rows of one block of work; two threads share even the narrowest layer
-
-// Turns n_lane rows of n values, stride values apart, into n rows of n_lane, and each value into float32 where it is shorter.
-template <typename value> void transpose_strip(const value * rows, int64_t stride, int64_t n, float * out) {
-    int64_t i = 0;
-#if defined(__GNUC__)
-    using namespace simd;
-    for (; i + width <= n; i += width) {
-        for (int half = 0; half < 2; half++) {
-            ivec block[width];
-            for (int r = 0; r < width; r++) {
-                block[r] = (ivec) load(rows + (half * width + r) * stride + i);
-            }
-            transpose(block);
-            for (int r = 0; r < width; r++) {
-                store(out + (i + r) * n_lane + half * width, (vec) block[r]);
-            }
-        }
-    }
-#endif
-    for (; i < n; i++) {
-        for (int r = 0; r < n_lane; r++) {
-            out[i * n_lane + r] = simd::value(rows[r * stride + i]);
-        }
-    }
-}
 
 // Asks for part `part` of `n_part` of the strip that this thread is likely to get next, since few rows leave no time to wait for
 // the memory. A strip's columns lie one after the other: in their order, not that of the panels, memory is several times as fast.
@@ -75,7 +48,7 @@ void make_panel(const linear_operands & p, int64_t out_first, int64_t in_first, 
         const auto to_float = ggml_get_type_traits(p.type)->to_float;
         for (int64_t o = 0; o < n_lane; o++) {
             to_float((const uint8_t *) p.weight + ggml_row_size(p.type, first + o * p.n_in), values + o * n_in_convert,
-                     std::min(n_in_convert, p.n_in - in_first));
+                     smaller(n_in_convert, p.n_in - in_first));
         }
     }
     transpose_strip(values + at, n_in_convert, n_in, panel);
@@ -89,7 +62,7 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
     const size_t  row_size = ggml_row_size(p.type, p.n_in);
     const int64_t n_block  = (p.n_in + n_in_f32 - 1) / n_in_f32;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_f32) {
-        const int64_t n_in = std::min(n_in_f32, p.n_in - in_first);
+        const int64_t n_in = smaller(n_in_f32, p.n_in - in_first);
         prefetch_strip(p, row_size, out_first, in_first / n_in_f32, n_block);
         make_panel(p, out_first, in_first, n_in, values, panel);
         multiply((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, n_lane, (int) n_in, y, (size_t) p.n_out,
@@ -111,7 +84,7 @@ void run_codes(const linear_operands & p, code_form form, int64_t out_first, int
     const size_t    row_size = ggml_row_size(p.type, p.n_in);
     const int64_t   n_block  = (p.n_in + n_in_codes - 1) / n_in_codes;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_codes) {
-        const int64_t n_in = std::min(n_in_codes, p.n_in - in_first);
+        const int64_t n_in = smaller(n_in_codes, p.n_in - in_first);
         for (int64_t o = 0; o < n_lane; o++) {
             prefetch_strip(p, row_size, out_first, in_first / n_in_codes * n_lane + o, n_block * n_lane);
             unpack_codes(p.type, (const uint8_t *) p.weight + (out_first + o) * row_size, in_first, n_in,
@@ -163,29 +136,27 @@ bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out) {
 #endif
 }
 
-void linear_run(const linear_operands & p, std::atomic<int32_t> & next, const volatile int32_t * cancel) {
-    const int32_t n_strip = (int32_t) (p.n_out / n_lane);
-    const int32_t n_part  = (int32_t) ((p.n_row + n_row_part - 1) / n_row_part);
-    for (int32_t i = next.fetch_add(1); i < n_strip * n_part; i = next.fetch_add(1)) {
-        if (cancel != nullptr && *cancel != 0) {
-            return;
-        }
-        const int64_t out_first = i % n_strip * n_lane, row_first = i / n_strip * n_row_part;
-        const int64_t n_row = std::min(n_row_part, p.n_row - row_first);
+int32_t linear_blocks(const linear_operands & p) {
+    return (int32_t) (p.n_out / n_lane * ((p.n_row + n_row_part - 1) / n_row_part));
+}
+
+void linear_block(const linear_operands & p, int32_t block) {
+    const int64_t n_strip = p.n_out / n_lane;
+    const int64_t out_first = block % n_strip * n_lane, row_first = block / n_strip * n_row_part;
+    const int64_t n_row = smaller(n_row_part, p.n_row - row_first);
 #if OMNI_HAS_DOT4
-        if (p.x_is_q8) {
-            code_form form = {};
-            code_form_of(p.type, &form);
-            run_codes(p, form, out_first, row_first, n_row);
-        }
+    if (p.x_is_q8) {
+        code_form form = {};
+        code_form_of(p.type, &form);
+        run_codes(p, form, out_first, row_first, n_row);
+    }
 #endif
-        if (!p.x_is_q8) {
-            run_f32(p, out_first, row_first, n_row);
-        }
-        if (p.bias || p.residual) {
-            add_rest(p, out_first, row_first, n_row);
-        }
+    if (!p.x_is_q8) {
+        run_f32(p, out_first, row_first, n_row);
+    }
+    if (p.bias || p.residual) {
+        add_rest(p, out_first, row_first, n_row);
     }
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

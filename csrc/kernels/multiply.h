@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 constexpr int n_lane      = 2 * simd::width; // columns of a panel
 constexpr int n_row_block = 6;               // rows of one register block: 12 accumulators, 2 operands, 1 broadcast
@@ -51,4 +51,4 @@ inline void multiply(int n_row, const float * a, size_t a_stride, const float * 
     }
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

@@ -7,7 +7,7 @@
 #include "q8_rows.h"
 #include "weight_codes.h"
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 #if OMNI_HAS_DOT4
 
@@ -100,4 +100,4 @@ inline void multiply_codes(int n_row, const int8_t * x, const q8_group * groups,
 
 #endif
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

@@ -3,7 +3,7 @@
 
 #include "simd.h"
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 using namespace simd;
 
@@ -55,4 +55,4 @@ void layer_norm(const float * x, int64_t n, const float * weight, const float * 
     }
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

@@ -3,7 +3,7 @@
 
 #include "simd.h"
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 namespace {
 
@@ -71,4 +71,4 @@ void q8_quantize(const float * x, int64_t n_in, uint8_t * out) {
     }
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

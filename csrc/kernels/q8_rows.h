@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 constexpr int64_t n_q8_group = 32; // values that share a scale
 
@@ -24,4 +24,4 @@ inline size_t q8_row_size(int64_t n_in) { return (size_t) n_in + n_in / n_q8_gro
 // Quantises a row.
 void q8_quantize(const float * x, int64_t n_in, uint8_t * out);
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

@@ -13,7 +13,13 @@
 #include <immintrin.h>
 #endif
 
-namespace omni::simd {
+namespace omni::OMNI_VARIANT {
+
+// The standard library's would be the same function in all variants, of which the linker keeps any.
+template <typename T> constexpr T smaller(T a, T b) { return b < a ? b : a; }
+template <typename T> constexpr T larger(T a, T b) { return a < b ? b : a; }
+
+namespace simd {
 
 #if defined(__AVX512F__)
 constexpr int width = 16;
@@ -215,4 +221,5 @@ inline vec exp_negative(vec x) {
     return where_below(x, -87.0f, vec{}, p * exp2_whole(n));
 }
 
-} // namespace omni::simd
+} // namespace simd
+} // namespace omni::OMNI_VARIANT

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weight_codes.h"
 
-#include "ggml-cpu.h"
-
 #include <cstring>
 
 #if defined(__SSSE3__)
 #include <immintrin.h>
 #endif
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 namespace {
 
@@ -199,4 +197,4 @@ void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, ui
     }
 }
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

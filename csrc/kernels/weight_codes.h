@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace omni {
+namespace omni::OMNI_VARIANT {
 
 // How codes become weights.
 enum class code_form {
@@ -22,4 +22,4 @@ bool code_form_of(ggml_type type, code_form * form);
 // every 32 where the form has them.
 void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima);
 
-} // namespace omni
+} // namespace omni::OMNI_VARIANT

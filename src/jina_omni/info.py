@@ -46,6 +46,8 @@ class ModelInfo:
     device_description : str
     n_threads : int
         Of the CPU.
+    instruction_set : str
+        Of the CPU, which its kernels are compiled for.
     n_params : int
         Of all towers that are loaded.
     n_bytes : int
@@ -72,6 +74,7 @@ class ModelInfo:
     device: str
     device_description: str
     n_threads: int
+    instruction_set: str
     n_params: int
     n_bytes: int
     license: str = MODEL_LICENSE

@@ -22,7 +22,7 @@ from jina_omni.hub import download
 from jina_omni.info import ModelInfo, quantization_of, trained_dims
 from jina_omni.inputs import Fetch
 from jina_omni.loading import PathLike, load_files
-from jina_omni.native import CancelToken, Context, find_device, usable_cpus
+from jina_omni.native import CancelToken, Context, chosen_instruction_set, find_device, usable_cpus
 from jina_omni.precision import CALIBRATED, Precision, check_precision, quantize_embeddings
 from jina_omni.prompts import (
     AUDIO_DELIMITERS,
@@ -117,7 +117,8 @@ class Model:
         found = find_device(device)
         threads = n_threads or usable_cpus()
         self._files = load_files(path, mmproj, found, task)
-        self._context = Context(found, threads, exact=compute == "exact")
+        instruction_set = chosen_instruction_set()
+        self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
         self._encoder = Encoder(self._files, self._context, dialect)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
 
@@ -143,6 +144,7 @@ class Model:
             device=found.name,
             device_description=found.description,
             n_threads=threads,
+            instruction_set=instruction_set,
             n_params=text.n_params + sum(p.n_params for p in projectors),
             n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
         )

@@ -6,7 +6,14 @@ Unicode normalisation, decoding and resizing of media, unit length.
 """
 
 from jina_omni.native.context import CancelToken, Context
-from jina_omni.native.devices import Device, devices, find_device, usable_cpus
+from jina_omni.native.devices import (
+    Device,
+    chosen_instruction_set,
+    devices,
+    find_device,
+    instruction_sets,
+    usable_cpus,
+)
 from jina_omni.native.models import Projector, TextModel, mel_rows
 
 __all__ = [
@@ -15,8 +22,10 @@ __all__ = [
     "Device",
     "Projector",
     "TextModel",
+    "chosen_instruction_set",
     "devices",
     "find_device",
+    "instruction_sets",
     "mel_rows",
     "usable_cpus",
 ]

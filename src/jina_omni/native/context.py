@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from jina_omni.errors import Cancelled, InputError
 from jina_omni.native.boundary import Handle, call, ffi, lib
-from jina_omni.native.devices import Device
+from jina_omni.native.devices import Device, instruction_sets
 from jina_omni.native.models import Projector, TextModel, mel_rows
 
 Floats = npt.NDArray[np.float32]
@@ -55,6 +55,8 @@ class Context(Handle):
         The device that holds the weights of what this context will run.
     n_threads : int
         Threads of the CPU, 1 to 512.
+    instruction_set : str, optional
+        Of the CPU, one of `instruction_sets`; the best by default.
     exact : bool
         On a CPU, multiply quantised weights with float32 activations: the vectors of the dequantised weights. Otherwise
         activations are rounded to 8 bits there, several times as fast.
@@ -67,9 +69,18 @@ class Context(Handle):
     stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
-    def __init__(self, device: Device, n_threads: int, *, exact: bool = False, portable: bool = False) -> None:
+    def __init__(
+        self,
+        device: Device,
+        n_threads: int,
+        *,
+        instruction_set: str | None = None,
+        exact: bool = False,
+        portable: bool = False,
+    ) -> None:
         handle = ffi.new("omni_context **")
-        call(lib.omni_context_init, device.index, n_threads, int(exact), int(portable), handle)
+        kernels = instruction_sets().index(instruction_set) if instruction_set else 0
+        call(lib.omni_context_init, device.index, n_threads, kernels, int(exact), int(portable), handle)
         super().__init__(handle[0], lib.omni_context_free)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 

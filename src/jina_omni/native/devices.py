@@ -62,6 +62,32 @@ def devices() -> list[Device]:
     return found
 
 
+def instruction_sets() -> list[str]:
+    """Return the instruction sets of the CPU that this build has kernels for and this machine runs, the best first."""
+    names: list[str] = []
+    while (name := lib.omni_kernels_name(len(names))) != ffi.NULL:
+        names.append(text(name))
+    return names
+
+
+def chosen_instruction_set() -> str:
+    """Return the instruction set to compute with: the best, unless ``JINA_OMNI_INSTRUCTION_SET`` names another.
+
+    Raises
+    ------
+    ModelLoadError
+        The variable names one that this build or machine lacks.
+    """
+    names = instruction_sets()
+    wanted = os.environ.get("JINA_OMNI_INSTRUCTION_SET", "").strip().lower()
+    if wanted and wanted not in names:
+        raise ModelLoadError(
+            f"JINA_OMNI_INSTRUCTION_SET is {wanted!r}, which is not among {', '.join(names)}: what this build has and this "
+            "machine runs; unset it for the best"
+        )
+    return wanted or names[0]
+
+
 def find_device(name: str) -> Device:
     """Return the device that `name` means.
 

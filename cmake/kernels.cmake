@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# Adds csrc/kernels to omni, once for each instruction set that the processor may turn out to have.
+
+set(variants "") # for kernels.cpp: V(name, whether this processor runs it), the best first
+
+# condition: C++ that says whether the processor runs it; the rest: options of the compiler
+function(add_kernels name condition)
+    add_library(omni_${name} OBJECT
+        csrc/kernels/activation.cpp
+        csrc/kernels/attention.cpp
+        csrc/kernels/linear.cpp
+        csrc/kernels/norm.cpp
+        csrc/kernels/q8_rows.cpp
+        csrc/kernels/rotary.cpp
+        csrc/kernels/variant.cpp
+        csrc/kernels/weight_codes.cpp)
+    target_compile_features(omni_${name} PRIVATE cxx_std_17)
+    target_compile_definitions(omni_${name} PRIVATE OMNI_VARIANT=${name})
+    if(MSVC)
+        target_compile_options(omni_${name} PRIVATE /W4 /utf-8 /O2 /fp:contract ${ARGN})
+    else()
+        target_compile_options(omni_${name} PRIVATE -Wall -Wextra -O3 -ffp-contract=fast ${ARGN})
+    endif()
+    target_link_libraries(omni_${name} PRIVATE ggml-base)
+    target_sources(omni PRIVATE $<TARGET_OBJECTS:omni_${name}>)
+    set(variants "${variants} V(${name}, ${condition})" PARENT_SCOPE)
+endfunction()
+
+function(processor_has out)
+    list(TRANSFORM ARGN REPLACE "(.+)" "__builtin_cpu_supports(\"\\1\")")
+    list(JOIN ARGN " && " condition)
+    set(${out} "${condition}" PARENT_SCOPE)
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
+    set(avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2)
+    set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+    processor_has(has_avx2 avx2 fma bmi bmi2)
+    processor_has(has_avx512 avx512f avx512bw avx512dq avx512vl)
+    processor_has(has_avx512vnni avx512f avx512bw avx512dq avx512vl avx512vnni)
+    add_kernels(avx512vnni "${has_avx512vnni}" ${avx512} -mavx512vnni)
+    add_kernels(avx512 "${has_avx512}" ${avx512})
+    include(CheckCXXSourceCompiles)
+    set(CMAKE_REQUIRED_FLAGS -mavxvnni)
+    check_cxx_source_compiles("int main() { return __builtin_cpu_supports(\"avxvnni\"); }" COMPILER_HAS_AVXVNNI)
+    unset(CMAKE_REQUIRED_FLAGS)
+    if(COMPILER_HAS_AVXVNNI)
+        processor_has(has_avxvnni avx2 fma bmi bmi2 avxvnni)
+        add_kernels(avxvnni "${has_avxvnni}" ${avx2} -mavxvnni)
+    endif()
+    add_kernels(avx2 "${has_avx2}" ${avx2})
+    add_kernels(sse2 true)
+else()
+    # those of the machine that ggml's own are compiled for
+    get_target_property(machine_options ggml-cpu COMPILE_OPTIONS)
+    list(FILTER machine_options INCLUDE REGEX "^(-m|/arch:)")
+    add_kernels(generic true ${machine_options})
+endif()
+target_sources(omni PRIVATE csrc/kernels/kernels.cpp)
+file(CONFIGURE OUTPUT kernels/kernel_variants.h CONTENT "#define OMNI_VARIANTS(V)@variants@\n" @ONLY)
+target_include_directories(omni PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/kernels")
+message(STATUS "jina_omni kernels:${variants}")
