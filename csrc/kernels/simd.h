@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX2__)
+#if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
 
@@ -141,7 +141,7 @@ inline void transpose(ivec (&rows)[width]) {
     }
 }
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #define OMNI_HAS_DOT4 1
 
 // Adds to each sum the four products of an unsigned byte of u with a signed one of s.
@@ -159,9 +159,12 @@ inline ivec dot4(ivec sum, ivec u, ivec s) {
 #if defined(__AVX512BW__)
     return sum + (ivec) _mm512_madd_epi16((__m512i) u_even, (__m512i) s_even) +
            (ivec) _mm512_madd_epi16((__m512i) u_odd, (__m512i) s_odd);
-#else
+#elif defined(__AVX2__)
     return sum + (ivec) _mm256_madd_epi16((__m256i) u_even, (__m256i) s_even) +
            (ivec) _mm256_madd_epi16((__m256i) u_odd, (__m256i) s_odd);
+#else
+    return sum + (ivec) _mm_madd_epi16((__m128i) u_even, (__m128i) s_even) +
+           (ivec) _mm_madd_epi16((__m128i) u_odd, (__m128i) s_odd);
 #endif
 #endif
 }

@@ -187,8 +187,9 @@ class Encoder:
             except InputError as error:
                 failure = failure or error
             else:
-                extents.append(reading.extent)
-                run.add(key, reading)
+                if failure is None:
+                    extents.append(reading.extent)
+                    run.add(key, reading)
         if failure is None and extents != [medium.extent for medium in plan.media]:
             found = iter(extents)
             parts = [part if isinstance(part, Text) else replace(part, extent=next(found)) for part in plan.parts]
