@@ -12,7 +12,8 @@ using simd::vec;
 
 namespace {
 
-constexpr int n_key_block = 128;
+constexpr int n_key_block    = 128;
+constexpr int n_row_together = 24; // rows that skip the same keys
 constexpr float hidden = -INFINITY; // the score of a key that is not seen
 
 int padded(int n) { return (n + n_lane - 1) / n_lane * n_lane; }
@@ -128,6 +129,7 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
         return p.causal ? span.kv_len - span.q_len + tile.q_first + row / group + 1 : span.kv_len;
     };
     const int n_key_all = n_seen(n_row - 1);
+    const auto first_row_that_sees = [&](int key) { return p.causal ? larger(key + 1 - n_seen(0), 0) * group : 0; };
 
     for (int first = 0; first < n_key_all; first += n_key_block) {
         const int n_key   = smaller(n_key_block, n_key_all - first);
@@ -137,7 +139,9 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
 
         lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.keys);
         for (int j = 0; j < n_key; j += n_lane) {
-            multiply(n_row, w.q, head_dim, w.keys + (size_t) j * head_dim, n_lane, head_dim, w.scores + j, n_key_block, false);
+            const int row = first_row_that_sees(first + j);
+            multiply(n_row - row, w.q + (size_t) row * head_dim, head_dim, w.keys + (size_t) j * head_dim, n_lane, head_dim,
+                     w.scores + (size_t) row * n_key_block + j, n_key_block, false);
         }
 
         for (int row = 0; row < n_row; row++) {
@@ -157,7 +161,14 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
 
         lay_out_values(values, p.v.row_stride, n_key, head_dim, w.values);
         for (int d = 0; d < n_column; d += n_lane) {
-            multiply(n_row, w.scores, n_key_block, w.values + (size_t) d * n_key, n_lane, n_key, w.out + d, n_column, true);
+            for (int row = 0; row < n_row; row += n_row_together) {
+                const int n = smaller(n_row_together, n_row - row);
+                const int n_visible = smaller(n_seen(row + n - 1) - first, n_key);
+                if (n_visible > 0) {
+                    multiply(n, w.scores + (size_t) row * n_key_block, n_key_block, w.values + (size_t) d * n_key, n_lane,
+                             n_visible, w.out + (size_t) row * n_column + d, n_column, true);
+                }
+            }
         }
     }
 

@@ -20,7 +20,7 @@ struct code_panel {
     int             n_group;
 };
 
-constexpr int n_code_row_block = simd::width == 16 ? 6 : 2; // rows of one register block: as many as the registers hold sums of
+constexpr int n_code_row_block = simd::width == 16 ? 6 : 4; // rows of one register block: as many as the registers hold sums of
 
 // y[r][0..n_lane) (+)= row r times the panel
 template <int n_row, code_form form>
@@ -55,8 +55,8 @@ inline void multiply_code_rows(const int8_t * x, const q8_group * groups, size_t
                     int32_t four;
                     __builtin_memcpy(&four, x + r * x_stride + i, 4);
                     const ivec s = splat_int(four);
-                    sum[r][0] = dot4(sum[r][0], a, s);
-                    sum[r][1] = dot4(sum[r][1], b, s);
+                    sum[r][0] = dot4<form == code_form::minimum>(sum[r][0], a, s);
+                    sum[r][1] = dot4<form == code_form::minimum>(sum[r][1], b, s);
                 }
             }
             for (int r = 0; r < n_row; r++) {

@@ -144,16 +144,25 @@ inline void transpose(ivec (&rows)[width]) {
 #if defined(__SSE2__)
 #define OMNI_HAS_DOT4 1
 
-// Adds to each sum the four products of an unsigned byte of u with a signed one of s.
-inline ivec dot4(ivec sum, ivec u, ivec s) {
+// Adds to each sum the four products of an unsigned byte of u with a signed one of s. small: all of u are below 64, so that two
+// products fit into 16 bits.
+template <bool small> inline ivec dot4(ivec sum, ivec u, ivec s) {
 #if defined(__AVX512VNNI__)
     return (ivec) _mm512_dpbusd_epi32((__m512i) sum, (__m512i) u, (__m512i) s);
 #elif defined(__AVXVNNI__)
     return (ivec) _mm256_dpbusd_avx_epi32((__m256i) sum, (__m256i) u, (__m256i) s);
 #else
-    // in 16 bits, where the products of bytes can't saturate as those of vpmaddubsw do
     typedef int16_t  half  __attribute__((vector_size(width * sizeof(float))));
     typedef uint16_t uhalf __attribute__((vector_size(width * sizeof(float))));
+#if defined(__AVX2__)
+    if (small) {
+#if defined(__AVX512BW__)
+        return sum + (ivec) _mm512_madd_epi16(_mm512_maddubs_epi16((__m512i) u, (__m512i) s), (__m512i) (half{} + 1));
+#else
+        return sum + (ivec) _mm256_madd_epi16(_mm256_maddubs_epi16((__m256i) u, (__m256i) s), (__m256i) (half{} + 1));
+#endif
+    }
+#endif
     const half u_even = (half) ((uhalf) u & 255), u_odd = (half) ((uhalf) u >> 8);
     const half s_even = ((half) ((uhalf) s << 8)) >> 8, s_odd = (half) s >> 8;
 #if defined(__AVX512BW__)
