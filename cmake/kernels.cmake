@@ -8,6 +8,7 @@ function(add_kernels name condition)
     add_library(omni_${name} OBJECT
         csrc/kernels/activation.cpp
         csrc/kernels/attention.cpp
+        csrc/kernels/k_blocks.cpp
         csrc/kernels/linear.cpp
         csrc/kernels/norm.cpp
         csrc/kernels/q8_rows.cpp

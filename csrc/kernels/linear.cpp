@@ -3,6 +3,7 @@
 // "Anatomy of high-performance matrix multiplication").
 #include "linear.h"
 
+#include "k_blocks.h"
 #include "multiply_codes.h"
 #include "transpose.h"
 
@@ -72,31 +73,51 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
 
 #if OMNI_HAS_DOT4
 
-void run_codes(const linear_operands & p, code_form form, int64_t out_first, int64_t row_first, int64_t n_row) {
-    constexpr int64_t n_scale = n_in_codes / 16;
+// The panel of columns [out_first, out_first + n_lane) and values [in_first, in_first + n_in).
+struct code_panel_memory {
+    static constexpr int64_t n_scale = n_in_codes / 16;
     alignas(64) uint8_t codes[n_lane * n_in_codes];
-    alignas(64) uint8_t panel_codes[n_lane * n_in_codes];
-    float scales[n_lane * n_scale], minima[n_lane * n_scale];
-    alignas(64) float panel_scales[n_lane * n_scale], panel_minima[n_lane * n_scale];
+    alignas(64) float   scales[n_lane * n_scale];
+    alignas(64) float   minima[n_lane * n_scale];
 
-    const uint8_t * x = p.x + row_first * p.x_stride;
-    float *         y = p.y + row_first * p.n_out + out_first;
-    const size_t    row_size = ggml_row_size(p.type, p.n_in);
-    const int64_t   n_block  = (p.n_in + n_in_codes - 1) / n_in_codes;
-    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_codes) {
-        const int64_t n_in = smaller(n_in_codes, p.n_in - in_first);
+    void make(const linear_operands & p, size_t row_size, int64_t out_first, int64_t in_first, int64_t n_in) {
+        const uint8_t * rows = (const uint8_t *) p.weight + out_first * row_size;
+        const int64_t n_k = p.n_in / n_k_block, first_k = in_first / n_k_block;
+        for (int64_t k = 0; k * n_k_block < n_in; k++) {
+            uint8_t *     to = codes + k * n_k_block * n_lane;
+            const int64_t at = k * n_k_block / n_q8_group * n_lane;
+            const int64_t n_half = p.type == GGML_TYPE_Q6_K ? 2 : 1;
+            const uint8_t * blocks = rows + ggml_row_size(p.type, in_first + k * n_k_block);
+            if (!lay_out_k_blocks(p.type, blocks, row_size, to, scales + n_half * at, minima + at)) {
+                return make_by_columns(p, row_size, out_first, in_first, n_in);
+            }
+            prefetch_strip(p, row_size, out_first, first_k + k, n_k);
+        }
+    }
+
+    void make_by_columns(const linear_operands & p, size_t row_size, int64_t out_first, int64_t in_first, int64_t n_in) {
+        alignas(64) uint8_t column_codes[n_lane * n_in_codes];
+        float column_scales[n_lane * n_scale];
+        const int64_t n_block = (p.n_in + n_in_codes - 1) / n_in_codes;
         for (int64_t o = 0; o < n_lane; o++) {
             prefetch_strip(p, row_size, out_first, in_first / n_in_codes * n_lane + o, n_block * n_lane);
             unpack_codes(p.type, (const uint8_t *) p.weight + (out_first + o) * row_size, in_first, n_in,
-                         codes + o * n_in_codes, scales + o * n_scale, minima + o * n_scale);
+                         column_codes + o * n_in_codes, column_scales + o * n_scale);
         }
-        const int64_t n_group = n_in / n_q8_group;
-        transpose_strip((const float *) codes, n_in_codes / 4, n_in / 4, (float *) panel_codes);
-        transpose_strip(scales, n_scale, form == code_form::offset_half ? 2 * n_group : n_group, panel_scales);
-        if (form == code_form::minimum) {
-            transpose_strip(minima, n_scale, n_group, panel_minima);
-        }
-        const code_panel panel = {panel_codes, panel_scales, panel_minima, (int) n_group};
+        transpose_strip((const float *) column_codes, n_in_codes / 4, n_in / 4, (float *) codes);
+        transpose_strip(column_scales, n_scale, n_in / n_q8_group, scales);
+    }
+};
+
+void run_codes(const linear_operands & p, code_form form, int64_t out_first, int64_t row_first, int64_t n_row) {
+    code_panel_memory memory;
+    const uint8_t * x = p.x + row_first * p.x_stride;
+    float *         y = p.y + row_first * p.n_out + out_first;
+    const size_t    row_size = ggml_row_size(p.type, p.n_in);
+    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_codes) {
+        const int64_t n_in = smaller(n_in_codes, p.n_in - in_first);
+        memory.make(p, row_size, out_first, in_first, n_in);
+        const code_panel panel = {memory.codes, memory.scales, memory.minima, (int) (n_in / n_q8_group)};
         const auto multiply = form == code_form::offset        ? multiply_codes<code_form::offset>
                               : form == code_form::offset_half ? multiply_codes<code_form::offset_half>
                                                                : multiply_codes<code_form::minimum>;

@@ -18,13 +18,9 @@ using f16 = ggml_fp16_t;
 struct block_q4_0   { f16 scale; uint8_t low_high[16]; };
 struct block_q8_0   { f16 scale; int8_t  codes[32]; };
 struct block_iq4_nl { f16 scale; uint8_t low_high[16]; };
-struct block_q4_k   { f16 scale, minimum; uint8_t parts[12]; uint8_t low_high[128]; };
-struct block_q5_k   { f16 scale, minimum; uint8_t parts[12]; uint8_t fifth[32]; uint8_t low_high[128]; };
-struct block_q6_k   { uint8_t low_high[128]; uint8_t upper[64]; int8_t parts[16]; f16 scale; };
 struct block_iq4_xs { f16 scale; uint16_t parts_high; uint8_t parts_low[4]; uint8_t low_high[128]; };
 
 static_assert(sizeof(block_q4_0) == 18 && sizeof(block_q8_0) == 34 && sizeof(block_iq4_nl) == 18, "a block has padding");
-static_assert(sizeof(block_q4_k) == 144 && sizeof(block_q5_k) == 176 && sizeof(block_q6_k) == 210, "a block has padding");
 static_assert(sizeof(block_iq4_xs) == 136, "a block has padding");
 
 // The values that the 4-bit codes of IQ4 stand for, 128 above the true ones.
@@ -39,7 +35,7 @@ float real(f16 x) {
 #endif
 }
 
-void unpack(const block_q8_0 & b, uint8_t * codes, float * scales, float *) {
+void unpack(const block_q8_0 & b, uint8_t * codes, float * scales) {
     for (int i = 0; i < 32; i++) {
         codes[i] = (uint8_t) (b.codes[i] + 128);
     }
@@ -52,7 +48,7 @@ void unpack(const block_q8_0 & b, uint8_t * codes, float * scales, float *) {
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 typedef uint8_t stored_bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
-void unpack(const block_q4_0 & b, uint8_t * codes, float * scales, float *) {
+void unpack(const block_q4_0 & b, uint8_t * codes, float * scales) {
     const bytes16 packed = *(const stored_bytes16 *) b.low_high;
     *(stored_bytes16 *) codes        = (packed & 15) + 120;
     *(stored_bytes16 *) (codes + 16) = (packed >> 4) + 120;
@@ -72,7 +68,7 @@ void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
 
 #else
 
-void unpack(const block_q4_0 & b, uint8_t * codes, float * scales, float *) {
+void unpack(const block_q4_0 & b, uint8_t * codes, float * scales) {
     for (int i = 0; i < 16; i++) {
         codes[i]      = (uint8_t) ((b.low_high[i] & 15) + 120);
         codes[i + 16] = (uint8_t) ((b.low_high[i] >> 4) + 120);
@@ -89,12 +85,12 @@ void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
 
 #endif
 
-void unpack(const block_iq4_nl & b, uint8_t * codes, float * scales, float *) {
+void unpack(const block_iq4_nl & b, uint8_t * codes, float * scales) {
     unpack_iq4(b.low_high, codes);
     scales[0] = real(b.scale);
 }
 
-void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales, float *) {
+void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales) {
     const float scale = real(b.scale);
     for (int part = 0; part < 8; part++) {
         const int low = b.parts_low[part / 2] >> 4 * (part % 2) & 15, high = b.parts_high >> 2 * part & 3;
@@ -103,68 +99,11 @@ void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales, float *) {
     }
 }
 
-// Eight pairs of 6-bit factors in 12 bytes: the first four whole, the others' upper bits in the first ones' two spare bits.
-// Four bytes at a time.
-void unpack_parts(const uint8_t * p, float scale, float minimum, float * scales, float * minima) {
-    uint32_t first[2], other, factors[4];
-    std::memcpy(first, p, 8);
-    std::memcpy(&other, p + 8, 4);
-    for (int i = 0; i < 2; i++) {
-        factors[2 * i]     = first[i] & 0x3f3f3f3f;
-        factors[2 * i + 1] = (other >> 4 * i & 0x0f0f0f0f) | (first[i] >> 2 & 0x30303030);
-    }
-    uint8_t bytes[16];
-    std::memcpy(bytes, factors, 16);
-    for (int i = 0; i < 8; i++) {
-        scales[i] = scale * (float) bytes[i];
-        minima[i] = minimum * (float) bytes[8 + i];
-    }
-}
-
-void unpack(const block_q4_k & b, uint8_t * codes, float * scales, float * minima) {
-    unpack_parts(b.parts, real(b.scale), real(b.minimum), scales, minima);
-    for (int part = 0; part < 4; part++, codes += 64) {
-        const uint8_t * bytes = b.low_high + 32 * part;
-        for (int i = 0; i < 32; i++) {
-            codes[i]      = bytes[i] & 15;
-            codes[i + 32] = bytes[i] >> 4;
-        }
-    }
-}
-
-void unpack(const block_q5_k & b, uint8_t * codes, float * scales, float * minima) {
-    unpack_parts(b.parts, real(b.scale), real(b.minimum), scales, minima);
-    for (int part = 0; part < 4; part++, codes += 64) {
-        const uint8_t * bytes = b.low_high + 32 * part;
-        for (int i = 0; i < 32; i++) {
-            const uint8_t fifth = b.fifth[i] >> 2 * part;
-            codes[i]      = (uint8_t) ((bytes[i] & 15) | (fifth & 1) << 4);
-            codes[i + 32] = (uint8_t) (bytes[i] >> 4 | (fifth & 2) << 3);
-        }
-    }
-}
-
-void unpack(const block_q6_k & b, uint8_t * codes, float * scales, float *) {
-    const float scale = real(b.scale);
-    for (int i = 0; i < 16; i++) {
-        scales[i] = scale * (float) b.parts[i];
-    }
-    for (int half = 0; half < 2; half++, codes += 128) {
-        const uint8_t * bytes = b.low_high + 64 * half, * upper = b.upper + 32 * half;
-        for (int i = 0; i < 32; i++) {
-            codes[i]      = (uint8_t) (((bytes[i] & 15)      | (upper[i] & 3) << 4)      + 96);
-            codes[i + 32] = (uint8_t) (((bytes[i + 32] & 15) | (upper[i] >> 2 & 3) << 4) + 96);
-            codes[i + 64] = (uint8_t) ((bytes[i] >> 4        | (upper[i] >> 4 & 3) << 4) + 96);
-            codes[i + 96] = (uint8_t) ((bytes[i + 32] >> 4   | (upper[i] >> 6) << 4)     + 96);
-        }
-    }
-}
-
 template <typename block, int n_weight, int n_scale>
-void unpack_blocks(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima) {
+void unpack_blocks(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales) {
     const block * b = (const block *) row + first / n_weight;
-    for (int64_t i = 0; i < n; i += n_weight, b++, codes += n_weight, scales += n_scale, minima += n_scale) {
-        unpack(*b, codes, scales, minima);
+    for (int64_t i = 0; i < n; i += n_weight, b++, codes += n_weight, scales += n_scale) {
+        unpack(*b, codes, scales);
     }
 }
 
@@ -184,15 +123,12 @@ bool code_form_of(ggml_type type, code_form * form) {
     return true;
 }
 
-void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima) {
+void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales) {
     switch (type) {
-        case GGML_TYPE_Q8_0:   return unpack_blocks<block_q8_0, 32, 1>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_Q4_0:   return unpack_blocks<block_q4_0, 32, 1>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_IQ4_NL: return unpack_blocks<block_iq4_nl, 32, 1>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_IQ4_XS: return unpack_blocks<block_iq4_xs, 256, 8>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_Q4_K:   return unpack_blocks<block_q4_k, 256, 8>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_Q5_K:   return unpack_blocks<block_q5_k, 256, 8>(row, first, n, codes, scales, minima);
-        case GGML_TYPE_Q6_K:   return unpack_blocks<block_q6_k, 256, 16>(row, first, n, codes, scales, minima);
+        case GGML_TYPE_Q8_0:   return unpack_blocks<block_q8_0, 32, 1>(row, first, n, codes, scales);
+        case GGML_TYPE_Q4_0:   return unpack_blocks<block_q4_0, 32, 1>(row, first, n, codes, scales);
+        case GGML_TYPE_IQ4_NL: return unpack_blocks<block_iq4_nl, 32, 1>(row, first, n, codes, scales);
+        case GGML_TYPE_IQ4_XS: return unpack_blocks<block_iq4_xs, 256, 8>(row, first, n, codes, scales);
         default:               return;
     }
 }

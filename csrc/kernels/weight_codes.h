@@ -18,8 +18,7 @@ enum class code_form {
 // Whether the integer products take weights of this type, and if so in which form.
 bool code_form_of(ggml_type type, code_form * form);
 
-// Unpacks weights [first, first + n) of a row, whole blocks both. scales has an entry for every 16 or 32 weights, minima for
-// every 32 where the form has them.
-void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales, float * minima);
+// Unpacks weights [first, first + n) of a row, whole blocks both, with a scale for every 32. The types of k_blocks.h not here.
+void unpack_codes(ggml_type type, const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales);
 
 } // namespace omni::OMNI_VARIANT
