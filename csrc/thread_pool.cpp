@@ -11,8 +11,8 @@ namespace omni {
 
 namespace {
 
-// Longer than what lies between two pieces of work of one computation, shorter than anyone's notice.
-constexpr auto spin_time = std::chrono::microseconds(200);
+// Longer than the last block of one piece of work and what lies before the next, shorter than anyone's notice.
+constexpr auto spin_time = std::chrono::milliseconds(1);
 
 void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
