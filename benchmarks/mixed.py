@@ -8,15 +8,17 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import media
+from benchmarks.report import Figures
 from benchmarks.turns import Turns, add_options
 
 __all__ = ["add_options", "run"]
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     turns = Turns(args)
     with tempfile.TemporaryDirectory() as folder:
         paths = media.write_folder(Path(folder))
         kinds = ", ".join(f"{n} {suffix}" for suffix, n in Counter(path.suffix for path in paths).items())
         turns.models(f"{len(paths)} files ({kinds})", paths, len(paths), "items", "vision", "audio")
+    return turns.figures
