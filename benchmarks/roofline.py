@@ -25,6 +25,7 @@ from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Side, Spread
 from benchmarks.engines import OursText
 from benchmarks.report import Figures
+from benchmarks.text import common
 
 _SOURCE = Path(__file__).with_name("peak.c")
 _FLOATS = ("F32", "F16", "BF16")
@@ -42,8 +43,9 @@ def run(args: argparse.Namespace) -> Figures:
     shape = files.shape.text
     program = _compile(args.cache)
     peaks = {n: _peak(program, n) for n in range(1, args.threads + 1)}
-    print("".join(f"peak of {n} threads: {peak}\n" for n, peak in peaks.items()), end="")
-    facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, peaks=peaks)
+    facts = report.heading(
+        threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock, peaks=peaks
+    )
     results: list[dict[str, Any]] = []
     rng = np.random.default_rng(0)
     for ftype in args.types.split(","):
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> Figures:
         if kind not in peaks[1]:
             print(f"{ftype}: benchmarks/peak.c knows no instruction for the {kind} peak of this processor")
             continue
-        with Side("jina_omni", OursText, path=files.text(ftype), n_threads=args.threads) as side:
+        with Side("jina_omni", OursText, **common(args, files.text(ftype))) as side:
             for m in map(int, args.rows.split(",")):
                 # ordinary tokens: the special ones are the last of the vocabulary
                 work = rng.integers(0, shape.n_vocab - 1000, (m, 1)).tolist()
