@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import plot, report
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Spread
+from benchmarks.options import some_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ LINES = {
     "image": Line("an image of 512 x 512", "image --rows a --images 1", {"libmtmd": 1.8, "torch": 1.2}),
     "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2}),
     "linear": Line(
-        "linear layers' share of the machine's peak, at least",
+        "linear layers' share of the peak",
         "roofline --types F16,Q8_0,Q4_K_M",
         {"float32 peak": 0.80, "int8 peak": 0.65},
     ),
@@ -69,15 +70,16 @@ LINES = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of this benchmark."""
     names = f"any of {','.join(LINES)}; with none the file's table is printed again (default: all)"
-    parser.add_argument("--lines", default=",".join(LINES), help=names)
+    parser.add_argument("--lines", type=some_of(LINES), default=",".join(LINES), help=names)
     parser.add_argument("--no-calibration", action="store_true", help="take libllama's settings as they come")
-    parser.set_defaults(json=Path("scoreboard.json"))
+    parser.set_defaults(json=Path("build", "scoreboard.json"))
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the scoreboard: the table goes to standard output, to `args.json`, and as a plot beside that."""
     lines = _earlier(args)
-    for name in filter(None, args.lines.split(",")):
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    for name in args.lines:
         line = LINES[name]
         command = line.command.split()
         if args.no_calibration and command[0] == "text":
@@ -87,18 +89,21 @@ def run(args: argparse.Namespace) -> None:
         command += [word for key, value in options.items() for word in (f"--{key}", str(value))]
         part = args.parse([*command, "--cache", str(args.cache)])
         figures = part.run(part)
+        measured = {found["side"] for found in figures["results"]}
         lines[name] = {
             "work": line.work,
             "command": f"python -m benchmarks {' '.join(command)}",
             "date": time.strftime("%Y-%m-%d %H:%M"),
             "targets": line.targets,
+            "left_out": [name for name in getattr(part, "against", ()) if name not in measured],
             **figures,
         }
+        lines = {key: lines[key] for key in LINES if key in lines}
         # after every line: a long run that breaks off has still measured something
-        args.json.write_text(json.dumps({key: lines[key] for key in LINES if key in lines}, indent=1) + "\n")
-    print(table(lines))
-    if lines:
-        plot.draw(list(rows(lines)), args.json.with_suffix(".svg"))
+        args.json.write_text(json.dumps(lines, indent=1) + "\n")
+    scores = [score for line in lines.values() for score in _scores(line)]
+    _print_table(scores)
+    plot.draw([score for score in scores if score.ratio], args.json.with_suffix(".svg"))
 
 
 def _earlier(args: argparse.Namespace) -> dict[str, Any]:
@@ -112,35 +117,35 @@ def _earlier(args: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Score:
-    """One opponent on one line."""
+    """One opponent on one line; without a ratio it was not installed."""
 
     work: str
     against: str
-    ratio: Spread
-    target: float | None
+    ratio: Spread | None = None
+    target: float | None = None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the median is as high as it has to be; None where nothing is demanded."""
-        return None if self.target is None else self.ratio.median >= self.target
+        """Whether the median is as high as it has to be; None where nothing is demanded or measured."""
+        return self.ratio.median >= self.target if self.ratio and self.target else None
 
 
-def rows(lines: dict[str, Any]) -> Iterator[Score]:
-    """Return the rows of the table."""
-    for line in lines.values():
-        for found in line["results"]:
-            if found["side"] != "jina_omni":
-                ratio = Spread(**found["ratio"])
-                # the others have their type and size in their words
-                more = f": {found['type']}, {found['row']}" if "peak" in found["side"] else ""
-                yield Score(line["work"] + more, found["side"], ratio, line["targets"].get(found["side"]))
+def _scores(line: dict[str, Any]) -> Iterator[Score]:
+    for found in line["results"]:
+        if found["side"] != "jina_omni":
+            # the others have their type and size in their words
+            more = f": {found['type']}, {found['row']}" if "peak" in found["side"] else ""
+            target = line["targets"].get(found["side"])
+            yield Score(line["work"] + more, found["side"], Spread(**found["ratio"]), target)
+    for name in line["left_out"]:
+        yield Score(line["work"], name)
 
 
-def table(lines: dict[str, Any]) -> str:
-    """Return the table as Markdown."""
-    out = ["| work | against | median (least..most) | target | reached |", "| --- | --- | --- | --- | --- |"]
-    for score in rows(lines):
-        target = "" if score.target is None else f"{score.target:g}"
-        reached = {None: "", True: "yes", False: "no"}[score.reached]
-        out.append(f"| {score.work} | {score.against} | {score.ratio} | {target} | {reached} |")
-    return "\n".join(out)
+_REACHED = {None: "", True: "yes", False: "no"}
+
+
+def _print_table(scores: Sequence[Score]) -> None:
+    print("| work | against | ratio: median (least..most) | target | reached |\n| --- | --- | --- | --- | --- |")
+    for score in scores:
+        cells = (score.work, score.against, score.ratio or "left out", score.target or "")
+        print(f"| {' | '.join(map(str, cells))} | {_REACHED[score.reached]} |")

@@ -18,6 +18,7 @@ from benchmarks.calibrate import Memory, calibrate
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Engine, Side, compare
 from benchmarks.engines import LlamaPython, LlamaSettings, LlamaText, OursText, TorchText
+from benchmarks.options import some_of
 from benchmarks.report import Figures
 from benchmarks.server import LlamaServer
 
@@ -100,7 +101,7 @@ def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str
     """
     parser.add_argument("--types", default=types, help="file types (default: %(default)s)")
     names = f"any of {', '.join(OPPONENTS)} (default: %(default)s)"
-    parser.add_argument("--against", type=_names, default=against, help=names)
+    parser.add_argument("--against", type=some_of(OPPONENTS), default=against, help=names)
     parser.add_argument(
         "--no-calibration",
         action="store_true",
@@ -191,10 +192,3 @@ def measure(row: str, sides: list[Side], inputs: TokenLists, repeats: int) -> li
 def common(args: argparse.Namespace, path: Path) -> dict[str, Any]:
     """Return the arguments that all sides take."""
     return {"path": path, "n_threads": args.threads, "cpu_of_threads": args.threads if args.clock == "cpu" else None}
-
-
-def _names(text: str) -> list[str]:
-    names = list(filter(None, text.split(",")))
-    if unknown := [name for name in names if name not in OPPONENTS]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(OPPONENTS)}")
-    return names

@@ -79,7 +79,7 @@ class Turns:
             files = {"text": self._files.text(ftype)} | {kind: self._projector(kind) for kind in kinds}
             engines: dict[str, Callable[..., Engine]] = {"jina_omni": OursModel}
             if self._torch:
-                engines |= {"torch": TorchModel, "torch bf16": partial(TorchModel, bfloat16=True)}
+                engines |= {"torch": TorchModel, "torch-bf16": partial(TorchModel, bfloat16=True)}
             self._row(row, engines, files, work, amount, unit)
 
     def towers(

@@ -50,7 +50,6 @@ def _whole_tree(folder: Path) -> Path:
     fetch = _fetch_source()
     fetch.is_needed = lambda path: path.parts[0] in _FOLDERS | {"CMakeLists.txt", "LICENSE"}
     lock = fetch.Lock.read(ROOT / "vendor" / "llama.cpp" / "lock")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         try:
             archive = fetch.download(lock, Path(temporary, "download"))
@@ -63,7 +62,7 @@ def _whole_tree(folder: Path) -> Path:
 
 
 def build_server(folder: Path | None = None, jobs: int | None = None) -> Path:
-    """Build the server unless it is there already; that takes about ten minutes of two cores.
+    """Build the server unless it is there already, which takes minutes. Delete its folder after a change of your tree.
 
     Parameters
     ----------
@@ -79,8 +78,14 @@ def build_server(folder: Path | None = None, jobs: int | None = None) -> Path:
     """
     folder = (folder or engine_dir()).resolve() / "server"
     program = folder / "build" / "bin" / ("llama-server" + (".exe" if sys.platform == "win32" else ""))
+    lock = (ROOT / "vendor" / "llama.cpp" / "lock").read_text()
+    made_for = folder / "lock"
+    if made_for.exists() and made_for.read_text() != lock:
+        shutil.rmtree(folder)
     if program.exists():
         return program
+    folder.mkdir(parents=True, exist_ok=True)
+    made_for.write_text(lock)
     print("building llama-server, which takes minutes ...", flush=True)
     source, build = str(_whole_tree(folder / "source")), str(folder / "build")
     cmake, ninja = _tool("cmake"), _tool("ninja")
