@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.engine.server import build_server
 
 from benchmarks import report
 from benchmarks.calibrate import Memory, calibrate
@@ -177,6 +178,8 @@ def open_sides(
         elif name == "llama-server" and args.clock == "cpu":
             print(f"  {name}: left out, since its processor time is another process's", flush=True)
         else:
+            if opponent.make is LlamaServer:
+                build_server()
             options = common(args, path) | (tuned if opponent.tuned else {})
             sides.append(stack.enter_context(Side(name, opponent.make, **options)))
     return sides
