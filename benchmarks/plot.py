@@ -16,7 +16,7 @@ def draw(scores: Sequence[Score], path: Path) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         print(f"{path.name} was not drawn, which needs matplotlib: pip install 'jina-omni[bench]'")
         return
-    import matplotlib
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 1 + 0.34 * len(scores)), layout="constrained")
@@ -32,5 +32,5 @@ def draw(scores: Sequence[Score], path: Path) -> None:
     axes.set_yticks(range(len(scores)), [f"{score.work} | {score.against}" for score in scores], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("times as fast, or share of the peak (thin: least to most; thick: the target)", fontsize=7)
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
+    with mpl.rc_context({"svg.fonttype": "none"}):
         figure.savefig(path)

@@ -84,7 +84,8 @@ def _compile(folder: Path) -> Path:
     compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if compiler is None:
         raise SystemExit("the peak is measured by a C program: install a C compiler, or name yours in CC")
-    program = folder / f"peak-{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:12]}"
+    # -march=native: another processor needs another program
+    program = folder / f"peak-{hashlib.sha256(_SOURCE.read_bytes() + report.cpu().encode()).hexdigest()[:12]}"
     if not program.exists():
         options = ["-O3", "-march=native", "-ffp-contract=fast", "-pthread"]
         subprocess.run([compiler, *options, str(_SOURCE), "-o", str(program)], check=True)
