@@ -1,4 +1,4 @@
-"""Audio: ours against torch float32, from a file to pooled rows, and the tower's rows against libmtmd's."""
+"""Audio: ours against torch, from a file to pooled rows, and the tower's rows against libmtmd's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images: ours against torch float32, from pixels in memory to pooled rows, and the tower's rows against libmtmd's."""
+"""Images: ours against torch, from pixels in memory to pooled rows, and the tower's rows against libmtmd's."""
 
 from __future__ import annotations
 

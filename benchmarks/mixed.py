@@ -1,4 +1,4 @@
-"""A folder of texts, pictures, sounds, a video and a PDF: ours against torch float32, from files to pooled rows."""
+"""A folder of texts, pictures, sounds, a video and a PDF: ours against torch, from files to pooled rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDFs: ours against torch float32, from a file to pooled rows."""
+"""PDFs: ours against torch, from a file to pooled rows."""
 
 from __future__ import annotations
 

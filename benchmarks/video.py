@@ -1,4 +1,4 @@
-"""Videos: ours against torch float32, from a file to pooled rows."""
+"""Videos: ours against torch, from a file to pooled rows."""
 
 from __future__ import annotations
 
