@@ -1,6 +1,7 @@
-"""Run a benchmark: ``python -m benchmarks text|image|audio|video|pdf|mixed``.
+"""Run a benchmark: ``python -m benchmarks scoreboard``, or one of the parts that it is made of.
 
-``text``, and any quantised text file, need ``python -m tests.engine.build`` before.
+The sides that libllama's sources make, and any quantised text file, need ``python -m tests.engine.build`` before;
+libmtmd and llama-server are built when they are first asked for.
 """
 
 from __future__ import annotations
@@ -8,15 +9,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import audio, image, mixed, pdf, text, video
+from benchmarks import audio, image, latency, mixed, pdf, roofline, scaling, scoreboard, text, video
 from benchmarks.checkpoint import default_cache
+
+_MODULES = (scoreboard, text, image, audio, video, pdf, mixed, roofline, scaling, latency)
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (text, image, audio, video, pdf, mixed):
+    for module in _MODULES:
         name = module.__name__.rpartition(".")[2]
         command = commands.add_parser(name, help=module.__doc__, description=module.__doc__)
         command.add_argument("--size", choices=("small", "nano"), default="small")
@@ -29,7 +32,8 @@ def main() -> None:
         clock = "wall time, or processor time over the threads: for a machine that others use too (default: wall)"
         command.add_argument("--clock", choices=("wall", "cpu"), default="wall", help=clock)
         module.add_options(command)
-        command.set_defaults(run=module.run)
+        # the scoreboard is made of other commands
+        command.set_defaults(run=module.run, parse=parser.parse_args)
     args = parser.parse_args()
     args.run(args)
 

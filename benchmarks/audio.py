@@ -1,4 +1,4 @@
-"""Audio: ours against torch float32, from a file to pooled rows, and the tower's rows against libmtmd's."""
+"""Audio: ours against torch, from a file to pooled rows, and the tower's rows against libmtmd's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import media
+from benchmarks.report import Figures
 from benchmarks.towers import LlamaAudio, OursAudio
 from benchmarks.turns import Turns
 from benchmarks.turns import add_options as add_shared_options
@@ -20,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", default="3,11,30", help="lengths of the clip (default: %(default)s)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     libmtmd = (
         "always encodes 30 s, whatever the clip's length, which is what its users pay; its rows are others than the "
@@ -35,3 +36,4 @@ def run(args: argparse.Namespace) -> None:
             engines = {"jina_omni": OursAudio, "libmtmd": LlamaAudio}
             work = [media.samples(seconds, seed=0)]
             turns.towers(f"the tower on {row}", engines, "audio", work, seconds, _UNIT, comparable=False)
+    return turns.figures

@@ -1,15 +1,19 @@
-"""Finds libllama's best settings for one file and one kind of input, by trying."""
+"""Finds libllama's best settings for one file and one kind of input, by trying, and remembers them beside the file."""
 
 from __future__ import annotations
 
+import json
+import platform
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.compare import Side
 from benchmarks.engines import LlamaSettings, LlamaText, Tokens
+from benchmarks.report import cpu
 
 # One after the other, each with the best of those before it. n_batch goes with n_ubatch: a larger one only makes the
 # mask larger.
@@ -87,3 +91,32 @@ def calibrate(common: dict[str, Any], sample: Tokens, repeats: int = 3) -> Llama
     finalists = sorted(tried, key=tried.__getitem__)[:_FINALISTS]
     time(finalists)
     return min(finalists, key=tried.__getitem__)
+
+
+class Memory:
+    """The settings that were found before, in ``calibration.json`` beside the model files; delete it to forget them.
+
+    Parameters
+    ----------
+    common
+        As in `calibrate`. Settings are remembered for the machine, the file, the threads and the clock.
+    """
+
+    def __init__(self, common: dict[str, Any]) -> None:
+        path: Path = common["path"]
+        self._file = path.with_name("calibration.json")
+        clock = "cpu" if common["cpu_of_threads"] else "wall"
+        self._key = f"{platform.node()}, {cpu()}, {path.name}, {common['n_threads']} threads, {clock} time"
+
+    def find(self, row: str, repeats: int = 1) -> LlamaSettings | None:
+        """Return the settings for a row that were found with at least so many repeats, or None."""
+        found = self._all().get(f"{self._key}, {row}")
+        return LlamaSettings(**found["settings"]) if found and found["repeats"] >= repeats else None
+
+    def keep(self, row: str, repeats: int, settings: LlamaSettings) -> None:
+        """Remember settings."""
+        known = self._all() | {f"{self._key}, {row}": {"repeats": repeats, "settings": asdict(settings)}}
+        self._file.write_text(json.dumps(known, indent=1) + "\n")
+
+    def _all(self) -> dict[str, Any]:
+        return json.loads(self._file.read_text()) if self._file.exists() else {}

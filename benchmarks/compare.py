@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import resource
@@ -20,20 +21,20 @@ _PAUSE = 0.3
 
 
 class Engine(Protocol):
-    """What runs in a side's process."""
+    """What runs in a side's process. One that works in a child process has its `pid`, and a `close` that ends it."""
 
     def run(self, work: Any) -> Any:
         """Do the work once and return the embeddings."""
 
 
-def peak_mib() -> float:
-    """Return the most resident memory that this process has had, in MiB, mapped files included."""
-    status = Path("/proc/self/status")
+def peak_mib(pid: int | None = None) -> float:
+    """Return the most resident memory that this process, or `pid`, has had, in MiB, mapped files included."""
+    status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
         # not ru_maxrss: on Linux it begins with what the parent had when it started this process
         kib = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(kib.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return math.nan if pid else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _serve(
@@ -42,6 +43,7 @@ def _serve(
     def now() -> float:
         return time.process_time() / cpu_of_threads if cpu_of_threads else time.perf_counter()
 
+    engine: Any = None
     try:
         start = time.perf_counter()
         engine = make(**arguments)
@@ -49,9 +51,14 @@ def _serve(
         while (work := pipe.recv()) is not None:
             start = now()
             result = engine.run(work)
-            pipe.send(("done", (now() - start, peak_mib(), result)))
+            pipe.send(("done", (now() - start, peak_mib(getattr(engine, "pid", None)), result)))
+    except EOFError:
+        pass  # the parent has ended
     except Exception:  # noqa: BLE001 - it is raised again in the parent
         pipe.send(("failed", traceback.format_exc()))
+    finally:
+        if hasattr(engine, "close"):
+            engine.close()
 
 
 class Side:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.bfloat16 import to_bfloat16
+
 Tokens = Sequence[Sequence[int]]
 Rows = NDArray[np.float32]
 
@@ -78,13 +80,30 @@ class LlamaText:
         return self._embedder.embed(work)
 
 
+class LlamaPython:
+    """llama-cpp-python's ``Llama.embed``, which knows no `use_extra_bufts` and always has `kv_unified`."""
+
+    def __init__(self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int]) -> None:
+        from llama_cpp import LLAMA_POOLING_TYPE_LAST, Llama
+
+        sizes = {"n_ctx": max(settings.n_batch, *lengths), "n_batch": settings.n_batch, "n_ubatch": settings.n_ubatch}
+        threads = {"n_threads": n_threads, "n_threads_batch": n_threads}
+        options = {"pooling_type": LLAMA_POOLING_TYPE_LAST, "flash_attn": settings.flash_attn is not False}
+        self._llama = Llama(str(path), embedding=True, verbose=False, **sizes, **threads, **options)
+
+    def run(self, work: Tokens) -> Rows:
+        """Embed token-id sequences; it takes texts only, so they go in through its tokenizer."""
+        self._llama.tokenize = lambda text: list(work[int(text)])
+        return np.array(self._llama.embed([str(i) for i in range(len(work))]), np.float32)
+
+
 class TorchText:
-    """transformers' module in float32 with the weights of the same file."""
+    """transformers' module in float32, or in bfloat16, with the weights of the same file."""
 
     # padded tokens of one batch: large products, yet activations that stay small next to the weights
     _BATCH_TOKENS = 2048
 
-    def __init__(self, path: Path, n_threads: int) -> None:
+    def __init__(self, path: Path, n_threads: int, *, bfloat16: bool = False) -> None:
         import torch
         from tests.checkpoints import torch_reference
         from tests.checkpoints.weights import Weights
@@ -95,6 +114,8 @@ class TorchText:
         # the reference reads single rows from the file; a user's model holds the table
         table = torch.from_numpy(Weights(path)["token_embd.weight"])
         self._model.embed_tokens = torch.nn.Embedding.from_pretrained(table)
+        if bfloat16:
+            to_bfloat16(self._model)
         self._causal = self._model.config.model_type == "qwen3"
 
     def run(self, work: Tokens) -> Rows:

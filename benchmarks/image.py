@@ -1,4 +1,4 @@
-"""Images: ours against torch float32, from pixels in memory to pooled rows, and the tower's rows against libmtmd's."""
+"""Images: ours against torch, from pixels in memory to pooled rows, and the tower's rows against libmtmd's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 import numpy as np
 
+from benchmarks.report import Figures
 from benchmarks.towers import LlamaVision, OursVision
 from benchmarks.turns import Turns
 from benchmarks.turns import add_options as add_shared_options
@@ -21,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=2, help="images of one turn (default: %(default)s)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     from PIL import Image
 
@@ -33,3 +34,4 @@ def run(args: argparse.Namespace) -> None:
         turns.models(row, work, args.images, "images", "vision")
         engines = {"jina_omni": OursVision, "libmtmd": LlamaVision}
         turns.towers(f"the tower on {row}", engines, "vision", work, args.images, "images", comparable=True)
+    return turns.figures

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.bfloat16 import to_bfloat16
 from benchmarks.media import FPS, SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -33,14 +34,17 @@ class OursModel:
 
 
 class TorchModel:
-    """transformers' modules in float32 with the weights of the same files."""
+    """transformers' modules in float32, or in bfloat16, with the weights of the same files."""
 
-    def __init__(self, n_threads: int, text: Path, **projectors: Path) -> None:
+    def __init__(self, n_threads: int, text: Path, *, bfloat16: bool = False, **projectors: Path) -> None:
         import torch
         from tests.checkpoints.torch_reference import TorchReference
 
         torch.set_num_threads(n_threads)
         self._model = TorchReference(text, **projectors)
+        if bfloat16:
+            for tower in filter(None, (self._model.text, self._model.vision, self._model.audio)):
+                to_bfloat16(tower._model)
 
     def run(self, work: Sequence[Item]) -> NDArray[np.float32]:
         """Embed inputs, one after the other."""

@@ -11,6 +11,9 @@ from typing import Any
 
 from benchmarks.compare import Result
 
+Figures = dict[str, Any]
+"""Facts about a run, and its results."""
+
 
 def cpu() -> str:
     """Return the processor's name and the instruction sets that matter here."""
@@ -46,11 +49,16 @@ def show(results: Sequence[Result]) -> None:
         if ratio and r.cosine is not None:
             ratio += f", cosine {r.cosine:.6f}"
         memory = f"peak {r.peak_mib:.0f} MiB, load {r.load_s:.2f} s"
-        print(f"  {r.side:<9} {r.rate} {r.unit}/s, {1000 * r.seconds.median:.0f} ms, {memory}{ratio}")
+        print(f"  {r.side:<16} {r.rate} {r.unit}/s, {1000 * r.seconds.median:.0f} ms, {memory}{ratio}")
     print(flush=True)
 
 
-def save(path: Path | None, facts: dict[str, Any], results: Sequence[dict[str, Any]]) -> None:
+def figures(facts: dict[str, Any], results: Sequence[dict[str, Any]]) -> Figures:
+    """Return what a benchmark measured, as it goes into its JSON file."""
+    return {"facts": facts, "results": list(results)}
+
+
+def save(path: Path | None, content: Figures) -> None:
     """Write a JSON file when one was asked for."""
     if path is not None:
-        path.write_text(json.dumps({"facts": facts, "results": list(results)}, indent=1) + "\n")
+        path.write_text(json.dumps(content, indent=1) + "\n")

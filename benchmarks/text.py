@@ -1,20 +1,27 @@
-"""Text: ours against libllama's embedding context with its best settings, and against torch float32."""
+"""Text: ours against libllama's embedding context with its best settings, and against other ways to run the file."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.engine.server import build_server
 
 from benchmarks import report
-from benchmarks.calibrate import calibrate
+from benchmarks.calibrate import Memory, calibrate
 from benchmarks.checkpoint import Checkpoints
-from benchmarks.compare import Side, compare
-from benchmarks.engines import LlamaSettings, LlamaText, OursText, TorchText
+from benchmarks.compare import Engine, Side, compare
+from benchmarks.engines import LlamaPython, LlamaSettings, LlamaText, OursText, TorchText
+from benchmarks.options import some_of
+from benchmarks.report import Figures
+from benchmarks.server import LlamaServer
 
 TokenLists = list[list[int]]
 
@@ -50,20 +57,60 @@ ROWS = {
 }
 
 
+@dataclass(frozen=True)
+class Opponent:
+    """What ours is compared with.
+
+    Attributes
+    ----------
+    package
+        What has to be installed for it.
+    tuned
+        Whether it takes libllama's settings.
+    """
+
+    make: Callable[..., Engine]
+    package: str | None = None
+    tuned: bool = True
+
+
+OPPONENTS = {
+    "libllama": Opponent(LlamaText),
+    "llama-server": Opponent(LlamaServer),
+    "llama-cpp-python": Opponent(LlamaPython, "llama_cpp"),
+    "torch": Opponent(TorchText, "transformers", tuned=False),
+    "torch-bf16": Opponent(partial(TorchText, bfloat16=True), "transformers", tuned=False),
+}
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of this benchmark."""
-    parser.add_argument("--types", default="F16,Q8_0,Q4_K_M", help="file types (default: %(default)s)")
+    add_shared_options(parser, types="F16,Q8_0,Q4_K_M")
     parser.add_argument("--rows", default="a,b,c", help=", ".join(f"{k}: {row.name}" for k, row in ROWS.items()))
     parser.add_argument("--inputs", type=int, help="at most this many inputs of a row, for a machine that is too slow")
-    parser.add_argument("--torch", action="store_true", help="compare with torch float32 too")
-    parser.add_argument("--no-llama", action="store_true", help="leave libllama out")
-    parser.add_argument("--no-calibration", action="store_true", help="take libllama's settings as they come")
+
+
+def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str = "libllama") -> None:
+    """Declare the options that the benchmarks of text share.
+
+    Parameters
+    ----------
+    parser
+        Takes them.
+    types, against
+        The file types, and the opponents, when the command line names none.
+    """
+    parser.add_argument("--types", default=types, help="file types (default: %(default)s)")
+    names = f"any of {', '.join(OPPONENTS)} (default: %(default)s)"
+    parser.add_argument("--against", type=some_of(OPPONENTS), default=against, help=names)
     parser.add_argument(
-        "--only-calibration", action="store_true", help="find libllama's best settings and its speed, no more"
+        "--no-calibration",
+        action="store_true",
+        help="take libllama's settings as they come, and don't look for the best, which are remembered",
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     files = Checkpoints(args.cache, args.size)
     facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock)
@@ -73,42 +120,78 @@ def run(args: argparse.Namespace) -> None:
         for row in (ROWS[key] for key in args.rows.split(",")):
             inputs = row.inputs(files.shape.text.n_vocab)[: args.inputs]
             print(f"{ftype}, {row.name} ({sum(map(len, inputs))} tokens), {path.name}", flush=True)
-            settings = None if args.no_llama else _settings(args, path, row, inputs)
-            found = _compare(args, path, row, inputs, settings)
-            results += [{"type": ftype, **r, "settings": settings and asdict(settings)} for r in found]
+            settings = best_settings(args, path, row, inputs)
+            with ExitStack() as stack:
+                sides = open_sides(stack, args, path, inputs, settings)
+                found = measure(row.name, sides, inputs, args.repeats * row.repeats)
+            results += [{"type": ftype, **r, "settings": asdict(settings)} for r in found]
             # after every row: a long run that breaks off has still measured something
-            report.save(args.json, facts, results)
+            report.save(args.json, report.figures(facts, results))
+    return report.figures(facts, results)
 
 
-def _settings(args: argparse.Namespace, path: Path, row: Row, inputs: TokenLists) -> LlamaSettings:
-    if args.no_calibration:
-        return LlamaSettings(n_batch=max(512, *map(len, inputs)))
-    print("  libllama's settings:", flush=True)
-    best = calibrate(_common(args, path), inputs[: row.sample], repeats=args.repeats * row.repeats)
-    print(f"  best: {best}", flush=True)
+def best_settings(args: argparse.Namespace, path: Path, row: Row, inputs: TokenLists) -> LlamaSettings:
+    """Return libllama's best settings for a row, from memory or by trying; others where the command line says so."""
+    plain = LlamaSettings(n_batch=max(512, *map(len, inputs)))
+    if args.no_calibration or not any(OPPONENTS[name].tuned for name in args.against):
+        return plain
+    memory = Memory(common(args, path))
+    repeats = args.repeats * row.repeats
+    best = memory.find(row.name, repeats)
+    if best is None:
+        print("  libllama's settings:", flush=True)
+        best = calibrate(common(args, path), inputs[: row.sample], repeats)
+        memory.keep(row.name, repeats, best)
+    print(f"  libllama's best settings: {best}", flush=True)
     return best
 
 
-def _common(args: argparse.Namespace, path: Path) -> dict[str, Any]:
+def open_sides(
+    stack: ExitStack, args: argparse.Namespace, path: Path, inputs: TokenLists, settings: LlamaSettings
+) -> list[Side]:
+    """Start the sides of the command line, which `stack` ends.
+
+    Parameters
+    ----------
+    stack
+        Ends them.
+    args
+        Of the command line.
+    path
+        The text file.
+    inputs
+        For whose lengths libllama's context is made.
+    settings
+        libllama's.
+
+    Returns
+    -------
+    list of Side
+        Ours first.
+    """
+    tuned = {"settings": settings, "lengths": [len(ids) for ids in inputs]}
+    sides = [stack.enter_context(Side("jina_omni", OursText, **common(args, path)))]
+    for name in args.against:
+        opponent = OPPONENTS[name]
+        if opponent.package and importlib.util.find_spec(opponent.package) is None:
+            print(f"  {name}: not installed", flush=True)
+        elif name == "llama-server" and args.clock == "cpu":
+            print(f"  {name}: left out, since its processor time is another process's", flush=True)
+        else:
+            if opponent.make is LlamaServer:
+                build_server()
+            options = common(args, path) | (tuned if opponent.tuned else {})
+            sides.append(stack.enter_context(Side(name, opponent.make, **options)))
+    return sides
+
+
+def measure(row: str, sides: list[Side], inputs: TokenLists, repeats: int) -> list[dict[str, Any]]:
+    """Run sides in turn, print what comes of it, and return that."""
+    found = compare(row, sides, inputs, sum(map(len, inputs)), "tokens", repeats)
+    report.show(found)
+    return [r.as_dict() for r in found]
+
+
+def common(args: argparse.Namespace, path: Path) -> dict[str, Any]:
+    """Return the arguments that all sides take."""
     return {"path": path, "n_threads": args.threads, "cpu_of_threads": args.threads if args.clock == "cpu" else None}
-
-
-def _compare(
-    args: argparse.Namespace, path: Path, row: Row, inputs: TokenLists, settings: LlamaSettings | None
-) -> list[dict[str, Any]]:
-    sides: list[Side] = []
-    common = _common(args, path)
-    try:
-        if not args.only_calibration:
-            sides.append(Side("jina_omni", OursText, **common))
-        if settings is not None:
-            sides.append(Side("libllama", LlamaText, **common, settings=settings, lengths=[len(ids) for ids in inputs]))
-        if args.torch:
-            sides.append(Side("torch", TorchText, **common))
-        amount = sum(map(len, inputs))
-        found = compare(row.name, sides, inputs, amount, "tokens", args.repeats * row.repeats)
-        report.show(found)
-        return [r.as_dict() for r in found]
-    finally:
-        for side in sides:
-            side.close()

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class Turns:
         self._facts = report.heading(**common, **facts)
         self._results: list[dict[str, Any]] = []
 
+    @property
+    def figures(self) -> report.Figures:
+        """What was measured so far."""
+        return report.figures(self._facts, self._results)
+
     def models(self, row: str, work: Sequence[Item], amount: float, unit: str, *kinds: str) -> None:
         """Compare whole models, from inputs to pooled rows.
 
@@ -73,7 +79,7 @@ class Turns:
             files = {"text": self._files.text(ftype)} | {kind: self._projector(kind) for kind in kinds}
             engines: dict[str, Callable[..., Engine]] = {"jina_omni": OursModel}
             if self._torch:
-                engines["torch"] = TorchModel
+                engines |= {"torch": TorchModel, "torch-bf16": partial(TorchModel, bfloat16=True)}
             self._row(row, engines, files, work, amount, unit)
 
     def towers(
@@ -132,4 +138,4 @@ class Turns:
         report.show(found)
         self._results += [{"files": [path.name for path in files.values()], **r.as_dict()} for r in found]
         # after every row: a long run that breaks off has still measured something
-        report.save(args.json, self._facts, self._results)
+        report.save(args.json, self.figures)

@@ -1,0 +1,151 @@
+"""The scoreboard: one table of ours against every other way to run the files, each line made by another benchmark.
+
+A line is run again by its name, and replaces what an earlier run wrote of it into the same JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plot, report
+from benchmarks.checkpoint import Checkpoints
+from benchmarks.compare import Spread
+from benchmarks.options import some_of
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the scoreboard.
+
+    Attributes
+    ----------
+    work
+        In words.
+    command
+        The benchmark that measures it, and its options.
+    targets
+        The least ratio by opponent; of those that aren't in it nothing is demanded.
+    """
+
+    work: str
+    command: str
+    targets: dict[str, float]
+
+
+_TORCH = "torch,torch-bf16"
+_LLAMA = "libllama,llama-server,llama-cpp-python"
+
+LINES = {
+    "text-q8": Line("8 texts of 512 tokens, Q8_0", "text --types Q8_0 --rows a --against libllama", {"libllama": 4.0}),
+    "text-q4": Line("8 texts of 512 tokens, Q4_K_M", "text --types Q4_K_M --rows a", {"libllama": 2.2}),
+    "text-f16": Line(
+        "8 texts of 512 tokens, F16",
+        f"text --types F16 --rows a --against libllama,{_TORCH}",
+        {"libllama": 2.0, "torch": 1.2},
+    ),
+    "short": Line(
+        "256 texts of 8 to 64 tokens, Q4_K_M", f"text --types Q4_K_M --rows b --against {_LLAMA}", {"libllama": 3.0}
+    ),
+    "query": Line(
+        "a query of 12 tokens, Q4_K_M, p50",
+        f"text --types Q4_K_M --rows c --against {_LLAMA}",
+        {"libllama": 2.0, "llama-server": 2.5},
+    ),
+    "image": Line("an image of 512 x 512", "image --rows a --images 1", {"libmtmd": 1.8, "torch": 1.2}),
+    "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2}),
+    "linear": Line(
+        "linear layers' share of the peak",
+        "roofline --types F16,Q8_0,Q4_K_M",
+        {"float32 peak": 0.80, "int8 peak": 0.65},
+    ),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of this benchmark."""
+    names = f"any of {','.join(LINES)}; with none the file's table is printed again (default: all)"
+    parser.add_argument("--lines", type=some_of(LINES), default=",".join(LINES), help=names)
+    parser.add_argument("--no-calibration", action="store_true", help="take libllama's settings as they come")
+    parser.set_defaults(json=Path("build", "scoreboard.json"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the scoreboard: the table goes to standard output, to `args.json`, and as a plot beside that."""
+    lines = _earlier(args)
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    for name in args.lines:
+        line = LINES[name]
+        command = line.command.split()
+        if args.no_calibration and command[0] == "text":
+            command.append("--no-calibration")
+        print(f"== {name}: python -m benchmarks {' '.join(command)}", flush=True)
+        options = {"size": args.size, "threads": args.threads, "repeats": args.repeats, "clock": args.clock}
+        command += [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        part = args.parse([*command, "--cache", str(args.cache)])
+        figures = part.run(part)
+        measured = {found["side"] for found in figures["results"]}
+        lines[name] = {
+            "work": line.work,
+            "command": f"python -m benchmarks {' '.join(command)}",
+            "date": time.strftime("%Y-%m-%d %H:%M"),
+            "targets": line.targets,
+            "left_out": [name for name in getattr(part, "against", ()) if name not in measured],
+            **figures,
+        }
+        lines = {key: lines[key] for key in LINES if key in lines}
+        # after every line: a long run that breaks off has still measured something
+        args.json.write_text(json.dumps(lines, indent=1) + "\n")
+    scores = [score for line in lines.values() for score in _scores(line)]
+    _print_table(scores)
+    plot.draw([score for score in scores if score.ratio], args.json.with_suffix(".svg"))
+
+
+def _earlier(args: argparse.Namespace) -> dict[str, Any]:
+    lines = json.loads(args.json.read_text()) if args.json.exists() else {}
+    here = {"cpu": report.cpu(), "threads": args.threads, "shape": Checkpoints(args.cache, args.size).describe()}
+    for name, line in lines.items() if args.lines else ():
+        if (there := {key: line["facts"][key] for key in here}) != here:
+            raise SystemExit(f"{args.json} has {name} of {there}, this is {here}: name another file with --json")
+    return lines
+
+
+@dataclass(frozen=True)
+class Score:
+    """One opponent on one line; without a ratio it was not installed."""
+
+    work: str
+    against: str
+    ratio: Spread | None = None
+    target: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the median is as high as it has to be; None where nothing is demanded or measured."""
+        return self.ratio.median >= self.target if self.ratio and self.target else None
+
+
+def _scores(line: dict[str, Any]) -> Iterator[Score]:
+    for found in line["results"]:
+        if found["side"] != "jina_omni":
+            # the others have their type and size in their words
+            more = f": {found['type']}, {found['row']}" if "peak" in found["side"] else ""
+            target = line["targets"].get(found["side"])
+            yield Score(line["work"] + more, found["side"], Spread(**found["ratio"]), target)
+    for name in line["left_out"]:
+        yield Score(line["work"], name)
+
+
+_REACHED = {None: "", True: "yes", False: "no"}
+
+
+def _print_table(scores: Sequence[Score]) -> None:
+    print("| work | against | ratio: median (least..most) | target | reached |\n| --- | --- | --- | --- | --- |")
+    for score in scores:
+        cells = (score.work, score.against, score.ratio or "left out", score.target or "")
+        print(f"| {' | '.join(map(str, cells))} | {_REACHED[score.reached]} |")
