@@ -11,8 +11,9 @@ namespace omni::OMNI_VARIANT {
 
 namespace {
 
-// Of each row of the weights, so much at a time: a strip of n_lane columns then fills half of a usual first-level cache.
-constexpr int64_t n_in_f32     = 128;
+// Of each row of the weights, so much at a time: enough that reading and writing y between costs little, and few enough that a strip
+// of n_lane columns stays near.
+constexpr int64_t n_in_f32     = 256;
 constexpr int64_t n_in_codes   = 512;
 constexpr int64_t n_in_convert = 256; // whole blocks of every type
 constexpr int64_t n_row_part   = 512; // rows of one block of work; two threads share even the narrowest layer
