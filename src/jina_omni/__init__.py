@@ -3,6 +3,7 @@
 
 import logging
 
+from jina_omni.demo import demo_model
 from jina_omni.errors import (
     Cancelled,
     ClosedError,
@@ -52,6 +53,7 @@ __all__ = [
     "UnsupportedMediaError",
     "Video",
     "cosine_similarity",
+    "demo_model",
     "download",
     "list_models",
     "quantize_embeddings",

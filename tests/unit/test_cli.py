@@ -248,14 +248,14 @@ def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.Cap
     assert (shown["n_threads"], shown["compute"], shown["dialect"]) == ("1", "'exact'", "'sentence-transformers'")
 
 
-def test_without_a_model_the_packaged_one_says_that_its_vectors_mean_nothing(
+def test_without_a_model_the_packaged_one_says_what_it_knows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["info"]) == 0
     out, err = capsys.readouterr()
-    assert "text.gguf" in out
+    assert "toy-retrieval-F16.gguf" in out
     assert err.startswith("warning: without --model")
-    assert "vectors mean nothing" in err
+    assert "knows only a few drawn shapes and made sounds" in err
 
 
 # --- embed ---

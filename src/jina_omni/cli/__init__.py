@@ -14,13 +14,14 @@ import sys
 from collections.abc import Sequence
 
 from jina_omni import __version__
-from jina_omni.cli import download, embed, index, info, models, search
+from jina_omni.cli import demo, download, embed, index, info, models, search
 from jina_omni.errors import JinaOmniError
 
-_COMMANDS = (models, download, info, embed, index, search)
+_COMMANDS = (demo, models, download, info, embed, index, search)
 
 _EXAMPLES = """\
 examples:
+  jina-omni demo --html demo.html
   jina-omni info text.gguf --mmproj vision-mmproj.gguf
   jina-omni embed photos/ notes.txt --model small-retrieval --out vectors.npz
   jina-omni index ~/documents --db ~/documents.db --model small-retrieval

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, get_args
 
 from jina_omni.cli.problems import CommandError
+from jina_omni.demo import demo_model
 from jina_omni.hub import download
 from jina_omni.model import COMPUTES, Model
 from jina_omni.prompts import DIALECTS
@@ -111,12 +111,11 @@ def open_model(choice: Choice, args: argparse.Namespace, dialect: str | None) ->
     with ExitStack() as stack:
         if choice.model is None:
             print(
-                "warning: without --model, the packaged model is used: its weights are random and its vectors mean "
-                "nothing",
+                "warning: without --model, the packaged toy model is used: it knows only a few drawn shapes and made "
+                "sounds, and its vectors of all else mean nothing",
                 file=sys.stderr,
             )
-            data = stack.enter_context(as_file(files("jina_omni.demo") / "data"))
-            model = Model(data / "text.gguf", data / "vision-mmproj.gguf", **options)
+            model = demo_model(**options)
         elif choice.model.endswith(".gguf"):
             model = Model(choice.model, choice.mmproj, **options)
         elif choice.mmproj:

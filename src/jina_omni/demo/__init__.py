@@ -1,2 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A demonstration on files that lie in the package: ``python -m jina_omni.demo``."""
+"""The packaged toy model: `demo_model`, the toy world that it knows, and ``python -m jina_omni.demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jina_omni.model import Model
+
+__all__ = ["DATA", "demo_model"]
+
+DATA = Path(__file__).parent / "data"
+"""Folder of the packaged files."""
+
+
+def demo_model(**arguments: Any) -> Model:
+    """Make the toy model that lies in the package: a real `Model`, quick and small, without a download.
+
+    It is for trying things out and for tests of what is built on this library. It KNOWS ONLY ITS TOY WORLD: a few
+    coloured shapes that stand or move on a light ground, and tones, buzzes and noises, in simple English. Those it
+    finds across text, image, video and audio. Of anything else it makes vectors, too, and they mean nothing.
+
+    Parameters
+    ----------
+    **arguments
+        Of `Model.from_dir`, such as ``device`` or ``modality``.
+
+    Returns
+    -------
+    Model
+        Of the size small (architecture qwen3) and the task retrieval: queries and documents are prompted differently.
+        Its vectors have 128 dimensions and may be cut to 64 or 32. `jina_omni.demo.scenes` draws and plays what it
+        knows.
+
+    Notes
+    -----
+    4 MB, trained from nothing by ``demo_model/`` of the source tree, in the dialect ``card`` alone; its weights are
+    Apache-2.0, as this library is. They may change with any release.
+
+    Examples
+    --------
+    >>> from PIL import Image, ImageDraw
+    >>> picture = Image.new("RGB", (256, 256), "white")
+    >>> ImageDraw.Draw(picture).ellipse((90, 20, 160, 90), fill="red")
+    >>> with jina_omni.demo_model() as m:
+    ...     query = m.encode_query(["a red circle at the top", "three blue stars on the left", "a low buzz"])
+    ...     print(m.similarity(query, m.encode_document([picture])).argmax())
+    0
+
+    .. versionadded:: 0.1.0
+    """
+    return Model.from_dir(DATA, **arguments)

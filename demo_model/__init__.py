@@ -1,0 +1,1 @@
+"""How the packaged toy model was made: its captions, its vocabulary, its training and its export."""

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A handful of scenes, with what one might ask for to find them; drawn and played when they are needed."""
+
+from __future__ import annotations
+
+import io
+import wave
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image as PILImage
+
+from jina_omni.demo.scenes import CLIP_SECONDS, SAMPLING_RATE, Clip, Picture, Sound
+from jina_omni.inputs import Audio, Image, Media, Video
+
+__all__ = ["QUERIES", "SAMPLES", "Sample"]
+
+_SAMPLED_FRAMES = 4  # as many as are taken of a file of two seconds
+_SHOWN_FRAMES = 20
+_SIDE = 192  # of a clip, in pixels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A scene and a text for it.
+
+    Attributes
+    ----------
+    kind : {"image", "audio", "video"}
+    text : str
+        Tells the scene in other words than the others.
+    """
+
+    kind: str
+    text: str
+    scene: Picture | Clip | Sound
+
+    @cached_property
+    def medium(self) -> Media:
+        """What a model takes."""
+        rng = np.random.default_rng(1)
+        if isinstance(self.scene, Picture):
+            return Image(self.scene.draw(rng))
+        if isinstance(self.scene, Sound):
+            return Audio(self.scene.play(rng), sampling_rate=SAMPLING_RATE)
+        times = np.linspace(0, CLIP_SECONDS, _SAMPLED_FRAMES)
+        return Video(self.scene.film(rng, times, _SIDE), fps=(_SAMPLED_FRAMES - 1) / CLIP_SECONDS)
+
+    def file(self) -> tuple[str, bytes]:
+        """Return it as a browser shows it, its kind and its bytes: a PNG, a WAV, or an animation."""
+        rng = np.random.default_rng(1)
+        out = io.BytesIO()
+        if isinstance(self.scene, Picture):
+            self.scene.draw(rng).save(out, "PNG")
+            return "image/png", out.getvalue()
+        if isinstance(self.scene, Sound):
+            with wave.open(out, "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(SAMPLING_RATE)
+                file.writeframes((self.scene.play(rng) * 32767).astype("<i2").tobytes())
+            return "audio/wav", out.getvalue()
+        times = np.linspace(0, CLIP_SECONDS, _SHOWN_FRAMES)
+        first, *others = map(PILImage.fromarray, self.scene.film(rng, times, _SIDE))
+        pause = round(CLIP_SECONDS * 1000 / _SHOWN_FRAMES)
+        first.save(out, "PNG", save_all=True, append_images=others, duration=pause, loop=0, default_image=False)
+        return "image/png", out.getvalue()
+
+
+SAMPLES = (
+    Sample("image", "three red stars on the left", Picture("star", "red", 3, "left")),
+    Sample("image", "a picture of a blue circle at the bottom", Picture("circle", "blue", 1, "bottom")),
+    Sample("image", "at the top there are two green triangles", Picture("triangle", "green", 2, "top")),
+    Sample("audio", "three low buzzes in quick succession", Sound("buzz", "steady", "low", 3, "fast")),
+    Sample("audio", "a long rising high whistle", Sound("tone", "rising", "high", 1, "slow")),
+    Sample("audio", "two slow falling bursts of noise", Sound("noise", "falling", "middle", 2, "slow")),
+    Sample("video", "a purple square moving quickly to the right", Clip("square", "purple", "right", "fast")),
+    Sample("video", "a yellow ring that shrinks slowly", Clip("ring", "yellow", "shrinking", "slow")),
+)
+
+QUERIES = (
+    *(sample.text for sample in SAMPLES),
+    "red things",
+    "a blue thing",
+    "green shapes",
+    "stars",
+    "a circle",
+    "triangles",
+    "a square",
+    "a ring",
+    "two objects",
+    "three objects",
+    "a picture of shapes",
+    "a video of a thing moving",
+    "the sound of a whistle",
+    "low sounds",
+    "a high sound",
+    "a rising tone",
+    "falling noises",
+    "harsh notes",
+    "a thing moving right",
+    "a thing getting smaller",
+    "shapes at the top",
+    "shapes on the left",
+)
+"""What the page's search box knows."""
