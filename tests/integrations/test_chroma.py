@@ -59,7 +59,7 @@ def test_images_by_their_paths(model: jina_omni.Model, pictures: list[Path], cli
 
 
 def test_a_collection_that_is_opened_again_remembers_its_model(
-    open_model: partial[jina_omni.Model], client: object, tmp_path: Path
+    open_model: partial[jina_omni.Model], client: object
 ) -> None:
     with open_model(device="cpu", n_threads=1) as model:
         function = JinaOmniEmbeddingFunction(model, dim=32)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -12,6 +11,7 @@ from tests.integrations.conftest import DATA
 from tests.integrations.packages import framework
 
 lancedb = framework("lancedb")
+pa = framework("pyarrow")
 embeddings = framework("lancedb.embeddings")
 schemas = framework("lancedb.pydantic")
 

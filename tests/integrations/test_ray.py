@@ -99,10 +99,10 @@ def test_a_function_makes_an_input_of_a_row(
 
 
 def test_a_worker_has_as_many_threads_as_processors_and_no_accelerator_without_a_share_of_one(tmp_path: Path) -> None:
-    def told(cpus: float) -> str:
-        path = tmp_path / f"{cpus}"
+    def told(cpus: float, gpus: float) -> str:
+        path = tmp_path / f"{cpus} {gpus}"
 
-        @ray.remote(num_cpus=cpus)
+        @ray.remote(num_cpus=cpus, num_gpus=gpus)
         class Worker:
             def __init__(self) -> None:
                 Embedder(lambda **arguments: path.write_text(repr(sorted(arguments.items()))), "text")

@@ -11,11 +11,12 @@ import pytest
 
 import jina_omni
 from jina_omni.integrations.rows import embed_rows
-from jina_omni.integrations.spark import RETURN_TYPE, embedder
+from tests.integrations.conftest import DATA
 from tests.integrations.packages import framework
 
 sql = framework("pyspark.sql")
-functions = framework("pyspark.ml.functions")
+
+from jina_omni.integrations.spark import embed_udf
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Spark's own
 
@@ -44,7 +45,7 @@ def spark() -> Iterator[object]:
 def test_a_frame_of_texts_has_the_vectors_and_errors_of_one_process(
     spark: object, open_model: partial[jina_omni.Model], model: jina_omni.Model
 ) -> None:
-    embed = functions.predict_batch_udf(embedder(open_model, dim=32), return_type=RETURN_TYPE, batch_size=7)
+    embed = embed_udf(open_model, batch_size=7, dim=32)
     frame = spark.createDataFrame(list(enumerate(TEXTS)), "id int, text string").repartition(4)
     found = frame.select("id", embed("text").alias("made")).select("id", "made.*").orderBy("id").collect()
     expected = embed_rows(model, TEXTS, {"dim": 32})
@@ -55,8 +56,7 @@ def test_a_frame_of_texts_has_the_vectors_and_errors_of_one_process(
 def test_a_function_makes_an_input_of_the_values_of_a_row(
     spark: object, open_model: partial[jina_omni.Model], model: jina_omni.Model, pictures: list[Path]
 ) -> None:
-    fused = embedder(open_model, lambda text, data: [text, jina_omni.Image(bytes(data))])
-    embed = functions.predict_batch_udf(fused, return_type=RETURN_TYPE, batch_size=2)
+    embed = embed_udf(open_model, lambda text, data: [text, jina_omni.Image(data)], batch_size=2)
     rows = [(path.stem, path.read_bytes()) for path in pictures]
     frame = spark.createDataFrame(rows, "text string, data binary").coalesce(1)
     found = [row.made.embedding for row in frame.select(embed("text", "data").alias("made")).collect()]
@@ -64,9 +64,15 @@ def test_a_function_makes_an_input_of_the_values_of_a_row(
     np.testing.assert_array_equal(np.array(found, np.float32), expected)
 
 
-def test_it_has_one_thread_where_there_is_no_task(open_model: partial[jina_omni.Model], model: jina_omni.Model) -> None:
-    predict = embedder(open_model)()
-    made = predict(np.array(["a", ""], object))
-    np.testing.assert_array_equal(made["embedding"][0], model.encode_document("a"))
-    assert made["error"][0] is None
-    assert "empty text" in made["error"][1]
+def test_a_worker_has_one_model_with_as_many_threads_as_a_task_has_processors(spark: object, tmp_path: Path) -> None:
+    def open_model(**arguments: object) -> jina_omni.Model:
+        with (tmp_path / "opened").open("a") as file:
+            file.write(f"{os.getpid()} {arguments}\n")
+        return jina_omni.Model(DATA / "text.gguf", device="cpu", **arguments)
+
+    embed = embed_udf(open_model, batch_size=2)
+    frame = spark.createDataFrame([(text,) for text in "abcdefgh"], "text string").repartition(4)
+    frame.select(embed("text")).collect()
+    opened = (tmp_path / "opened").read_text().splitlines()
+    assert len(opened) == len({line.split()[0] for line in opened}) <= 2
+    assert all(line.endswith("{'n_threads': 1}") for line in opened)

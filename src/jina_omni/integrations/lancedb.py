@@ -13,6 +13,7 @@ from jina_omni.media.files import sniff
 
 with needs("search"):
     from lancedb.embeddings import EmbeddingFunction, register
+    from pydantic import Field
 
 __all__ = ["JinaOmniEmbeddings"]
 
@@ -41,7 +42,7 @@ class JinaOmniEmbeddings(EmbeddingFunction):
     """
 
     model: dict[str, Any]
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @cached_property
     def _source(self) -> ModelSource:

@@ -68,14 +68,14 @@ class JinaOmniEncoder(AbsEncoder):
         """Embed what MTEB's loader gives, batch by batch."""
         prompt_name = None if prompt_type is None else prompt_type.value
         stream = (item for batch in inputs for item in _items(batch))
-        return np.stack(list(self.model.encode_iter(stream, prompt_name=prompt_name, **self._options)))
+        vectors: list[Any] = list(self.model.encode_iter(stream, prompt_name=prompt_name, **self._options))
+        return np.stack(vectors)
 
 
 def _items(batch: Mapping[str, Any]) -> Iterator[list[Any]]:
     """Yield the parts of each row of a batch."""
-    columns = [batch[kind] for kind in _MODALITIES if kind in batch]
     kinds = [kind for kind in _MODALITIES if kind in batch]
-    for row in zip(*columns, strict=True):
+    for row in zip(*(batch[kind] for kind in kinds), strict=True):
         yield [_part(kind, value) for kind, value in zip(kinds, row, strict=True) if value is not None]
 
 
