@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from importlib.resources import files
@@ -10,6 +11,15 @@ from pathlib import Path
 import pytest
 
 import jina_omni
+
+# Before any of them is imported: they are not to call home.
+os.environ |= {
+    "ANONYMIZED_TELEMETRY": "false",
+    "HAYSTACK_TELEMETRY_ENABLED": "false",
+    "HF_HUB_OFFLINE": "1",
+    "LANGSMITH_TRACING": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 DATA = Path(str(files("jina_omni.demo") / "data"))
 

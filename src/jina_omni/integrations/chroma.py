@@ -20,7 +20,6 @@ with needs("chroma"):
 __all__ = ["JinaOmniEmbeddingFunction"]
 
 
-@register_embedding_function
 class JinaOmniEmbeddingFunction(EmbeddingFunction[Embeddable]):
     """A model as Chroma's ``EmbeddingFunction``, for documents and images.
 
@@ -70,6 +69,9 @@ class JinaOmniEmbeddingFunction(EmbeddingFunction[Embeddable]):
     def build_from_config(config: dict[str, Any]) -> JinaOmniEmbeddingFunction:
         """Make a function of what `get_config` returned."""
         return JinaOmniEmbeddingFunction(config["model"], **config["options"])
+
+
+register_embedding_function(JinaOmniEmbeddingFunction)
 
 
 def _inputs(items: Any) -> list[Any]:
