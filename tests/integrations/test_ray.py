@@ -15,9 +15,13 @@ import pytest
 import jina_omni
 from jina_omni.integrations.rows import embed_rows
 from tests.integrations.packages import framework
+from tests.integrations.samples import put_files, samples
 
 ray = framework("ray")
 framework("ray.data")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from jina_omni.integrations.ray import Embedder
 
@@ -118,3 +122,28 @@ def test_a_worker_has_as_many_threads_as_processors_and_no_accelerator_without_a
     assert told(2, 0) == "[('device', 'cpu'), ('n_threads', 2)]"
     assert told(0.5, 0) == "[('device', 'cpu'), ('n_threads', 1)]"
     assert told(1, 0.5) == "[('n_threads', 1)]"
+
+
+def test_the_job_of_the_docs_makes_each_shard_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shards").mkdir()
+    for shard in range(2):
+        texts = [f"text {i} of shard {shard}" for i in range(30)] + [""]
+        pq.write_table(pa.table({"id": list(range(31)), "text": texts}), f"shards/{shard}.parquet")
+    (tmp_path / "vectors" / "1.part").mkdir(parents=True)
+    (tmp_path / "vectors" / "1.part" / "left.parquet").write_text("of a run that was killed")
+    job = samples("cluster.md")["Ray"].replace("WORKERS, CORES = 16, 8", "WORKERS, CORES = 1, 1")
+
+    exec(compile(job, "job", "exec", dont_inherit=True), {})
+    found = {shard: pq.read_table(f"vectors/{shard}").to_pylist() for shard in range(2)}
+    with jina_omni.Model("text.gguf", device="cpu", n_threads=1) as model:
+        for shard, rows in found.items():
+            assert [row["id"] for row in rows] == list(range(31))
+            expected = model.encode_document([f"text {i} of shard {shard}" for i in range(30)], dim=64)
+            np.testing.assert_array_equal([row["embedding"] for row in rows[:30]], expected)
+            assert [bool(row["error"]) for row in rows] == [False] * 30 + [True]
+
+    made = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "vectors").rglob("*"))
+    exec(compile(job, "job", "exec", dont_inherit=True), {})
+    assert sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "vectors").rglob("*")) == made

@@ -13,6 +13,7 @@ import jina_omni
 from jina_omni.integrations.rows import embed_rows
 from tests.integrations.conftest import DATA
 from tests.integrations.packages import framework
+from tests.integrations.samples import put_files, samples
 
 sql = framework("pyspark.sql")
 
@@ -76,3 +77,11 @@ def test_a_worker_has_one_model_with_as_many_threads_as_a_task_has_processors(sp
     opened = (tmp_path / "opened").read_text().splitlines()
     assert len(opened) == len({line.split()[0] for line in opened}) <= 2
     assert all(line.endswith("{'n_threads': 1}") for line in opened)
+
+
+@pytest.mark.usefixtures("spark")
+def test_the_sample_of_the_docs_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    put_files(tmp_path)
+    sample = samples("cluster.md")["Spark"].replace('"text.gguf"', repr(str(tmp_path / "text.gguf")))
+    exec(compile(sample, "sample", "exec", dont_inherit=True), {})
+    assert "InputError: input" in capfd.readouterr().out
