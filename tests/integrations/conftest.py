@@ -12,13 +12,14 @@ import pytest
 
 import jina_omni
 
-# Before any of them is imported: they are not to call home.
+# Before any of them is imported: they are not to call home, nor to wait for all else that runs on this machine.
 os.environ |= {
     "ANONYMIZED_TELEMETRY": "false",
     "HAYSTACK_TELEMETRY_ENABLED": "false",
     "HF_HUB_OFFLINE": "1",
     "LANGSMITH_TRACING": "false",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
 }
 
 DATA = Path(str(files("jina_omni.demo") / "data"))
