@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Haystack: `JinaOmniTextEmbedder` for queries, `JinaOmniDocumentEmbedder` for documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from jina_omni.errors import InputError
+from jina_omni.inputs import media_of
+from jina_omni.integrations.extras import needs
+from jina_omni.integrations.sources import ModelSource
+from jina_omni.media.files import sniff
+from jina_omni.model import Model
+
+with needs("haystack"):
+    from haystack import Document, component, default_to_dict
+
+__all__ = ["JinaOmniDocumentEmbedder", "JinaOmniTextEmbedder"]
+
+
+class _Embedder:
+    """What both have: a model that is opened by `warm_up`, and is written into a pipeline's file as its arguments."""
+
+    def __init__(self, model: Model | Mapping[str, Any], **options: Any) -> None:
+        self._source = ModelSource(model)
+        self._options = options
+
+    def warm_up(self) -> None:
+        """Open the model, where it is not."""
+        _ = self._source.model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what makes this component again."""
+        written: dict[str, Any] = default_to_dict(self, model=self._source.arguments, **self._options)
+        return written
+
+
+@component
+class JinaOmniTextEmbedder(_Embedder):
+    """A component that embeds a query.
+
+    Parameters
+    ----------
+    model : Model or dict
+        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+    **options
+        Of `Model.encode`, such as ``dim`` or ``truncate``.
+
+    Examples
+    --------
+    >>> pipeline.add_component("embedder", JinaOmniTextEmbedder(model))  # doctest: +SKIP
+
+    .. versionadded:: 0.1.0
+    """
+
+    @component.output_types(embedding=list[float])
+    def run(self, text: str) -> dict[str, Any]:
+        """Embed the text as a query."""
+        return {"embedding": self._source.model.encode_query(text, **self._options).tolist()}
+
+
+@component
+class JinaOmniDocumentEmbedder(_Embedder):
+    """A component that embeds documents: their text, their file (``blob``), or both as one vector.
+
+    A file may be an image, a sound, a video or a PDF; its kind is found from its bytes.
+
+    Parameters
+    ----------
+    model : Model or dict
+        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+    **options
+        Of `Model.encode`, such as ``dim`` or ``truncate``.
+
+    Examples
+    --------
+    >>> embedder = JinaOmniDocumentEmbedder(model)  # doctest: +SKIP
+    >>> embedder.run([Document(content="a caption", blob=ByteStream.from_file_path("a.jpg"))])  # doctest: +SKIP
+
+    .. versionadded:: 0.1.0
+    """
+
+    @component.output_types(documents=list[Document])
+    def run(self, documents: list[Document]) -> dict[str, Any]:
+        """Return copies of the documents, with their embeddings."""
+        inputs = [_input_of(document) for document in documents]
+        vectors = self._source.model.encode_document(inputs, **self._options).tolist()
+        return {"documents": [replace(d, embedding=v) for d, v in zip(documents, vectors, strict=True)]}
+
+
+def _input_of(document: Document) -> list[Any]:
+    where = f"document {document.id}"
+    parts: list[Any] = [document.content] if document.content else []
+    if document.blob is not None:
+        parts.append(media_of(document.blob.data, sniff(document.blob.data), where))
+    if not parts:
+        raise InputError(f"{where} has neither a content nor a blob, so there is nothing to embed; leave it out")
+    return parts

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LangChain: `JinaOmniEmbeddings`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jina_omni.inputs import Image
+from jina_omni.integrations.extras import needs
+from jina_omni.model import Model
+
+with needs("langchain"):
+    from langchain_core.embeddings import Embeddings
+
+__all__ = ["JinaOmniEmbeddings"]
+
+
+class JinaOmniEmbeddings(Embeddings):
+    """A model as LangChain's ``Embeddings``; pass it to any vector store.
+
+    Parameters
+    ----------
+    model : Model
+    **options
+        Of `Model.encode`, such as ``dim`` or ``truncate``.
+
+    Examples
+    --------
+    >>> store = InMemoryVectorStore(JinaOmniEmbeddings(model, dim=256))  # doctest: +SKIP
+
+    .. versionadded:: 0.1.0
+    """
+
+    def __init__(self, model: Model, **options: Any) -> None:
+        self._model = model
+        self._options = options
+
+    def embed_documents(self, texts: list[Any]) -> list[list[float]]:
+        """Embed documents: texts, or any other inputs of `Model.encode`."""
+        vectors: list[list[float]] = self._model.encode_document(list(texts), **self._options).tolist()
+        return vectors
+
+    def embed_query(self, text: Any) -> list[float]:
+        """Embed a query: a text, or any other input of `Model.encode`."""
+        vector: list[float] = self._model.encode_query(text, **self._options).tolist()
+        return vector
+
+    def embed_image(self, uris: list[str]) -> list[list[float]]:
+        """Embed image files by their paths; stores that take images, such as Chroma's, call it."""
+        return self.embed_documents([Image(uri) for uri in uris])

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models of adapters that a framework writes down and makes anew: what there is to write down."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from jina_omni.model import Model
+
+__all__ = ["ModelSource"]
+
+
+class ModelSource:
+    """A model, or what to make it of at its first use.
+
+    Parameters
+    ----------
+    model : Model or dict
+        A dict has the arguments of `Model`.
+
+    Raises
+    ------
+    TypeError
+        It is neither, or the arguments are not those of `Model`.
+
+    Examples
+    --------
+    >>> ModelSource({"path": "text.gguf", "device": "cpu"}).arguments
+    {'path': 'text.gguf', 'device': 'cpu'}
+
+    .. versionadded:: 0.1.0
+    """
+
+    def __init__(self, model: Model | Mapping[str, Any]) -> None:
+        if isinstance(model, Model):
+            self.model = model  # in place of the property's
+            _, arguments = model.__reduce__()
+            self.arguments = _as_json(dict(zip(inspect.signature(Model).parameters, arguments, strict=True)))
+        elif isinstance(model, Mapping):
+            inspect.signature(Model).bind(**model)  # a wrong argument is to fail here, not at the first use
+            self.arguments = _as_json(dict(model))
+        else:
+            raise TypeError(f"model is a {type(model).__name__}, expected a jina_omni.Model or a dict of its arguments")
+
+    @cached_property
+    def model(self) -> Model:
+        """The model.
+
+        Raises
+        ------
+        ModelLoadError
+            As in `Model`.
+        """
+        return Model(**self.arguments)
+
+
+def _as_json(value: Any) -> Any:
+    """Return arguments as JSON has them: paths are str, sequences lists."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value

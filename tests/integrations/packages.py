@@ -1,0 +1,15 @@
+"""The frameworks, whose own warnings are not this suite's errors."""
+
+from __future__ import annotations
+
+import warnings
+from types import ModuleType
+
+import pytest
+
+
+def framework(name: str) -> ModuleType:
+    """Import a module of a framework; skip the test file where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(name)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jina_omni
+from tests.integrations.packages import framework
+
+chromadb = framework("chromadb")
+types = framework("chromadb.api.types")
+data_loaders = framework("chromadb.utils.data_loaders")
+
+from jina_omni.integrations.chroma import JinaOmniEmbeddingFunction
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Chroma's own
+
+TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> object:
+    return chromadb.PersistentClient(str(tmp_path), chromadb.Settings(anonymized_telemetry=False))
+
+
+def test_it_is_what_chroma_calls_an_embedding_function(model: jina_omni.Model) -> None:
+    function = JinaOmniEmbeddingFunction(model)
+    types.validate_embedding_function(function)
+    assert not function.is_legacy()
+
+
+def test_a_collection_of_texts_and_images_finds_the_nearest_of_the_model(
+    model: jina_omni.Model, pictures: list[Path], client: object
+) -> None:
+    arrays = [np.asarray(Image.open(path).convert("RGB")) for path in pictures]
+    collection = client.create_collection("all", embedding_function=JinaOmniEmbeddingFunction(model))
+    collection.add(ids=[f"text {i}" for i in range(3)], documents=TEXTS)
+    collection.add(ids=[f"image {i}" for i in range(3)], images=arrays)
+    ids = [*(f"text {i}" for i in range(3)), *(f"image {i}" for i in range(3))]
+    documents = model.encode_document([*TEXTS, *map(jina_omni.Image, arrays)])
+
+    for given, query in (({"query_texts": "a circle"}, "a circle"), ({"query_images": [arrays[1]]}, pictures[1])):
+        found = collection.query(**given, n_results=6)
+        cosines = model.similarity(model.encode_query(query), documents)[0]
+        assert found["ids"][0] == [ids[i] for i in np.argsort(-cosines)]
+        np.testing.assert_allclose(1 - np.array(found["distances"][0]), np.sort(cosines)[::-1], atol=1e-5)
+
+
+def test_images_by_their_paths(model: jina_omni.Model, pictures: list[Path], client: object) -> None:
+    function = JinaOmniEmbeddingFunction(model)
+    loader = data_loaders.ImageLoader()
+    collection = client.create_collection("uris", embedding_function=function, data_loader=loader)
+    collection.add(ids=["a", "b", "c"], uris=[str(path) for path in pictures])
+    held = collection.get(["a", "b", "c"], include=["embeddings"])["embeddings"]
+    np.testing.assert_allclose(held, model.encode_document([Image.open(path) for path in pictures]), atol=1e-6)
+
+
+def test_a_collection_that_is_opened_again_remembers_its_model(
+    open_model: partial[jina_omni.Model], client: object
+) -> None:
+    with open_model(device="cpu", n_threads=1) as model:
+        function = JinaOmniEmbeddingFunction(model, dim=32)
+        client.create_collection("all", embedding_function=function).add(ids=["0", "1", "2"], documents=TEXTS)
+    again = client.get_collection("all")
+    found = again.query(query_texts=TEXTS[2], n_results=1, include=["documents", "embeddings"])
+    assert found["documents"] == [[TEXTS[2]]]
+    assert np.shape(found["embeddings"]) == (1, 1, 32)
