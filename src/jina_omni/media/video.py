@@ -28,7 +28,7 @@ from PIL import Image as PILImage
 from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import DEMUXERS, open_container
 from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
-from jina_omni.media.patches import PIXEL_LIMIT, TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
+from jina_omni.media.patches import TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
 from jina_omni.media.truncation import check_length
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ _FRAMES_PER_SECOND = 2
 _MIN_FRAMES = 4
 _MAX_FRAMES = {"card": 768, "sentence-transformers": 32}
 _UNKNOWN_FPS = 24  # of a source that doesn't say
+
+_MOST_CHOSEN = 1 << 16  # frames, whose 32,768 pairs would fill the longest context with a token each
+
+# H.264 keeps up to 16 frames to predict from, and each thread of the decoder some more: 2 GB of this size.
+_FRAME_LIMIT = 8192 * 4352  # pixels
 
 
 # Compared by identity, as its video is.
@@ -111,7 +116,7 @@ def measure(video: Video, geometry: VisionGeometry, dialect: Dialect, where: str
     DecodeError
         They are damaged or cut short.
     InputError
-        The file can't be read or has no pictures; a frame has more than `PIXEL_LIMIT` pixels, a side under
+        The file can't be read or has no pictures; a frame has more than 35 million pixels (8K), a side under
         ``geometry.factor``, or is more than 200 times as long as wide; an option or an array can't be taken; there is
         not one timestamp for each pair.
 
@@ -243,6 +248,8 @@ def _choose(
         # `int` of what transformers computes, in its order; bounded before, since a rate may be huge.
         n = int(min(n_frames / fps * (video.fps or _FRAMES_PER_SECOND), n_frames))
         n = min(max(n, _MIN_FRAMES), most)
+    if n > _MOST_CHOSEN:
+        raise InputError(f"{where} is a video of {n:,} frames, over the limit of {_MOST_CHOSEN:,}; pass max_frames=")
     places = np.linspace(0, n_frames - 1, n)
     indices = (places.round() if dialect == "card" or by_rate else places).astype(int)
     seconds = indices / fps if is_array or by_rate else np.arange(n) / _UNKNOWN_FPS
@@ -387,12 +394,12 @@ def _video_stream(container: Any, where: str) -> Any:
         raise UnsupportedMediaError(
             f"{where} is a video of a codec that this PyAV does not decode; convert it to H.264: ffmpeg -i in out.mp4"
         )
-    if codec.width * codec.height > PIXEL_LIMIT:
+    if codec.width * codec.height > _FRAME_LIMIT:
         raise InputError(
-            f"{where} has frames of {codec.width:,} x {codec.height:,} pixels, over the limit of {PIXEL_LIMIT:,}; "
+            f"{where} has frames of {codec.width:,} x {codec.height:,} pixels, over the limit of {_FRAME_LIMIT:,}; "
             "shrink it, as the model would do anyway"
         )
-    codec.options = {"max_pixels": str(PIXEL_LIMIT)}  # for frames that are larger than the header says
+    codec.options = {"max_pixels": str(_FRAME_LIMIT)}  # for frames that are larger than the header says
     codec.thread_type = "AUTO"
     codec.thread_count = _THREADS
     return stream
