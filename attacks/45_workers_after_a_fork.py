@@ -11,7 +11,6 @@ from stage import ends, model
 
 import jina_omni
 
-
 def in_child(queue: multiprocessing.SimpleQueue) -> None:
     try:
         model().encode("a text")
@@ -30,6 +29,7 @@ if hasattr(os, "fork"):
     child.start()
     child.join(60)
     assert child.exitcode == 0
-    assert "spawn" in (said := queue.get())
+    said = queue.get()
+    assert "spawn" in said
     ends(said)
 ends("no fork left the child hanging")

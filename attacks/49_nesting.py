@@ -3,7 +3,7 @@
 InputError, and no recursion.
 """
 
-from stage import rejects
+from stage import embeds, rejects
 
 import jina_omni
 

@@ -8,7 +8,6 @@ from stage import embeds, rejects, survives
 
 import jina_omni
 
-
 class Long(list):
     """Says that it is longer than it is."""
 
@@ -26,7 +25,9 @@ class Wide(np.ndarray):
 class Interface:
     """Hands out an address."""
 
-    __array_interface__ = {"shape": (1 << 20, 1 << 20, 3), "typestr": "|u1", "data": (0x1000, True), "version": 3}
+    @property
+    def __array_interface__(self) -> dict:
+        return {"shape": (1 << 20, 1 << 20, 3), "typestr": "|u1", "data": (0x1000, True), "version": 3}
 
 
 class Claims:

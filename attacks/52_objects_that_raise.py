@@ -8,7 +8,6 @@ from stage import ends, model
 
 import jina_omni
 
-
 class Angry(str):
     """Can't be read."""
 

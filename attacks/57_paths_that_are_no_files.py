@@ -14,7 +14,8 @@ import jina_omni
 if hasattr(os, "mkfifo"):
     os.mkfifo(FOLDER / "pipe")
 (FOLDER / "link").symlink_to("/dev/zero")
-for name in (FOLDER, FOLDER / "circle", FOLDER / "pipe", FOLDER / "link", "/dev/zero", "/dev/stdin", "a\0b", "a\ud800b", "x" * 9999):
+names = [FOLDER / name for name in ("", "circle", "pipe", "link")]
+for name in (*names, "/dev/zero", "/dev/stdin", "a\0b", "a\ud800b", "x" * 9999):
     for value in (Path(name), jina_omni.Image(name), jina_omni.Audio(name), jina_omni.Video(name), jina_omni.Pdf(name)):
         rejects(value, jina_omni.InputError, "can't be read|is no regular file")
 if Path("/proc/self/mem").exists():

@@ -4,6 +4,7 @@ A vector, or an error; nothing reads them whole.
 """
 
 from stage import survives, written
+
 from tests.media_files import media_file
 
 for kind in ("webp", "avif", "heic", "svg", "png", "jpg", "gif", "tif", "wav", "flac", "mp4", "mkv"):

@@ -4,16 +4,18 @@ InputError, in seconds and within the sandbox.
 """
 
 from stage import rejects, survives
-from tests.pdfs import pdf
 
 import jina_omni
+from tests.pdfs import INCH, document, forms_of_forms, layers, unpacking
 
-survives(jina_omni.Pdf(pdf(b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 2>>", b"<<>>")))
-page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Contents 4 0 R/Resources<</XObject<</X 4 0 R>>>>>>"
-kids = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
-form = b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 4 0 R>>>>/Length 5>>stream\n/X Do\nendstream"
-survives(jina_omni.Pdf(pdf(kids, page % (200, 200), form)))
-rejects(jina_omni.Pdf(pdf(kids, page % (14_400, 14_400), form)), jina_omni.InputError, "over the limit")
-rejects(jina_omni.Pdf(pdf(kids, page % (200, 200), form)[:200]), jina_omni.DecodeError, "")
-rejects(jina_omni.Pdf(pdf(kids, page % (200, 200), form), pages=range(10**9)), jina_omni.InputError, "has no page 1")
-rejects(jina_omni.Pdf(pdf(kids, page % (200, 200), form), dpi=1e308), jina_omni.InputError, "dpi")
+one = document((INCH, b"/X Do"), forms=[(b"/BBox[0 0 9 9]", b"/X Do")])
+survives(jina_omni.Pdf(one.replace(b"/Kids[4 0 R]", b"/Kids[2 0 R]")))  # pages of themselves
+survives(jina_omni.Pdf(one.replace(b"/X 7 0 R", b"/X 6 0 R")))  # a form that draws itself
+rejects(jina_omni.Pdf(forms_of_forms()), jina_omni.InputError, "to draw")
+survives(jina_omni.Pdf(layers(99, 3000)))
+survives(jina_omni.Pdf(unpacking(1 << 30, 2)))
+huge = document((b"/MediaBox[0 0 14400 14400]", b""))
+rejects(jina_omni.Pdf(huge), jina_omni.InputError, "over the limit")
+rejects(jina_omni.Pdf(one[:200]), jina_omni.DecodeError, "")
+rejects(jina_omni.Pdf(one, pages=range(10**9)), jina_omni.InputError, "has no page 1")
+rejects(jina_omni.Pdf(one, dpi=1e308), jina_omni.InputError, "dpi")

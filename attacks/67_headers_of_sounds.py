@@ -6,14 +6,14 @@ An error, or what is there, in no memory.
 import struct
 
 from stage import survives
-from tests.media_files import media_file
 
 import jina_omni
-
+from tests.media_files import media_file
 
 def wav(channels: int, rate: int, size: int = (1 << 32) - 1) -> jina_omni.Audio:
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2 % (1 << 32), channels * 2 % (1 << 16), 16)
-    return jina_omni.Audio(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", size) + bytes(9000))
+    head = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", size)
+    return jina_omni.Audio(head + bytes(9000))
 
 
 for channels, rate in ((1, 16_000), (65_535, 16_000), (0, 16_000), (2, 0), (2, (1 << 32) - 1), (1024, 768_000)):

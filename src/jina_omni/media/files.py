@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
 
-__all__ = ["FileSource", "as_decode_error", "kind_of", "open_path", "open_source", "reason_of", "sniff", "unsupported"]
+__all__ = ["FileSource", "as_decode_error", "kind_of", "open_path", "open_source", "reason_of", "shown", "sniff", "unsupported"]
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """What a file may come as: a path, or its bytes."""
@@ -237,6 +237,17 @@ def reason_of(error: Exception) -> str:
     """
     text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
     return f"{type(error).__name__}: {text}"
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, in short.
+
+    .. versionadded:: 0.1.0
+    """
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python does not print ints of over 4,300 digits
+        return f"an {type(value).__name__} of thousands of digits"
 
 
 def _sniff_iso(head: bytes) -> str:

@@ -349,6 +349,7 @@ def _over_limit(reason: str, where: str) -> InputError:
 
 def _checked(array: npt.NDArray[np.uint8], where: str) -> npt.NDArray[np.uint8]:
     """Return an array of pixels in a shape that Pillow takes."""
+    array = np.asarray(array)  # whatever a subclass says of itself
     if array.dtype != np.uint8:
         advice = "; for values of 0 to 1: (array * 255).round().astype('uint8')" if array.dtype.kind == "f" else ""
         raise InputError(f"{where} is an array of {array.dtype}; pixels are uint8, from 0 to 255{advice}")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from PIL import Image as PILImage
 
 from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import DEMUXERS, open_container
-from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
+from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, shown, unsupported
 from jina_omni.media.patches import TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
 from jina_omni.media.truncation import check_length
 
@@ -277,7 +278,7 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
         return tuple(((firsts + lasts) / 2).tolist())
     try:
         times = tuple(float(time) for time in given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where} has timestamps that are no sequence of numbers; pass seconds: [0.5, 1.5]") from error
     if not all(map(math.isfinite, times)):
         raise InputError(f"{where} has a timestamp that is not finite; pass seconds: [0.5, 1.5]")
@@ -291,13 +292,14 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
 
 def _check_options(video: Video, where: str) -> None:
     fps, max_frames = video.fps, video.max_frames
-    if fps is not None and not (isinstance(fps, (int, float, np.number)) and math.isfinite(fps) and fps > 0):
-        raise InputError(f"{where} has fps={fps!r}; pass frames per second, a number over 0")
+    if fps is not None and not (isinstance(fps, (int, float, np.number)) and 0 < fps <= sys.float_info.max):
+        raise InputError(f"{where} has fps={shown(fps)}; pass frames per second, a number over 0")
     if max_frames is not None and not (isinstance(max_frames, (int, np.integer)) and max_frames >= 1):
-        raise InputError(f"{where} has max_frames={max_frames!r}; pass a whole number from 1 on")
+        raise InputError(f"{where} has max_frames={shown(max_frames)}; pass a whole number from 1 on")
 
 
 def _checked(frames: npt.NDArray[np.uint8], where: str) -> npt.NDArray[np.uint8]:
+    frames = np.asarray(frames)  # whatever a subclass says of itself
     if frames.dtype != np.uint8:
         advice = "; for values of 0 to 1: (array * 255).round().astype('uint8')" if frames.dtype.kind == "f" else ""
         raise InputError(f"{where} is an array of {frames.dtype}; pixels are uint8, from 0 to 255{advice}")
@@ -318,8 +320,9 @@ def _resized(
     chosen = np.empty((len(clip.indices), height, width, 3), np.uint8)
     source = clip.video.source
     if isinstance(source, np.ndarray):
+        frames = np.asarray(source)
         for place, i in enumerate(clip.indices):
-            chosen[place] = _resize(source[i], height, width)
+            chosen[place] = _resize(frames[i], height, width)
         return chosen, clip.n_frames, clip.size
     places = {i: place for place, i in enumerate(clip.indices)}
     count, size = 0, clip.size
