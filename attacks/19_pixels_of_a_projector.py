@@ -7,6 +7,7 @@ from stage import refuses
 from tests.native.damages import edit, value
 from tests.native.parts import Parts, key
 
+
 def gigapixel(parts: Parts) -> None:
     for end in ("min", "max"):
         name = f"clip.vision.image_{end}_pixels"

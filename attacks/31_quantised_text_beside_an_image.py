@@ -6,10 +6,10 @@ The vector of the dequantised weights.
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from stage import FOLDER, ends, files
-
-import jina_omni
 from tests.checkpoints.shapes import TINY
 from tests.checkpoints.writer import Edits, write_text
+
+import jina_omni
 
 TYPES = (Type.F16, Type.Q8_0, Type.Q4_0)
 

@@ -7,9 +7,10 @@ import base64
 
 import PIL.Image
 from stage import embeds, rejects
+from tests.media_files import encoded
 
 import jina_omni
-from tests.media_files import encoded
+
 
 def frame(width: int) -> str:
     return base64.b64encode(encoded(PIL.Image.new("RGB", (width, 64)), "PNG")).decode()

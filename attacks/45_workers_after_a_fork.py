@@ -11,6 +11,7 @@ from stage import ends, model
 
 import jina_omni
 
+
 def in_child(queue: multiprocessing.SimpleQueue) -> None:
     try:
         model().encode("a text")

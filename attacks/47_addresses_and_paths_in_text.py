@@ -6,9 +6,10 @@ A vector of the text; nothing is opened or fetched.
 import sys
 
 from stage import embeds, rejects, written
+from tests.media_files import media_file
 
 import jina_omni
-from tests.media_files import media_file
+
 
 def audit(event: str, arguments: tuple) -> None:
     if event == "socket.connect" or (event == "open" and str(path) in str(arguments[0])):

@@ -3,7 +3,7 @@
 InputError, and no recursion.
 """
 
-from stage import embeds, rejects
+from stage import rejects
 
 import jina_omni
 

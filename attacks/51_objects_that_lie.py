@@ -8,6 +8,7 @@ from stage import embeds, rejects, survives
 
 import jina_omni
 
+
 class Long(list):
     """Says that it is longer than it is."""
 

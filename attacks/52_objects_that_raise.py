@@ -8,6 +8,7 @@ from stage import ends, model
 
 import jina_omni
 
+
 class Angry(str):
     """Can't be read."""
 

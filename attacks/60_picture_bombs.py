@@ -20,7 +20,7 @@ def png(width: int, height: int, more: bytes = b"") -> bytes:
     pixels = chunk(b"IDAT", zlib.compress(bytes(8 * 25), 9)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + header + more + pixels
 
-for width, height in ((9_460, 9_460), (60_000, 60_000), ((1 << 31) - 1, (1 << 31) - 1)):
+for width, height in ((9_480, 9_480), (60_000, 60_000), ((1 << 31) - 1, (1 << 31) - 1)):
     rejects(jina_omni.Image(png(width, height)), jina_omni.InputError, "too large to decode safely")
 text = zlib.compress(bytes(1 << 29), 9)
 rejects(jina_omni.Image(png(8, 8, chunk(b"zTXt", b"a\0\0" + text))), jina_omni.DecodeError, "")

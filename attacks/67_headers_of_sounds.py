@@ -6,9 +6,10 @@ An error, or what is there, in no memory.
 import struct
 
 from stage import survives
+from tests.media_files import media_file
 
 import jina_omni
-from tests.media_files import media_file
+
 
 def wav(channels: int, rate: int, size: int = (1 << 32) - 1) -> jina_omni.Audio:
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2 % (1 << 32), channels * 2 % (1 << 16), 16)

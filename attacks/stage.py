@@ -115,6 +115,7 @@ def survives(value: Any, **options: Any) -> None:
 
 def ends(how: str) -> None:
     """Say how an attack ended, and check that it took no memory to speak of."""
-    most = max(memory.peak(), memory.peak_of_children())
-    print(f"{how} ({most >> 20} MiB)", flush=True)
+    most, of_children = memory.peak(), memory.peak_of_children()
+    print(f"{how} ({most >> 20} MiB, children {of_children >> 20} MiB)", flush=True)
     assert most < RESIDENT, f"{most:,} bytes"
+    assert of_children < RESIDENT, f"{of_children:,} bytes in a child"

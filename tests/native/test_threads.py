@@ -116,7 +116,7 @@ def test_a_spawned_worker_takes_the_model_as_an_argument(files: Checkpoint) -> N
 
 def test_calls_and_loads_leave_nothing_behind(files: Checkpoint) -> None:
     """A short run of ``python -m tests.soak.soak``; its bound on memory is for long ones."""
-    taken = list(soak.points(files, n_encodes=200, n_loads=20))
-    assert (taken[-1].n_encodes, taken[-1].n_loads) == (200, 20)
+    taken = list(soak.points(files, n_encodes=60, n_loads=10))
+    assert (taken[-1].n_encodes, taken[-1].n_loads) == (60, 10)
     assert max(point.n_files for point in taken[50:]) <= max(point.n_files for point in taken[:50])
     assert taken[-1].resident - taken[50].resident < 30 << 20

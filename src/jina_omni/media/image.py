@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -310,7 +311,8 @@ def _count_scans(file: BinaryIO) -> int:
     place = file.tell()
     file.seek(0)
     # The marker of a scan; content never has these bytes (ITU-T T.81, B.1.1.5).
-    n = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1 << 20), b""))
+    blocks = itertools.islice(iter(lambda: file.read(1 << 20), b""), _MOST_BYTES >> 20)
+    n = sum(block.count(b"\xff\xda") for block in blocks)
     file.seek(place)
     return n
 
