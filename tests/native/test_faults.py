@@ -46,7 +46,7 @@ def test_a_model_file_that_shrank_before_it_is_loaded_is_refused(small: Checkpoi
     for kept in (0, 3, 100, len(data) // 2, len(data) - 1):
         path.write_bytes(data)
         os.truncate(path, kept)
-        with pytest.raises(jina_omni.ModelLoadError, match="is empty|cut short|not a GGUF file"):
+        with pytest.raises(jina_omni.ModelLoadError, match=r"is empty|cut short|not a GGUF file"):
             jina_omni.Model(path)
 
 
@@ -87,7 +87,7 @@ def test_reads_that_fail_halfway_are_errors(small: Checkpoint, tmp_path: Path, m
         def __getattr__(self, name: str) -> object:
             return getattr(self._file, name)
 
-        def __enter__(self) -> Failing:
+        def __enter__(self) -> Failing:  # noqa: PYI034 - Self is of Python 3.11
             return self
 
         def __exit__(self, *_: object) -> None:

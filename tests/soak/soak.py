@@ -74,9 +74,9 @@ def check(taken: list[Point]) -> None:
 
 def plot(taken: list[Point], path: Path) -> None:
     """Draw memory, files and threads over the calls."""
-    from matplotlib import pyplot
+    import matplotlib.pyplot as plt
 
-    figure, (memory, counts) = pyplot.subplots(2, sharex=True, figsize=(8, 5))
+    figure, (memory, counts) = plt.subplots(2, sharex=True, figsize=(8, 5))
     calls = [point.n_encodes for point in taken]
     memory.plot(calls, [point.resident / 2**20 for point in taken])
     memory.set(ylabel="resident MiB", ylim=(0, None))

@@ -141,7 +141,7 @@ def _journal(path: Path | None, made_by: str) -> Iterator[Journal]:
         raise
     except OSError as error:  # of a disk that is full, which does not name the file
         raise CommandError(
-            f"{error.filename or path}: {error.strerror}; what was done is kept, and the same command goes on from there"
+            f"{error.filename or path}: {error.strerror}; what was done is kept, the same command goes on from there"
         ) from error
     finally:
         with contextlib.suppress(OSError):  # the rest, on a full disk

@@ -193,8 +193,8 @@ def _checked_rate(sampling_rate: Any, where: str) -> int:
         rate = 0
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InputError(
-            f"{where} has the sampling rate {shown(sampling_rate)}; it is an int, of {MIN_RATE:,} to {MAX_RATE:,} samples "
-            "per second"
+            f"{where} has the sampling rate {shown(sampling_rate)}; it is an int, of {MIN_RATE:,} to {MAX_RATE:,} "
+            "samples per second"
         )
     return rate
 

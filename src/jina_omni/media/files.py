@@ -15,7 +15,17 @@ from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
 
-__all__ = ["FileSource", "as_decode_error", "kind_of", "open_path", "open_source", "reason_of", "shown", "sniff", "unsupported"]
+__all__ = [
+    "FileSource",
+    "as_decode_error",
+    "kind_of",
+    "open_path",
+    "open_source",
+    "reason_of",
+    "shown",
+    "sniff",
+    "unsupported",
+]
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """What a file may come as: a path, or its bytes."""
