@@ -266,8 +266,8 @@ def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]
         for number in map(operator.index, range(n_pages) if pages is None else pages):
             if not 0 <= number < n_pages:  # at the first, of what may be a range of billions
                 raise InputError(
-                    f"{where} has no page {shown(number)}; its pages number {n_pages:,}, counted from 0: pass others as "
-                    "pages="
+                    f"{where} has no page {shown(number)}; its pages number {n_pages:,}, counted from 0: pass others "
+                    "as pages="
                 )
             numbers.append(number)
     except TypeError as error:
