@@ -68,8 +68,9 @@ def check(taken: list[Point]) -> None:
           f"{after / 2**20:.1f} MiB ({growth:+.2%}), files {early[0].n_files} to {late[-1].n_files}, "
           f"threads {early[0].n_threads} to {late[-1].n_threads}")
     assert growth < TOLERANCE
-    assert max(point.n_files for point in late) <= max(point.n_files for point in early)
-    assert max(point.n_threads for point in late) <= max(point.n_threads for point in early)
+    # The fewest: threads that read ahead may still be ending when a call returns.
+    assert min(point.n_files for point in late) <= min(point.n_files for point in early)
+    assert min(point.n_threads for point in late) <= min(point.n_threads for point in early)
 
 
 def plot(taken: list[Point], path: Path) -> None:
