@@ -20,6 +20,8 @@ constexpr std::string_view pre_tokenizers[] = {"qwen2", "jina-v5-nano", "llama-b
 // libllama decodes a spelling that it can't map in time and memory quadratic in its length; real ones stay under 300 bytes
 constexpr size_t n_spelling_max = 4096;
 
+constexpr size_t n_merges_max = 8; // for each token; Llama 3 has 2.2
+
 constexpr size_t n_utf8_max = (size_t) 1 << 30; // libllama counts bytes and tokens in int32
 
 std::vector<const char *> pointers(const std::vector<std::string> & strings) {
@@ -55,6 +57,16 @@ vocabulary::vocabulary(const gguf_file & file) {
     std::vector<std::string> merges = required_strings(file, "tokenizer.ggml.merges");
     std::vector<int32_t>     types  = file.integers("tokenizer.ggml.token_type")
                                           .value_or(std::vector<int32_t>(tokens.size(), LLAMA_TOKEN_TYPE_NORMAL));
+    // libllama takes some hundred bytes for each, a file of empty ones eight: without bounds a small file fills the memory
+    const gguf_tensor * rows = file.find("token_embd.weight");
+    if (rows != nullptr && (uint64_t) rows->ne[1] < tokens.size()) {
+        throw file.error("tensor 'token_embd.weight' has " + std::to_string(rows->ne[1]) + " rows for " +
+                         std::to_string(tokens.size()) + " tokens");
+    }
+    if (merges.size() / n_merges_max > tokens.size()) {
+        throw file.error("tokenizer.ggml.merges has " + std::to_string(merges.size()) + " entries for " +
+                         std::to_string(tokens.size()) + " tokens");
+    }
     if (types.size() != tokens.size()) {
         throw file.error("tokenizer.ggml.token_type has " + std::to_string(types.size()) + " entries for " +
                          std::to_string(tokens.size()) + " tokens");

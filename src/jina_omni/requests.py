@@ -33,7 +33,7 @@ import numpy as np
 
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.inputs import Audio, Fetch, Image, Media, Part, Pdf, Text, Video, as_parts, media_of
-from jina_omni.media.files import sniff
+from jina_omni.media.files import shown, sniff
 from jina_omni.media.image import decode
 
 __all__ = ["inputs_of", "parts_of"]
@@ -425,7 +425,7 @@ def _check_keys(
 
 
 def _names(keys: set[Any]) -> str:
-    return ", ".join(sorted(f"{key!r:.80}" for key in keys)[:9])
+    return ", ".join(sorted(map(shown, keys))[:9])
 
 
 def _shown(value: Any) -> str:

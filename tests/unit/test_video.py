@@ -555,11 +555,11 @@ def test_an_unknown_codec_is_refused():
 
 
 def test_frames_of_too_many_pixels_are_refused(monkeypatch):
-    monkeypatch.setattr(video_module, "PIXEL_LIMIT", 96 * 160 - 1)
+    monkeypatch.setattr(video_module, "_FRAME_LIMIT", 96 * 160 - 1)
     with pytest.raises(InputError, match="frames of 160 x 96 pixels, over the limit of 15,359; shrink it"):
         measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
     # Also where the header understates them: the decoder keeps to the limit by itself.
-    monkeypatch.setattr(video_module, "PIXEL_LIMIT", 96 * 160)
+    monkeypatch.setattr(video_module, "_FRAME_LIMIT", 96 * 160)
     clip = measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
     monkeypatch.setattr(video_module, "_video_stream", with_limit(96 * 160 - 1, video_module._video_stream))
     with pytest.raises(DecodeError, match="only 0 of its 31 frames"):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -138,8 +139,13 @@ def _journal(path: Path | None, made_by: str) -> Iterator[Journal]:
     except KeyboardInterrupt:
         print(f"what was done is in {path}; the same command goes on from there", file=sys.stderr)
         raise
+    except OSError as error:  # of a disk that is full, which does not name the file
+        raise CommandError(
+            f"{error.filename or path}: {error.strerror}; what was done is kept, the same command goes on from there"
+        ) from error
     finally:
-        journal.close()
+        with contextlib.suppress(OSError):  # the rest, on a full disk
+            journal.close()
 
 
 def _embed(

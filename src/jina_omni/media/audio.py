@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError
-from jina_omni.media.files import FileSource
+from jina_omni.media.files import FileSource, shown
 from jina_omni.media.mel import MAX_SAMPLES, SAMPLE_RATE, Samples
 from jina_omni.media.sound_files import MAX_RATE, MIN_RATE, Block, Sound, check_format, open_sound, open_track
 
@@ -193,8 +193,8 @@ def _checked_rate(sampling_rate: Any, where: str) -> int:
         rate = 0
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InputError(
-            f"{where} has the sampling rate {sampling_rate!r}; it is an int, of {MIN_RATE:,} to {MAX_RATE:,} samples "
-            "per second"
+            f"{where} has the sampling rate {shown(sampling_rate)}; it is an int, of {MIN_RATE:,} to {MAX_RATE:,} "
+            "samples per second"
         )
     return rate
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from jina_omni.media.extras import require
+from jina_omni.media.sample_tables import check_samples
 
 __all__ = ["DEMUXERS", "open_container"]
 
@@ -53,12 +54,16 @@ def open_container(file: BinaryIO, kind: str, where: str = "input") -> Iterator[
     ------
     UnsupportedMediaError
         PyAV is not installed.
+    DecodeError
+        The file announces more than it holds.
     Exception
         Whatever PyAV raises where the file is damaged.
 
     .. versionadded:: 0.1.0
     """
     av = require("av", "video", f"a file of the kind {kind}", where)
+    if DEMUXERS[kind] == "mov":
+        check_samples(file, where)
     # A title that is no UTF-8 is no reason to refuse a file.
     with av.open(file, mode="r", format=DEMUXERS[kind], metadata_errors="ignore") as container:
         yield container

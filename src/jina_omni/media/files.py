@@ -15,7 +15,17 @@ from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
 
-__all__ = ["FileSource", "as_decode_error", "kind_of", "open_path", "open_source", "reason_of", "sniff", "unsupported"]
+__all__ = [
+    "FileSource",
+    "as_decode_error",
+    "kind_of",
+    "open_path",
+    "open_source",
+    "reason_of",
+    "shown",
+    "sniff",
+    "unsupported",
+]
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """What a file may come as: a path, or its bytes."""
@@ -91,13 +101,20 @@ def open_path(path: str | os.PathLike[str], where: str = "input") -> BinaryIO:
     file = Path(path)
     try:
         if stat.S_ISREG(file.stat().st_mode):  # a pipe or a device could keep us waiting for ever
-            return file.open("rb")
+            opened = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - Path.open has no opener
+            if stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # still, if it was replaced meanwhile
+                return opened
+            opened.close()
     except (OSError, ValueError) as error:  # a ValueError is a NUL character in the path
         is_url = isinstance(path, str) and path.lower().startswith(("http:", "https:", "data:", "file:"))
         advice = "URLs are not fetched; pass the file's bytes" if is_url else "check the path"
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{where} can't be read: {str(path)[:200]!r}: {reason}; {advice}") from error
     raise InputError(f"{where} is no regular file: {str(path)!r}; pass the path of a file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def open_source(source: FileSource, where: str = "input") -> BinaryIO:
@@ -115,10 +132,15 @@ def kind_of(file: BinaryIO, where: str = "input") -> str:
     ------
     DecodeError
         It is empty.
+    InputError
+        It can't be read.
 
     .. versionadded:: 0.1.0
     """
-    head = file.read(_HEAD_BYTES)
+    try:
+        head = file.read(_HEAD_BYTES)
+    except OSError as error:  # of a disk, or of a file in /proc
+        raise InputError(f"{where} can't be read: {error.strerror}; check the file") from error
     file.seek(0)
     if not head:
         raise DecodeError(f"{where} is an empty file")
@@ -131,7 +153,7 @@ def sniff(head: bytes) -> str:
     Parameters
     ----------
     head : bytes
-        The file's first bytes, 16,384 or all.
+        The file's first bytes; those after 16,384 are not looked at.
 
     Examples
     --------
@@ -140,6 +162,7 @@ def sniff(head: bytes) -> str:
 
     .. versionadded:: 0.1.0
     """
+    head = head[:_HEAD_BYTES]
     kind = next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
     kind = kind or _CHUNKED.get((head[:4], head[8:12]), "")
     if kind:
@@ -224,6 +247,17 @@ def reason_of(error: Exception) -> str:
     """
     text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
     return f"{type(error).__name__}: {text}"
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, in short.
+
+    .. versionadded:: 0.1.0
+    """
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python does not print ints of over 4,300 digits
+        return f"an {type(value).__name__} of thousands of digits"
 
 
 def _sniff_iso(head: bytes) -> str:

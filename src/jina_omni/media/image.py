@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
+import os
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -49,6 +51,13 @@ _DECODERS = {
     "image/avif": ("AVIF", "PIL.AvifImagePlugin"),
     "image/x-portable-anymap": ("PPM", "PIL.PpmImagePlugin"),
 }
+# Their decoders read the whole file into memory. Uncompressed, a picture of the most pixels is as large as this.
+_READ_WHOLE = {"image/webp", "image/avif", "image/heic", "image/svg+xml"}
+_MOST_BYTES = 4 * PIXEL_LIMIT
+
+# A progressive JPEG is drawn once for each of its scans: ten mostly. A few bytes make a scan.
+_MOST_SCANS = 100  # of a picture of the most pixels, and more of a smaller one
+
 _READABLE = "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG and PPM"
 
 # Reading a lazily opened image changes it, so two threads that were handed the same PIL image take turns. PIL images
@@ -265,6 +274,8 @@ def _opened(source: ImageSource, where: str) -> Iterator[PILImage.Image]:
 
 def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
     kind = kind_of(file, where)
+    if kind in _READ_WHOLE and (n_bytes := _length(file)) > _MOST_BYTES:
+        raise _over_limit(f"{n_bytes:,} bytes of {kind} are over the limit of {_MOST_BYTES:,}", where)
     try:
         if kind == "image/heic":
             # Pillow's plug-in, used without registering it: what Pillow opens elsewhere in the process stays as it is.
@@ -281,7 +292,35 @@ def _open_encoded(file: BinaryIO, where: str) -> PILImage.Image:
     if image.width * image.height > PIXEL_LIMIT:
         reason = f"{image.width:,} x {image.height:,} pixels are over the limit of {PIXEL_LIMIT:,}"
         raise _over_limit(reason, where)
+    n_scans = _count_scans(file) if kind == "image/jpeg" else 1
+    if n_scans * image.width * image.height > _MOST_SCANS * PIXEL_LIMIT:
+        raise _over_limit(f"{image.width:,} x {image.height:,} pixels are drawn {n_scans:,} times over", where)
+    if kind == "image/tiff" and (n_pixels := _tile_pixels(image)) > PIXEL_LIMIT:
+        raise _over_limit(f"its tiles of {n_pixels:,} pixels are over the limit of {PIXEL_LIMIT:,}", where)
     return image
+
+
+def _length(file: BinaryIO) -> int:
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return length
+
+
+def _count_scans(file: BinaryIO) -> int:
+    """Return how many scans a JPEG file has at most; the file stays where it is."""
+    place = file.tell()
+    file.seek(0)
+    # The marker of a scan; content never has these bytes (ITU-T T.81, B.1.1.5).
+    blocks = itertools.islice(iter(lambda: file.read(1 << 20), b""), _MOST_BYTES >> 20)
+    n = sum(block.count(b"\xff\xda") for block in blocks)
+    file.seek(place)
+    return n
+
+
+def _tile_pixels(image: PILImage.Image) -> int:
+    """Return the pixels of a tile of a TIFF file, each of which libtiff decodes whole, however little it shows."""
+    width, height = (image.tag_v2.get(tag, 0) for tag in (322, 323))  # type: ignore[attr-defined]
+    return int(width) * int(height)
 
 
 def _open_with_pillow(file: BinaryIO, name: str, module: str, where: str) -> PILImage.Image:
@@ -312,6 +351,7 @@ def _over_limit(reason: str, where: str) -> InputError:
 
 def _checked(array: npt.NDArray[np.uint8], where: str) -> npt.NDArray[np.uint8]:
     """Return an array of pixels in a shape that Pillow takes."""
+    array = np.asarray(array)  # whatever a subclass says of itself
     if array.dtype != np.uint8:
         advice = "; for values of 0 to 1: (array * 255).round().astype('uint8')" if array.dtype.kind == "f" else ""
         raise InputError(f"{where} is an array of {array.dtype}; pixels are uint8, from 0 to 255{advice}")

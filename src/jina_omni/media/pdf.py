@@ -22,7 +22,7 @@ from PIL import Image as PILImage
 
 from jina_omni.errors import InputError
 from jina_omni.media.extras import require
-from jina_omni.media.files import as_decode_error, kind_of, open_source, unsupported
+from jina_omni.media.files import as_decode_error, kind_of, open_source, shown, unsupported
 from jina_omni.media.image import grid_of_size, patches
 from jina_omni.media.patches import PIXEL_LIMIT, Grid, Patches, VisionGeometry
 from jina_omni.media.sandbox import Sandbox
@@ -249,31 +249,34 @@ def _scale(pdf: Pdf, where: str) -> float:
     """Return the pixels per unit of a document, checked."""
     try:
         dpi = float(pdf.dpi)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} is a Pdf whose dpi is {pdf.dpi!r}; pass a number, such as 150") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{where} is a Pdf whose dpi is {shown(pdf.dpi)}; pass a number, such as 150") from error
     if not _MIN_DPI <= dpi <= _MAX_DPI:
         raise InputError(
-            f"{where} is a Pdf whose dpi is {pdf.dpi!r}; pages are drawn at {_MIN_DPI} to {_MAX_DPI} dpi, 150 is the "
-            "reference's"
+            f"{where} is a Pdf whose dpi is {shown(pdf.dpi)}; pages are drawn at {_MIN_DPI} to {_MAX_DPI} dpi, 150 is "
+            "the reference's"
         )
     return dpi / _UNITS_PER_INCH
 
 
 def _numbers(pages: Sequence[int] | None, n_pages: int, where: str) -> list[int]:
     """Return the numbers of the pages to take, checked."""
+    numbers = []
     try:
-        numbers = [operator.index(number) for number in (range(n_pages) if pages is None else pages)]
+        for number in map(operator.index, range(n_pages) if pages is None else pages):
+            if not 0 <= number < n_pages:  # at the first, of what may be a range of billions
+                raise InputError(
+                    f"{where} has no page {shown(number)}; its pages number {n_pages:,}, counted from 0: pass others "
+                    "as pages="
+                )
+            numbers.append(number)
     except TypeError as error:
         raise InputError(
-            f"{where} is a Pdf whose pages are {pages!r}; pass a sequence of page numbers, such as [0, 1] or range(10)"
+            f"{where} is a Pdf whose pages are {shown(pages)}; pass a sequence of page numbers, such as [0, 1] or "
+            "range(10)"
         ) from error
     if not numbers:
         raise InputError(f"{where} is a Pdf with no page chosen; it has {n_pages:,}, which pages=None takes all")
-    for number in numbers:
-        if not 0 <= number < n_pages:
-            raise InputError(
-                f"{where} has no page {number}; its pages number {n_pages:,}, counted from 0: pass others as pages="
-            )
     return numbers
 
 

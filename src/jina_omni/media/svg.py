@@ -23,7 +23,10 @@ _WHAT = "an SVG image"
 _ENTITY_LIMIT = 1 << 26  # characters that all entities may become
 
 _INSIDE = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
-_LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)(px|in|cm|mm|pt|pc|em|ex|)\s*")
+# Written so that no digit can be read in two ways: a wrong length of a million digits is no riddle.
+_LENGTH = re.compile(r"\s*\+?((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)(px|in|cm|mm|pt|pc|em|ex|)\s*")
+# Of Python's other codecs some take for ever, such as punycode.
+_ENCODINGS = re.compile(r"ascii|utf-|iso8859-|cp125\d$|koi8-|shift_jis|euc_|gb|big5")
 _PIXELS = {"": 1, "px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "em": 16, "ex": 8}
 
 
@@ -66,7 +69,12 @@ def _decoded(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     declared = re.match(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.-]+)", data)
-    return data.decode(declared[1].decode() if declared else "utf-8-sig")
+    if not declared:
+        return data.decode("utf-8-sig")
+    encoding = codecs.lookup(declared[1].decode()).name
+    if not _ENCODINGS.match(encoding):
+        raise LookupError(f"its encoding {encoding} is none of XML's")
+    return data.decode(encoding)
 
 
 def _check(text: str, where: str) -> None:

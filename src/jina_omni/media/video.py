@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ from PIL import Image as PILImage
 
 from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import DEMUXERS, open_container
-from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, unsupported
-from jina_omni.media.patches import PIXEL_LIMIT, TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
+from jina_omni.media.files import FileSource, as_decode_error, kind_of, open_source, reason_of, shown, unsupported
+from jina_omni.media.patches import TEMPORAL_PATCH_SIZE, Grid, Patches, VisionGeometry, pack, smart_resize
 from jina_omni.media.truncation import check_length
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ _FRAMES_PER_SECOND = 2
 _MIN_FRAMES = 4
 _MAX_FRAMES = {"card": 768, "sentence-transformers": 32}
 _UNKNOWN_FPS = 24  # of a source that doesn't say
+
+_MOST_CHOSEN = 1 << 16  # frames, whose 32,768 pairs would fill the longest context with a token each
+
+# H.264 keeps up to 16 frames to predict from, and each thread of the decoder some more: 2 GB of this size.
+_FRAME_LIMIT = 8192 * 4352  # pixels
 
 
 # Compared by identity, as its video is.
@@ -111,7 +117,7 @@ def measure(video: Video, geometry: VisionGeometry, dialect: Dialect, where: str
     DecodeError
         They are damaged or cut short.
     InputError
-        The file can't be read or has no pictures; a frame has more than `PIXEL_LIMIT` pixels, a side under
+        The file can't be read or has no pictures; a frame has more than 35 million pixels (8K), a side under
         ``geometry.factor``, or is more than 200 times as long as wide; an option or an array can't be taken; there is
         not one timestamp for each pair.
 
@@ -243,6 +249,8 @@ def _choose(
         # `int` of what transformers computes, in its order; bounded before, since a rate may be huge.
         n = int(min(n_frames / fps * (video.fps or _FRAMES_PER_SECOND), n_frames))
         n = min(max(n, _MIN_FRAMES), most)
+    if n > _MOST_CHOSEN:
+        raise InputError(f"{where} is a video of {n:,} frames, over the limit of {_MOST_CHOSEN:,}; pass max_frames=")
     places = np.linspace(0, n_frames - 1, n)
     indices = (places.round() if dialect == "card" or by_rate else places).astype(int)
     seconds = indices / fps if is_array or by_rate else np.arange(n) / _UNKNOWN_FPS
@@ -270,7 +278,7 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
         return tuple(((firsts + lasts) / 2).tolist())
     try:
         times = tuple(float(time) for time in given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where} has timestamps that are no sequence of numbers; pass seconds: [0.5, 1.5]") from error
     if not all(map(math.isfinite, times)):
         raise InputError(f"{where} has a timestamp that is not finite; pass seconds: [0.5, 1.5]")
@@ -284,13 +292,14 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
 
 def _check_options(video: Video, where: str) -> None:
     fps, max_frames = video.fps, video.max_frames
-    if fps is not None and not (isinstance(fps, (int, float, np.number)) and math.isfinite(fps) and fps > 0):
-        raise InputError(f"{where} has fps={fps!r}; pass frames per second, a number over 0")
+    if fps is not None and not (isinstance(fps, (int, float, np.number)) and 0 < fps <= sys.float_info.max):
+        raise InputError(f"{where} has fps={shown(fps)}; pass frames per second, a number over 0")
     if max_frames is not None and not (isinstance(max_frames, (int, np.integer)) and max_frames >= 1):
-        raise InputError(f"{where} has max_frames={max_frames!r}; pass a whole number from 1 on")
+        raise InputError(f"{where} has max_frames={shown(max_frames)}; pass a whole number from 1 on")
 
 
 def _checked(frames: npt.NDArray[np.uint8], where: str) -> npt.NDArray[np.uint8]:
+    frames = np.asarray(frames)  # whatever a subclass says of itself
     if frames.dtype != np.uint8:
         advice = "; for values of 0 to 1: (array * 255).round().astype('uint8')" if frames.dtype.kind == "f" else ""
         raise InputError(f"{where} is an array of {frames.dtype}; pixels are uint8, from 0 to 255{advice}")
@@ -311,8 +320,9 @@ def _resized(
     chosen = np.empty((len(clip.indices), height, width, 3), np.uint8)
     source = clip.video.source
     if isinstance(source, np.ndarray):
+        frames = np.asarray(source)
         for place, i in enumerate(clip.indices):
-            chosen[place] = _resize(source[i], height, width)
+            chosen[place] = _resize(frames[i], height, width)
         return chosen, clip.n_frames, clip.size
     places = {i: place for place, i in enumerate(clip.indices)}
     count, size = 0, clip.size
@@ -387,12 +397,12 @@ def _video_stream(container: Any, where: str) -> Any:
         raise UnsupportedMediaError(
             f"{where} is a video of a codec that this PyAV does not decode; convert it to H.264: ffmpeg -i in out.mp4"
         )
-    if codec.width * codec.height > PIXEL_LIMIT:
+    if codec.width * codec.height > _FRAME_LIMIT:
         raise InputError(
-            f"{where} has frames of {codec.width:,} x {codec.height:,} pixels, over the limit of {PIXEL_LIMIT:,}; "
+            f"{where} has frames of {codec.width:,} x {codec.height:,} pixels, over the limit of {_FRAME_LIMIT:,}; "
             "shrink it, as the model would do anyway"
         )
-    codec.options = {"max_pixels": str(PIXEL_LIMIT)}  # for frames that are larger than the header says
+    codec.options = {"max_pixels": str(_FRAME_LIMIT)}  # for frames that are larger than the header says
     codec.thread_type = "AUTO"
     codec.thread_count = _THREADS
     return stream

@@ -1,0 +1,20 @@
+"""A template of another name, for the server that looks for one by the task (CVE-2026-5760).
+
+The file loads, nothing is rendered, the vectors are those without it.
+"""
+
+import numpy as np
+from stage import FOLDER, ends, files, model, written
+from tests.native.parts import Parts, key
+
+import jina_omni
+
+parts = Parts(files().text)
+run_me = f"{{% for x in ().__class__.__base__.__subclasses__() %}}{{{{ x('touch {FOLDER}/ran') }}}}{{% endfor %}}"
+parts.keys["names"] = key("tokenizer.chat_templates", "string", ["rerank", "embedding"])
+parts.keys["rerank"] = key("tokenizer.chat_template.rerank", "string", run_me)
+parts.keys["embedding"] = key("tokenizer.chat_template.embedding", "string", run_me)
+with jina_omni.Model(written("text.gguf", parts.joined())) as attacked:
+    assert np.array_equal(attacked.encode_query("a text"), model().encode_query("a text"))
+assert not (FOLDER / "ran").exists()
+ends("nothing ran")

@@ -1,0 +1,22 @@
+"""Requests whose images another server ignores or answers with status 500 (vendor's fork).
+
+The vector of what they ask for, or InputError that names the key.
+"""
+
+import base64
+
+from stage import embeds, rejects
+from tests.media_files import media_file
+
+import jina_omni
+
+picture = base64.b64encode(media_file("png")).decode()
+image = jina_omni.Image(media_file("png"))
+url = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
+embeds({"content": [{"type": "text", "text": "a"}, url]}, like=["a", image])
+embeds({"messages": [{"role": "user", "content": [url]}]}, like=image)
+embeds({"prompt_string": "a<__media__>", "multimodal_data": [picture]}, like=["a", image])
+rejects({"content": "a", "images": [picture]}, jina_omni.InputError, "unknown key 'images'")
+rejects({"prompt": "a", "image_data": [picture]}, jina_omni.InputError, "unknown key 'image_data', 'prompt'")
+rejects({"prompt_string": "a", "multimodal_data": [picture]}, jina_omni.InputError, "has 0 markers")
+rejects({"prompt_string": "<__media__>" * 3, "multimodal_data": [picture]}, jina_omni.InputError, "has 3 markers")

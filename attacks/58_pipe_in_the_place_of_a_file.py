@@ -1,0 +1,33 @@
+"""A file that becomes a pipe between the look at it and its opening.
+
+InputError, and nobody waits.
+"""
+
+import os
+
+from stage import FOLDER, ends, model, written
+from tests.media_files import media_file
+
+import jina_omni
+from jina_omni.media import files
+
+path = written("picture.png", media_file("png"))
+look = files.stat.S_ISREG
+os.mkfifo(FOLDER / "pipe")
+
+
+def swap(mode: int) -> bool:
+    """Answer as before, and replace the file at once."""
+    if look(mode):
+        (FOLDER / "pipe").replace(path)
+    return look(mode)
+
+
+files.stat.S_ISREG = swap
+try:
+    model().encode(jina_omni.Image(path))
+except jina_omni.InputError as error:
+    assert "is no regular file" in str(error)
+    ends(str(error))
+else:
+    raise AssertionError("the pipe was read")

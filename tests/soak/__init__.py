@@ -1,0 +1,1 @@
+"""Long runs by hand: threads on one model, and calls and loads without end."""
