@@ -4,7 +4,6 @@
 #include "linear.h"
 
 #include "multiply_codes.h"
-#include "transpose.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -70,7 +69,7 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
     }
 }
 
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
 
 void run_codes(const linear_operands & p, code_form form, int64_t out_first, int64_t row_first, int64_t n_row) {
     constexpr int64_t n_scale = n_in_codes / 16;
@@ -91,7 +90,7 @@ void run_codes(const linear_operands & p, code_form form, int64_t out_first, int
                          codes + o * n_in_codes, scales + o * n_scale, minima + o * n_scale);
         }
         const int64_t n_group = n_in / n_q8_group;
-        transpose_strip((const float *) codes, n_in_codes / 4, n_in / 4, (float *) panel_codes);
+        lay_out_codes(codes, n_in_codes, n_in, panel_codes);
         transpose_strip(scales, n_scale, form == code_form::offset_half ? 2 * n_group : n_group, panel_scales);
         if (form == code_form::minimum) {
             transpose_strip(minima, n_scale, n_group, panel_minima);
@@ -127,7 +126,7 @@ bool linear_takes_f32(ggml_type type, int64_t n_out) {
 }
 
 bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out) {
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
     code_form form;
     return code_form_of(type, &form) && n_in % n_q8_group == 0 && n_out % n_lane == 0;
 #else
@@ -144,7 +143,7 @@ void linear_block(const linear_operands & p, int32_t block) {
     const int64_t n_strip = p.n_out / n_lane;
     const int64_t out_first = block % n_strip * n_lane, row_first = block / n_strip * n_row_part;
     const int64_t n_row = smaller(n_row_part, p.n_row - row_first);
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
     if (p.x_is_q8) {
         code_form form = {};
         code_form_of(p.type, &form);
