@@ -14,7 +14,7 @@ namespace omni::OMNI_VARIANT {
 using simd::ivec;
 
 // lay_out_codes brings n_lane columns of n codes, stride apart, into the order that add_products takes. That adds to each row's
-// sums those of its n values with n codes of every column. small: all codes are below 64.
+// sums those of its values [first, end), whole groups of 16, with as many codes of every column. small: all codes are below 64.
 
 #if defined(__ARM_FEATURE_MATMUL_INT8)
 
@@ -28,17 +28,17 @@ inline void lay_out_codes(const uint8_t * columns, int64_t stride, int64_t n, ui
 }
 
 // Two rows with two columns at a time. A row without another is taken twice.
-template <int n_row, int n, bool small>
-inline void add_products(const int8_t * x, size_t x_stride, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+template <bool small, int n_row>
+inline void add_products(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
     int32x4_t square[(n_row + 1) / 2][4] = {};
-    for (int i = 0; i < n; i += 8, codes += 8 * n_lane) {
+    for (int i = first; i < end; i += 8, codes += 8 * n_lane) {
         int8x16_t columns[4];
         for (int c = 0; c < 4; c++) {
             columns[c] = vld1q_s8((const int8_t *) codes + 16 * c);
         }
         for (int r = 0; r < n_row; r += 2) {
-            const int8_t * first = x + r * x_stride + i, * second = r + 1 < n_row ? first + x_stride : first;
-            const int8x16_t rows = vcombine_s8(vld1_s8(first), vld1_s8(second));
+            const int8_t * one = x + r * x_stride + i, * other = r + 1 < n_row ? one + x_stride : one;
+            const int8x16_t rows = vcombine_s8(vld1_s8(one), vld1_s8(other));
             for (int c = 0; c < 4; c++) {
                 square[r / 2][c] = vmmlaq_s32(square[r / 2][c], rows, columns[c]);
             }
@@ -72,9 +72,9 @@ inline void add_part(const int8x16_t (&rows)[n_row], const uint8_t * codes, ivec
     }
 }
 
-template <int n_row, int n, bool small>
-inline void add_products(const int8_t * x, size_t x_stride, const uint8_t * codes, ivec (&sum)[n_row][2]) {
-    for (int i = 0; i < n; i += 16, codes += 16 * n_lane) {
+template <bool small, int n_row>
+inline void add_products(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+    for (int i = first; i < end; i += 16, codes += 16 * n_lane) {
         int8x16_t rows[n_row];
         for (int r = 0; r < n_row; r++) {
             rows[r] = vld1q_s8(x + r * x_stride + i);
@@ -126,10 +126,10 @@ template <bool small> inline ivec dot4(ivec sum, ivec u, ivec s) {
 #endif
 }
 
-template <int n_row, int n, bool small>
-inline void add_products(const int8_t * x, size_t x_stride, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+template <bool small, int n_row>
+inline void add_products(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
     using namespace simd;
-    for (int i = 0; i < n; i += 4, codes += 4 * n_lane) {
+    for (int i = first; i < end; i += 4, codes += 4 * n_lane) {
         const ivec a = load_int(codes), b = load_int(codes + 4 * width);
         for (int r = 0; r < n_row; r++) {
             int32_t four;

@@ -47,18 +47,16 @@ inline void multiply_code_rows(const int8_t * x, const q8_group * groups, size_t
             for (int r = 0; r < n_row; r++) {
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
                 ivec start = {};
-                if (code_zero == 0) {
-                    // nothing to take off
-                } else if (form == code_form::offset) {
+                if (code_zero != 0 && form == code_form::offset) {
                     start = splat_int(group.first_offset) + splat_int(group.second_offset);
-                } else if (form == code_form::offset_half) {
+                } else if (code_zero != 0 && form == code_form::offset_half) {
                     start = splat_int(half == 0 ? group.first_offset : group.second_offset);
                 }
                 sum[r][0] = sum[r][1] = start;
             }
-            constexpr int n = n_q8_group / n_half;
-            add_products<n_row, n, form == code_form::minimum>(x + n * half, x_stride, codes, sum);
-            codes += n * n_lane;
+            const int first = 16 * half, end = (half + 1) * n_q8_group / n_half;
+            add_products<form == code_form::minimum>(x, x_stride, first, end, codes, sum);
+            codes += (end - first) * n_lane;
             for (int r = 0; r < n_row; r++) {
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
                 for (int c = 0; c < 2; c++) {

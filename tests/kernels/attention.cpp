@@ -12,7 +12,7 @@ struct rows {
     floats                  values;
     omni::attention_operand operand;
 
-    rows(int n, int n_head, int head_dim) : values(random_floats((size_t) n * (n_head * head_dim + 5))) {
+    rows(int n, int n_head, int head_dim) : values(random_floats((size_t) n * n_head * head_dim + 5 * (size_t) n)) {
         operand = {values.data(), (size_t) n_head * head_dim + 5, (size_t) head_dim};
     }
     const float * at(int row, int head) const { return operand.data + row * operand.row_stride + head * operand.head_stride; }
