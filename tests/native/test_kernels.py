@@ -40,7 +40,7 @@ def test_no_function_of_an_instruction_set_can_stand_in_for_that_of_another(fold
     assert {p.name for p in kernels} >= {"attention.cpp.o", "linear.cpp.o"}
     for path in kernels:
         variant = re.search(r"/omni_(\w+)\.dir/", path.as_posix())[1]
-        symbols = subprocess.run(["nm", "--demangle", "--defined-only", path], stdout=subprocess.PIPE, text=True, check=True)
-        for line in symbols.stdout.splitlines():
+        list_symbols = ["nm", "--demangle", "--defined-only", path]
+        for line in subprocess.run(list_symbols, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
             _, kind, name = line.split(maxsplit=2)
             assert kind not in "VWu" or f"omni::{variant}::" in name, f"{path.name} of {variant}: {name}"
