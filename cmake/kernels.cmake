@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Adds csrc/kernels to omni, once for each instruction set that the processor may turn out to have.
 
+set(kernels_dir "${CMAKE_CURRENT_LIST_DIR}/../csrc/kernels")
 set(variants "") # for kernels.cpp: V(name, whether this processor runs it), the best first
 
 # condition: C++ that says whether the processor runs it; the rest: options of the compiler
 function(add_kernels name condition)
     add_library(omni_${name} OBJECT
-        csrc/kernels/activation.cpp
-        csrc/kernels/attention.cpp
-        csrc/kernels/k_blocks.cpp
-        csrc/kernels/linear.cpp
-        csrc/kernels/norm.cpp
-        csrc/kernels/q8_rows.cpp
-        csrc/kernels/rotary.cpp
-        csrc/kernels/variant.cpp
-        csrc/kernels/weight_codes.cpp)
+        "${kernels_dir}/activation.cpp"
+        "${kernels_dir}/attention.cpp"
+        "${kernels_dir}/k_blocks.cpp"
+        "${kernels_dir}/linear.cpp"
+        "${kernels_dir}/norm.cpp"
+        "${kernels_dir}/q8_rows.cpp"
+        "${kernels_dir}/rotary.cpp"
+        "${kernels_dir}/variant.cpp"
+        "${kernels_dir}/weight_codes.cpp")
     target_compile_features(omni_${name} PRIVATE cxx_std_17)
     target_compile_definitions(omni_${name} PRIVATE OMNI_VARIANT=${name})
     if(MSVC)
@@ -33,7 +34,12 @@ function(processor_has out)
     set(${out} "${condition}" PARENT_SCOPE)
 endfunction()
 
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
+set(processor "${CMAKE_SYSTEM_PROCESSOR}")
+if(APPLE AND CMAKE_OSX_ARCHITECTURES)
+    set(processor "${CMAKE_OSX_ARCHITECTURES}") # the other of the two that a Mac compiles for
+endif()
+
+if(processor MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     set(avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2)
     set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
     processor_has(has_avx2 avx2 fma bmi bmi2)
@@ -51,13 +57,21 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     endif()
     add_kernels(avx2 "${has_avx2}" ${avx2})
     add_kernels(sse2 true)
+elseif(processor MATCHES "^(aarch64|arm64|ARM64)$" AND NOT MSVC)
+    include(CheckCXXCompilerFlag)
+    check_cxx_compiler_flag(-march=armv8.2-a+dotprod+i8mm COMPILER_HAS_I8MM)
+    if(COMPILER_HAS_I8MM)
+        add_kernels(i8mm "omni::arm_has_dotprod() && omni::arm_has_i8mm()" -march=armv8.2-a+dotprod+i8mm)
+    endif()
+    add_kernels(dotprod "omni::arm_has_dotprod()" -march=armv8.2-a+dotprod)
+    add_kernels(neon true)
 else()
     # those of the machine that ggml's own are compiled for
     get_target_property(machine_options ggml-cpu COMPILE_OPTIONS)
     list(FILTER machine_options INCLUDE REGEX "^(-m|/arch:)")
     add_kernels(generic true ${machine_options})
 endif()
-target_sources(omni PRIVATE csrc/kernels/kernels.cpp)
+target_sources(omni PRIVATE "${kernels_dir}/kernels.cpp")
 file(CONFIGURE OUTPUT kernels/kernel_variants.h CONTENT "#define OMNI_VARIANTS(V)@variants@\n" @ONLY)
 target_include_directories(omni PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/kernels")
 message(STATUS "jina_omni kernels:${variants}")

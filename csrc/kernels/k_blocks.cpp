@@ -3,9 +3,11 @@
 // vectors: codes and factors are bytes or parts of bytes, so that 4 of them share an operation of a lane.
 #include "k_blocks.h"
 
+#include "weight_codes.h"
+
 namespace omni::OMNI_VARIANT {
 
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
 
 using namespace simd;
 
@@ -113,7 +115,7 @@ void lay_out_q5_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float 
     }
 }
 
-// Codes of 6 bits stand 32 above their value; here they are to stand 128 above it.
+// Codes of 6 bits stand 32 above their value; here they are to stand code_zero above it.
 void lay_out_q6_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales) {
     float scale[n_lane];
     read_real(blocks, stride, offsetof(block_q6_k, scale), scale);
@@ -131,8 +133,12 @@ void lay_out_q6_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float 
             const ivec packed = u((int) offsetof(block_q6_k, low_high) / 4 + i, half);
             const ivec upper  = u((int) offsetof(block_q6_k, upper) / 4 + 8 * end + i % 8, half) >> 2 * pair;
             const int unit = 32 * end + 8 * pair + i % 8;
-            put(codes, unit, half, ((packed & bytes(15)) | (upper & bytes(3)) << 4) + bytes(96));
-            put(codes, unit + 16, half, ((packed >> 4 & bytes(15)) | (upper >> 4 & bytes(3)) << 4) + bytes(96));
+            const auto put_code = [&](int at, ivec six_bits) {
+                typedef uint8_t bytes_of __attribute__((vector_size(sizeof(ivec))));
+                put(codes, at, half, (ivec) ((bytes_of) six_bits + (uint8_t) (code_zero - 32)));
+            };
+            put_code(unit, (packed & bytes(15)) | (upper & bytes(3)) << 4);
+            put_code(unit + 16, (packed >> 4 & bytes(15)) | (upper >> 4 & bytes(3)) << 4);
         }
     }
 }
@@ -141,11 +147,13 @@ void lay_out_q6_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float 
 
 bool lay_out_k_blocks(ggml_type type, const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales, float * minima) {
     switch (type) {
-        case GGML_TYPE_Q4_K: lay_out_q4_k(blocks, stride, codes, scales, minima); return true;
-        case GGML_TYPE_Q5_K: lay_out_q5_k(blocks, stride, codes, scales, minima); return true;
-        case GGML_TYPE_Q6_K: lay_out_q6_k(blocks, stride, codes, scales);         return true;
+        case GGML_TYPE_Q4_K: lay_out_q4_k(blocks, stride, codes, scales, minima); break;
+        case GGML_TYPE_Q5_K: lay_out_q5_k(blocks, stride, codes, scales, minima); break;
+        case GGML_TYPE_Q6_K: lay_out_q6_k(blocks, stride, codes, scales); break;
         default:             return false;
     }
+    order_units(codes, n_unit);
+    return true;
 }
 
 #endif

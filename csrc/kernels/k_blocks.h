@@ -2,11 +2,11 @@
 // Weights in ggml's K blocks of 256 as codes with scales, for all columns of a panel at once.
 #pragma once
 
-#include "multiply.h"
+#include "code_products.h"
 
 namespace omni::OMNI_VARIANT {
 
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
 
 constexpr int64_t n_k_block = 256; // weights of a block
 

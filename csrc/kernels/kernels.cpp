@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels.h"
 
+#if defined(__aarch64__)
+#include "arm_processor.h"
+#endif
 #include "kernel_variants.h" // written by the build
 
 namespace omni {

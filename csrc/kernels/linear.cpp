@@ -5,7 +5,6 @@
 
 #include "k_blocks.h"
 #include "multiply_codes.h"
-#include "transpose.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -72,7 +71,7 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
     }
 }
 
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
 
 // The panel of columns [out_first, out_first + n_lane) and values [in_first, in_first + n_in).
 struct code_panel_memory {
@@ -105,7 +104,7 @@ struct code_panel_memory {
             unpack_codes(p.type, (const uint8_t *) p.weight + (out_first + o) * row_size, in_first, n_in,
                          column_codes + o * n_in_codes, column_scales + o * n_scale);
         }
-        transpose_strip((const float *) column_codes, n_in_codes / 4, n_in / 4, (float *) codes);
+        lay_out_codes(column_codes, n_in_codes, n_in, codes);
         transpose_strip(column_scales, n_scale, n_in / n_q8_group, scales);
     }
 };
@@ -149,7 +148,7 @@ bool linear_takes_f32(ggml_type type, int64_t n_out) {
 }
 
 bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out) {
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
     code_form form;
     return code_form_of(type, &form) && n_in % n_q8_group == 0 && n_out % n_lane == 0;
 #else
@@ -166,7 +165,7 @@ void linear_block(const linear_operands & p, int32_t block) {
     const int64_t n_strip = p.n_out / n_lane;
     const int64_t out_first = block % n_strip * n_lane, row_first = block / n_strip * n_row_part;
     const int64_t n_row = smaller(n_row_part, p.n_row - row_first);
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
     if (p.x_is_q8) {
         code_form form = {};
         code_form_of(p.type, &form);

@@ -9,7 +9,11 @@
 namespace omni::OMNI_VARIANT {
 
 constexpr int n_lane      = 2 * simd::width; // columns of a panel
-constexpr int n_row_block = 6;               // rows of one register block: 12 accumulators, 2 operands, 1 broadcast
+#if defined(__aarch64__)
+constexpr int n_row_block = 8;               // rows of one register block: 16 accumulators, 2 operands, 8 broadcasts
+#else
+constexpr int n_row_block = 6;               // 12 accumulators, 2 operands, 1 broadcast
+#endif
 
 // c[r][0..n_lane) (+)= sum over i of a[r][i] * b[i][0..n_lane)
 template <int n_row>
@@ -42,6 +46,8 @@ inline void multiply(int n_row, const float * a, size_t a_stride, const float * 
         multiply_rows<n_row_block>(a, a_stride, b, b_stride, n, c, c_stride, accumulate);
     }
     switch (n_row) {
+        case 7: multiply_rows<7>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
+        case 6: multiply_rows<6>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
         case 5: multiply_rows<5>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
         case 4: multiply_rows<4>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
         case 3: multiply_rows<3>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;

@@ -3,16 +3,16 @@
 // sums over the groups.
 #pragma once
 
-#include "multiply.h"
+#include "code_products.h"
 #include "q8_rows.h"
 #include "weight_codes.h"
 
 namespace omni::OMNI_VARIANT {
 
-#if OMNI_HAS_DOT4
+#if OMNI_HAS_CODE_PRODUCTS
 
-// n_lane columns of weights, group by group: of each group 8 times the codes of 4 neighbouring weights of every column, then
-// one or two scales of every column, and a minimum where the form has them.
+// n_lane columns of weights: the codes as lay_out_codes has them, and of each group one or two scales of every column, and a
+// minimum where the form has them.
 struct code_panel {
     const uint8_t * codes;
     const float *   scales;
@@ -20,7 +20,12 @@ struct code_panel {
     int             n_group;
 };
 
-constexpr int n_code_row_block = simd::width == 16 ? 6 : 4; // rows of one register block: as many as the registers hold sums of
+// Rows of one register block: as many as the registers hold sums of.
+#if defined(__aarch64__)
+constexpr int n_code_row_block = 8;
+#else
+constexpr int n_code_row_block = simd::width == 16 ? 6 : 4;
+#endif
 
 // y[r][0..n_lane) (+)= row r times the panel
 template <int n_row, code_form form>
@@ -42,23 +47,16 @@ inline void multiply_code_rows(const int8_t * x, const q8_group * groups, size_t
             for (int r = 0; r < n_row; r++) {
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
                 ivec start = {};
-                if (form == code_form::offset) {
+                if (code_zero != 0 && form == code_form::offset) {
                     start = splat_int(group.first_offset) + splat_int(group.second_offset);
-                } else if (form == code_form::offset_half) {
+                } else if (code_zero != 0 && form == code_form::offset_half) {
                     start = splat_int(half == 0 ? group.first_offset : group.second_offset);
                 }
                 sum[r][0] = sum[r][1] = start;
             }
-            for (int i = 16 * half; i < (half + 1) * n_q8_group / n_half; i += 4, codes += 8 * width) {
-                const ivec a = load_int(codes), b = load_int(codes + 4 * width);
-                for (int r = 0; r < n_row; r++) {
-                    int32_t four;
-                    __builtin_memcpy(&four, x + r * x_stride + i, 4);
-                    const ivec s = splat_int(four);
-                    sum[r][0] = dot4<form == code_form::minimum>(sum[r][0], a, s);
-                    sum[r][1] = dot4<form == code_form::minimum>(sum[r][1], b, s);
-                }
-            }
+            const int first = 16 * half, end = (half + 1) * n_q8_group / n_half;
+            add_products<form == code_form::minimum>(x, x_stride, first, end, codes, sum);
+            codes += (end - first) * n_lane;
             for (int r = 0; r < n_row; r++) {
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
                 for (int c = 0; c < 2; c++) {
@@ -89,6 +87,8 @@ inline void multiply_codes(int n_row, const int8_t * x, const q8_group * groups,
         multiply_code_rows<n_code_row_block, form>(x, groups, x_stride, panel, y, y_stride, accumulate);
     }
     switch (n_row) {
+        case 7: multiply_code_rows<7, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
+        case 6: multiply_code_rows<6, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
         case 5: multiply_code_rows<5, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
         case 4: multiply_code_rows<4, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
         case 3: multiply_code_rows<3, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;

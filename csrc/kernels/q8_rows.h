@@ -10,7 +10,7 @@ namespace omni::OMNI_VARIANT {
 
 constexpr int64_t n_q8_group = 32; // values that share a scale
 
-// Of one group. The sums stand for the constant that weights are stored above their true value: 128.
+// Of one group. The sums stand for the constant that codes of weights are above their true value where they are unsigned: 128.
 struct q8_group {
     float   scale;
     float   minus_sum;     // -scale * sum of the codes

@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace omni::OMNI_VARIANT {
@@ -37,6 +39,10 @@ inline float value(float x) { return x; }
 inline float value(f16 x) {
 #if defined(__F16C__)
     return _cvtsh_ss(x.bits);
+#elif defined(__aarch64__)
+    __fp16 f;
+    std::memcpy(&f, &x.bits, sizeof(f));
+    return f;
 #else
     return ggml_fp16_to_fp32(x.bits);
 #endif
@@ -79,6 +85,8 @@ inline vec load(const f16 * p) {
     return (vec) _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i *) p)); // the plain form warns
 #elif defined(__F16C__)
     return (vec) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
+#elif defined(__aarch64__)
+    return (vec) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&p->bits)));
 #else
     vec v;
     for (int i = 0; i < width; i++) { v[i] = value(p[i]); }
@@ -140,44 +148,6 @@ inline void transpose(ivec (&rows)[width]) {
         }
     }
 }
-
-#if defined(__SSE2__)
-#define OMNI_HAS_DOT4 1
-
-// Adds to each sum the four products of an unsigned byte of u with a signed one of s. small: all of u are below 64, so that two
-// products fit into 16 bits.
-template <bool small> inline ivec dot4(ivec sum, ivec u, ivec s) {
-#if defined(__AVX512VNNI__)
-    return (ivec) _mm512_dpbusd_epi32((__m512i) sum, (__m512i) u, (__m512i) s);
-#elif defined(__AVXVNNI__)
-    return (ivec) _mm256_dpbusd_avx_epi32((__m256i) sum, (__m256i) u, (__m256i) s);
-#else
-    typedef int16_t  half  __attribute__((vector_size(width * sizeof(float))));
-    typedef uint16_t uhalf __attribute__((vector_size(width * sizeof(float))));
-#if defined(__AVX2__)
-    if (small) {
-#if defined(__AVX512BW__)
-        return sum + (ivec) _mm512_madd_epi16(_mm512_maddubs_epi16((__m512i) u, (__m512i) s), (__m512i) (half{} + 1));
-#else
-        return sum + (ivec) _mm256_madd_epi16(_mm256_maddubs_epi16((__m256i) u, (__m256i) s), (__m256i) (half{} + 1));
-#endif
-    }
-#endif
-    const half u_even = (half) ((uhalf) u & 255), u_odd = (half) ((uhalf) u >> 8);
-    const half s_even = ((half) ((uhalf) s << 8)) >> 8, s_odd = (half) s >> 8;
-#if defined(__AVX512BW__)
-    return sum + (ivec) _mm512_madd_epi16((__m512i) u_even, (__m512i) s_even) +
-           (ivec) _mm512_madd_epi16((__m512i) u_odd, (__m512i) s_odd);
-#elif defined(__AVX2__)
-    return sum + (ivec) _mm256_madd_epi16((__m256i) u_even, (__m256i) s_even) +
-           (ivec) _mm256_madd_epi16((__m256i) u_odd, (__m256i) s_odd);
-#else
-    return sum + (ivec) _mm_madd_epi16((__m128i) u_even, (__m128i) s_even) +
-           (ivec) _mm_madd_epi16((__m128i) u_odd, (__m128i) s_odd);
-#endif
-#endif
-}
-#endif
 
 #else
 

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weight_codes.h"
 
-#include <cstring>
-
-#if defined(__SSSE3__)
-#include <immintrin.h>
-#endif
+#include "simd.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -23,21 +19,18 @@ struct block_iq4_xs { f16 scale; uint16_t parts_high; uint8_t parts_low[4]; uint
 static_assert(sizeof(block_q4_0) == 18 && sizeof(block_q8_0) == 34 && sizeof(block_iq4_nl) == 18, "a block has padding");
 static_assert(sizeof(block_iq4_xs) == 136, "a block has padding");
 
-// The values that the 4-bit codes of IQ4 stand for, 128 above the true ones.
-constexpr uint8_t iq4_codes[16] = {128 - 127, 128 - 104, 128 - 83, 128 - 65, 128 - 49, 128 - 35, 128 - 22, 128 - 10,
-                                   128 + 1,   128 + 13,  128 + 25, 128 + 38, 128 + 53, 128 + 69, 128 + 89, 128 + 113};
+// A weight in steps of its scale as a code with offset.
+constexpr uint8_t code(int steps) { return (uint8_t) (code_zero + steps); }
 
-float real(f16 x) {
-#if defined(__F16C__)
-    return _cvtsh_ss(x);
-#else
-    return ggml_fp16_to_fp32(x);
-#endif
-}
+// What the 4-bit codes of IQ4 stand for.
+constexpr uint8_t iq4_codes[16] = {code(-127), code(-104), code(-83), code(-65), code(-49), code(-35), code(-22), code(-10),
+                                   code(1),    code(13),   code(25),  code(38),  code(53),  code(69),  code(89),  code(113)};
+
+float real(f16 x) { return simd::value(simd::f16{x}); }
 
 void unpack(const block_q8_0 & b, uint8_t * codes, float * scales) {
     for (int i = 0; i < 32; i++) {
-        codes[i] = (uint8_t) (b.codes[i] + 128);
+        codes[i] = code(b.codes[i]);
     }
     scales[0] = real(b.scale);
 }
@@ -50,8 +43,8 @@ typedef uint8_t stored_bytes16 __attribute__((vector_size(16), aligned(1), may_a
 
 void unpack(const block_q4_0 & b, uint8_t * codes, float * scales) {
     const bytes16 packed = *(const stored_bytes16 *) b.low_high;
-    *(stored_bytes16 *) codes        = (packed & 15) + 120;
-    *(stored_bytes16 *) (codes + 16) = (packed >> 4) + 120;
+    *(stored_bytes16 *) codes        = (packed & 15) + code(-8);
+    *(stored_bytes16 *) (codes + 16) = (packed >> 4) + code(-8);
     scales[0] = real(b.scale);
 }
 
@@ -59,6 +52,8 @@ void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
     const bytes16 packed = *(const stored_bytes16 *) low_high, table = *(const stored_bytes16 *) iq4_codes;
 #if defined(__SSSE3__)
     const auto look_up = [&](bytes16 i) { return (bytes16) _mm_shuffle_epi8((__m128i) table, (__m128i) i); };
+#elif defined(__aarch64__)
+    const auto look_up = [&](bytes16 i) { return (bytes16) vqtbl1q_u8((uint8x16_t) table, (uint8x16_t) i); };
 #else
     const auto look_up = [&](bytes16 i) { bytes16 out; for (int j = 0; j < 16; j++) { out[j] = table[i[j]]; } return out; };
 #endif
@@ -70,8 +65,8 @@ void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
 
 void unpack(const block_q4_0 & b, uint8_t * codes, float * scales) {
     for (int i = 0; i < 16; i++) {
-        codes[i]      = (uint8_t) ((b.low_high[i] & 15) + 120);
-        codes[i + 16] = (uint8_t) ((b.low_high[i] >> 4) + 120);
+        codes[i]      = code((b.low_high[i] & 15) - 8);
+        codes[i + 16] = code((b.low_high[i] >> 4) - 8);
     }
     scales[0] = real(b.scale);
 }

@@ -8,11 +8,19 @@
 
 namespace omni::OMNI_VARIANT {
 
+// The code of a weight of 0 where codes have an offset: they are unsigned bytes on x86 and signed ones on ARM, as the products
+// there are.
+#if defined(__aarch64__)
+constexpr int code_zero = 0;
+#else
+constexpr int code_zero = 128;
+#endif
+
 // How codes become weights.
 enum class code_form {
-    offset,      // scale * (code - 128), a scale for every 32 weights
-    offset_half, // scale * (code - 128), a scale for every 16
-    minimum,     // scale * code - minimum, a pair of them for every 32
+    offset,      // scale * (code - code_zero), a scale for every 32 weights
+    offset_half, // scale * (code - code_zero), a scale for every 16
+    minimum,     // scale * code - minimum, a pair of them for every 32; codes are below 64
 };
 
 // Whether the integer products take weights of this type, and if so in which form.

@@ -1,0 +1,136 @@
+// What works on one row: norms, rotations, activations and rows in 8 bits.
+#include "check.h"
+
+#include <numeric>
+
+#define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
+#include "kernels/q8_rows.h"
+
+namespace {
+
+void check_norms(const omni::kernel_set & kernels, int n) {
+    const floats x = random_floats(n), weight = random_floats(n), bias = random_floats(n);
+    const float  epsilon = 1e-5f;
+    floats       y(n);
+    double mean = 0.0, square = 0.0, variance = 0.0;
+    for (float v : x) {
+        mean += v / (double) n;
+        square += v * (double) v / n;
+    }
+    for (float v : x) {
+        variance += (v - mean) * (v - mean) / n;
+    }
+    kernels.rms_norm(x.data(), n, weight.data(), epsilon, y.data());
+    for (int i = 0; i < n; i++) {
+        const double expected = x[i] / std::sqrt(square + epsilon) * weight[i];
+        check_near(y[i], expected, 1e-6 * std::fabs(expected), "rms_norm of " + std::to_string(n));
+    }
+    kernels.layer_norm(x.data(), n, weight.data(), bias.data(), epsilon, y.data());
+    for (int i = 0; i < n; i++) {
+        const double scale = weight[i] / std::sqrt(variance + epsilon);
+        check_near(y[i], (x[i] - mean) * scale + bias[i], 1e-6 * ((std::fabs(x[i]) + std::fabs(mean)) * std::fabs(scale) + 1.0),
+                   "layer_norm of " + std::to_string(n));
+    }
+}
+
+void check_rotation(const omni::kernel_set & kernels, int head_dim) {
+    const int half = head_dim / 2;
+    floats x = random_floats(head_dim), table(head_dim), y(head_dim);
+    for (int i = 0; i < half; i++) {
+        table[i]        = std::cos((float) i);
+        table[i + half] = std::sin((float) i);
+    }
+    kernels.rotate(x.data(), head_dim, table.data(), y.data());
+    for (int i = 0; i < half; i++) {
+        const double c = table[i], s = table[i + half], a = x[i], b = x[i + half];
+        const double tolerance = 1e-7 * (std::fabs(a) + std::fabs(b));
+        check_near(y[i], a * c - b * s, tolerance, "rotation");
+        check_near(y[i + half], a * s + b * c, tolerance, "rotation");
+    }
+    kernels.rotate(x.data(), head_dim, table.data(), x.data());
+    check_same_bits(x.data(), y.data(), head_dim, "a rotation in place differs");
+}
+
+void check_activations(const omni::kernel_set & kernels) {
+    floats x;
+    for (float v = -110.0f; v < 110.0f; v += std::fabs(v) < 12.0f ? 0.0037f : 0.37f) {
+        x.push_back(v);
+    }
+    const int    n  = (int) x.size();
+    const floats up = random_floats(n);
+    floats tanh_form(n), erf_form(n), gated(n);
+    kernels.gelu_tanh(x.data(), n, tanh_form.data());
+    kernels.gelu_erf(x.data(), n, erf_form.data());
+    kernels.swiglu(x.data(), up.data(), n, gated.data());
+    for (int i = 0; i < n; i++) {
+        const double v = x[i], tolerance = 5e-7 * std::fmax(1.0, std::fabs(v));
+        const double root = std::sqrt(2.0 / std::acos(-1.0));
+        check_near(tanh_form[i], 0.5 * v * (1.0 + std::tanh(root * (v + 0.044715 * v * v * v))), tolerance, "gelu_tanh");
+        check_near(erf_form[i], 0.5 * v * std::erfc(-v / std::sqrt(2.0)), tolerance, "gelu_erf");
+        check_near(gated[i], v / (1.0 + std::exp(-v)) * up[i], tolerance * std::fmax(1.0, std::fabs(up[i])), "swiglu");
+    }
+    // the last few, which fill no vector, have the bits that they have among others
+    for (int part = 1; part < 40; part++) {
+        floats y(part);
+        kernels.gelu_erf(x.data() + 5000, part, y.data());
+        check_same_bits(y.data(), erf_form.data() + 5000, part, "an activation differs in company of others");
+    }
+    for (const float poison : {NAN, INFINITY, -INFINITY}) {
+        const floats in(5, poison), one(5, 1.0f);
+        floats y(5);
+        kernels.gelu_tanh(in.data(), 5, y.data());
+        check(!std::isfinite(y[0]) && !std::isfinite(y[4]), "gelu_tanh of what is not finite");
+        kernels.gelu_erf(in.data(), 5, y.data());
+        check(!std::isfinite(y[0]) && !std::isfinite(y[4]), "gelu_erf of what is not finite");
+        kernels.swiglu(in.data(), one.data(), 5, y.data());
+        check(!std::isfinite(y[0]) && !std::isfinite(y[4]), "swiglu of what is not finite");
+        kernels.swiglu(one.data(), in.data(), 5, y.data());
+        check(!std::isfinite(y[0]) && !std::isfinite(y[4]), "swiglu of what is not finite");
+    }
+}
+
+void check_q8_row(const omni::kernel_set & kernels) {
+    constexpr int n_group = 7, n = 32 * n_group;
+    floats x = random_floats(n);
+    for (int i = 0; i < n; i++) {
+        x[i] *= std::pow(10.0f, (float) (i / 32 - 3));
+    }
+    std::fill(x.begin() + 32, x.begin() + 64, 0.0f);
+    x[64 + 9]  = NAN;
+    x[96 + 20] = -INFINITY;
+    std::vector<uint8_t> row(kernels.q8_row_size(n));
+    kernels.q8_quantize(x.data(), n, row.data());
+    const int8_t * codes  = (const int8_t *) row.data();
+    const auto     groups = (const omni::of_a_row::q8_group *) (row.data() + n);
+    for (int g = 0; g < n_group; g++) {
+        const float scale = groups[g].scale;
+        if (g == 2 || g == 3) {
+            check(!std::isfinite(scale), "the scale of a group that is not finite");
+            continue;
+        }
+        const float * values = x.data() + 32 * g;
+        const int8_t * code  = codes + 32 * g;
+        float largest = 0.0f;
+        for (int i = 0; i < 32; i++) {
+            check_near(scale * (double) code[i], values[i], 0.50001 * scale, "a value in 8 bits");
+            largest = std::fmax(largest, std::fabs(values[i]));
+        }
+        check_near(127.0 * scale, largest, 1e-6 * largest, "the scale of a group");
+        const int first = std::accumulate(code, code + 16, 0), second = std::accumulate(code + 16, code + 32, 0);
+        check(groups[g].first_offset == -128 * first && groups[g].second_offset == -128 * second, "the sums of a group");
+        check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second), "the sum of a group");
+    }
+}
+
+} // namespace
+
+void check_rows(const omni::kernel_set & kernels) {
+    for (int n : {1, 3, 17, 768, 1000, 1024}) {
+        check_norms(kernels, n);
+    }
+    for (int head_dim : {2, 6, 64, 72, 80, 128}) {
+        check_rotation(kernels, head_dim);
+    }
+    check_activations(kernels);
+    check_q8_row(kernels);
+}

@@ -1,0 +1,46 @@
+"""The kernels of csrc/kernels by themselves: tests/kernels compares them with plain loops, without Python."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jina_omni.native import instruction_sets
+from tests.engine import build
+
+SOURCE = build.ROOT / "tests" / "kernels"
+FOLDER = build.ROOT / "build" / "kernels"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={build._tool('ninja')}", f"-DLLAMA_CPP={build.default_tree()}"]
+    configure = [build._tool("cmake"), "-S", str(SOURCE), "-B", str(FOLDER), *options]
+    build._run(configure, "configuring the test of the kernels")
+    compile_all = [build._tool("cmake"), "--build", str(FOLDER), "-j", str(build._usable_cpus())]
+    build._run([*compile_all, "--target", "kernel_test"], "building the test of the kernels")
+    return FOLDER
+
+
+def test_the_kernels_of_every_instruction_set_give_what_plain_loops_in_double_give(folder: Path) -> None:
+    done = subprocess.run([folder / "kernel_test"], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"^\w+$", done.stdout, re.MULTILINE) == instruction_sets()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("nm") is None, reason="needs nm, and ELF's weak symbols")
+def test_no_function_of_an_instruction_set_can_stand_in_for_that_of_another(folder: Path) -> None:
+    """Of weak functions that several objects define, the linker keeps any: one for AVX-512, say, on all processors."""
+    kernels = [p for p in (folder / "CMakeFiles").rglob("*.o") if re.search(r"/omni_\w+\.dir/", p.as_posix())]
+    assert {p.name for p in kernels} >= {"attention.cpp.o", "linear.cpp.o"}
+    for path in kernels:
+        variant = re.search(r"/omni_(\w+)\.dir/", path.as_posix())[1]
+        list_symbols = ["nm", "--demangle", "--defined-only", path]
+        for line in subprocess.run(list_symbols, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines():
+            _, kind, name = line.split(maxsplit=2)
+            assert kind not in "VWu" or f"omni::{variant}::" in name, f"{path.name} of {variant}: {name}"
