@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import jina_omni
+from jina_omni.demo import DATA, scenes
 
 # Before any of them is imported: they are not to call home, nor to wait for all else that runs on this machine.
 os.environ |= {
@@ -22,13 +23,20 @@ os.environ |= {
     "RAY_worker_niceness": "0",
 }
 
-DATA = Path(str(files("jina_omni.demo") / "data"))
+TEXT = DATA / "toy-retrieval-F16.gguf"
+VISION = DATA / "toy-retrieval-vision-mmproj-F16.gguf"
+
+
+def draw(shape: str, colour: str, path: Path) -> Path:
+    """Draw a shape as the packaged model knows it."""
+    scenes.Picture(shape, colour, 1, "top").draw(np.random.default_rng(0)).save(path)
+    return path
 
 
 @pytest.fixture(scope="session")
 def open_model() -> partial[jina_omni.Model]:
-    """Return what opens the packaged model; as a retrieval file, so that queries and documents differ."""
-    return partial(jina_omni.Model, DATA / "text.gguf", [DATA / "vision-mmproj.gguf"], task="retrieval")
+    """Return what opens the packaged model; it is one for retrieval, so that queries and documents differ."""
+    return partial(jina_omni.Model, TEXT, [VISION])
 
 
 @pytest.fixture(scope="session")
@@ -38,5 +46,7 @@ def model(open_model: partial[jina_omni.Model]) -> Iterator[jina_omni.Model]:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[Path]:
-    return [DATA / f"{name}.png" for name in ("red-circle", "blue-square", "green-triangle")]
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    things = (("circle", "red"), ("square", "blue"), ("triangle", "green"))
+    return [draw(shape, colour, folder / f"{colour}-{shape}.png") for shape, colour in things]

@@ -6,15 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.integrations.conftest import DATA
+from tests.integrations.conftest import TEXT, VISION, draw
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_FILES = {
-    "text.gguf": "text.gguf",
-    "vision-mmproj.gguf": "vision.gguf",
-    "red-circle.png": "circle.png",
-    "blue-square.png": "square.png",
-}
 
 
 def samples(page: str) -> dict[str, str]:
@@ -25,5 +19,7 @@ def samples(page: str) -> dict[str, str]:
 
 def put_files(folder: Path) -> None:
     """Put the packaged model's files where the samples look for them."""
-    for packaged, name in _FILES.items():
-        shutil.copy(DATA / packaged, folder / name)
+    shutil.copy(TEXT, folder / "text.gguf")
+    shutil.copy(VISION, folder / "vision.gguf")
+    draw("circle", "red", folder / "circle.png")
+    draw("square", "blue", folder / "square.png")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from tests.integrations.conftest import DATA
+from tests.integrations.conftest import TEXT, VISION
 from tests.integrations.packages import framework
 
 lancedb = framework("lancedb")
@@ -19,7 +19,7 @@ import jina_omni.integrations.lancedb  # registers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # LanceDB's own
 
-ARGUMENTS = {"path": str(DATA / "text.gguf"), "mmproj": [str(DATA / "vision-mmproj.gguf")], "task": "retrieval"}
+ARGUMENTS = {"path": str(TEXT), "mmproj": [str(VISION)]}
 TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
 
 

@@ -71,7 +71,7 @@ def test_it_is_what_mteb_calls_an_encoder(model: jina_omni.Model) -> None:
     encoder = JinaOmniEncoder(model, dim=32)
     assert isinstance(encoder, protocols.EncoderProtocol)
     meta = encoder.mteb_model_meta
-    assert (meta.name, meta.embed_dim, meta.modalities) == ("jina-omni/text", 32, ["text", "image"])
+    assert (meta.name, meta.embed_dim, meta.modalities) == ("jina-omni/toy-retrieval-F16", 32, ["text", "image"])
 
 
 def test_results_of_other_options_are_kept_apart(model: jina_omni.Model) -> None:

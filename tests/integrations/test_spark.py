@@ -11,7 +11,7 @@ import pytest
 
 import jina_omni
 from jina_omni.integrations.rows import embed_rows
-from tests.integrations.conftest import DATA
+from tests.integrations.conftest import TEXT
 from tests.integrations.packages import framework
 from tests.integrations.samples import put_files, samples
 
@@ -69,7 +69,7 @@ def test_a_worker_has_one_model_with_as_many_threads_as_a_task_has_processors(sp
     def open_model(**arguments: object) -> jina_omni.Model:
         with (tmp_path / "opened").open("a") as file:
             file.write(f"{os.getpid()} {arguments}\n")
-        return jina_omni.Model(DATA / "text.gguf", device="cpu", **arguments)
+        return jina_omni.Model(TEXT, device="cpu", **arguments)
 
     embed = embed_udf(open_model, batch_size=2)
     frame = spark.createDataFrame([(text,) for text in "abcdefgh"], "text string").repartition(4)

@@ -56,7 +56,7 @@ def test_every_instruction_set_gives_the_vectors_of_the_best(
     text = TextModel(quantized[weight_type], CPU)
     best, fast, exact = (pooled(contexts[name], text, SEQUENCES) for name in ("best", "fast", "exact"))
     assert cosines(exact, expected(quantized[weight_type])).min() > 0.99999
-    # Where the last bit of a float differs, a value rounds to another of 8 bits now and then: no worse, but not the same.
+    # Where the last bit of a float differs, a value rounds to another of 8 bits now and then: no worse, not the same.
     assert cosines(fast, exact).mean() > cosines(best, exact).mean() - 1e-4
     if weight_type == "F16":
         assert np.array_equal(fast, exact)

@@ -82,8 +82,8 @@ def chosen_instruction_set() -> str:
     wanted = os.environ.get("JINA_OMNI_INSTRUCTION_SET", "").strip().lower()
     if wanted and wanted not in names:
         raise ModelLoadError(
-            f"JINA_OMNI_INSTRUCTION_SET is {wanted!r}, but this build and machine have {', '.join(names)}; unset it for "
-            "the best"
+            f"JINA_OMNI_INSTRUCTION_SET is {wanted!r}, but this build and machine have {', '.join(names)}; "
+            "unset it for the best"
         )
     return wanted or names[0]
 
