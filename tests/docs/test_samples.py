@@ -1,6 +1,6 @@
 """The Python of the README and of docs/ runs, and prints what it says that it prints.
 
-Samples of a page share their names, as the cells of a notebook do, and a folder with the files that they open. A comment
+Samples of a page share their names, as the cells of a notebook do, and a folder with the files that they open. A note
 ``<!-- not run: why -->`` before a sample leaves it out; ``print(...)  # text`` tells a line of its output.
 """
 
