@@ -78,7 +78,7 @@ def crash_in_cuda_graphs(found: Iterable[Device]) -> bool:
 
 
 def why_no_accelerator(found: Iterable[Device]) -> str | None:
-    """Return why only the CPU is there though an accelerator's build is; None without such a build or if all is well."""
+    """Return why only the CPU is there though a build for more is; None without such a build or if all is well."""
     if extension_problem or not all(device.is_cpu for device in found):
         return extension_problem
     backend = text(lib.omni_backend())
