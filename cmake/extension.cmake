@@ -65,8 +65,8 @@ endif()
 
 # An accelerator's distribution (accelerators/) is the extension alone, in a package of its own.
 set(package jina_omni/native)
-if(SKBUILD_PROJECT_NAME AND NOT SKBUILD_PROJECT_NAME STREQUAL "jina-omni")
-    string(REPLACE "-" "_" package "${SKBUILD_PROJECT_NAME}")
+if(SKBUILD_PROJECT_NAME MATCHES "^jina_omni_")
+    set(package "${SKBUILD_PROJECT_NAME}")
 endif()
 
 # NVIDIA's own packages, beside ours in site-packages, bring what CUDA links to.
@@ -88,9 +88,10 @@ install(FILES "${LLAMA_CPP_DIR}/LICENSE" "${LLAMA_CPP_DIR}/AUTHORS" DESTINATION 
 
 get_directory_property(ggml_version DIRECTORY "${LLAMA_CPP_DIR}/ggml" DEFINITION GGML_VERSION)
 set(bill "${CMAKE_CURRENT_BINARY_DIR}/jina_omni.cdx.json")
+string(REPLACE "_" "-" distribution "${SKBUILD_PROJECT_NAME}")
 execute_process(
     COMMAND "${Python_EXECUTABLE}" "${CMAKE_CURRENT_LIST_DIR}/make_sbom.py" "${bill}"
-            "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/lock" "${SKBUILD_PROJECT_NAME}" "${SKBUILD_PROJECT_VERSION}"
+            "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/lock" "${distribution}" "${SKBUILD_PROJECT_VERSION}"
             "${JINA_OMNI_BACKEND}" "${LLAMA_CPP_COMMIT}" "${ggml_version}"
     COMMAND_ERROR_IS_FATAL ANY)
 install(FILES "${bill}" DESTINATION "${SKBUILD_METADATA_DIR}/sboms" COMPONENT jina_omni)

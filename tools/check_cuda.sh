@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 environment=build/cuda-environment
 
 [[ -d $environment ]] || python3 -m venv "$environment"
-"$environment/bin/pip" install --quiet build scikit-build-core cffi cmake ninja 'nvidia-cublas==13.*' 'nvidia-cuda-runtime==13.*'
+release=$(nvcc --version | sed -n 's/.*release \(13\.[0-9]*\),.*/\1/p') # whose headers know those of cuBLAS
+"$environment/bin/pip" install --quiet build scikit-build-core cffi cmake ninja "nvidia-cublas==$release.*" \
+    "nvidia-cuda-runtime==$release.*"
 nvidia=$(echo "$PWD/$environment"/lib/python3*/site-packages/nvidia/cu13)
 export CUDAFLAGS="-I$nvidia/include ${CUDAFLAGS:-}" PATH="$PWD/$environment/bin:$PATH"
 python -m build --wheel --no-isolation --outdir dist accelerators/cuda13 \
