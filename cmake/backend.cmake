@@ -19,11 +19,21 @@ foreach(backend IN ITEMS CUDA METAL VULKAN)
     string(TOLOWER ${backend} name)
     string(COMPARE EQUAL ${name} "${JINA_OMNI_BACKEND}" GGML_${backend})
 endforeach()
-set(GGML_CUDA_NCCL OFF) # one device per context, so no collectives
+set(GGML_BLAS OFF)       # on by default on macOS, where it would be a device of its own
+set(GGML_CUDA_NCCL OFF)  # one device per context, so no collectives
+set(GGML_CUDA_NO_VMM ON) # needs libcuda.so.1 to load: without a driver, importing would fail instead of finding no device
 
 # ggml would read SOURCE_DATE_EPOCH as a wish for a portable build. Wheels for others say -DGGML_NATIVE=OFF.
 if(NOT CMAKE_CROSSCOMPILING)
     option(GGML_NATIVE "Compile for this machine's CPU and GPU" ON)
+endif()
+
+# By portable, ggml means a processor with AVX2. Ours is any x86-64: what takes time are the kernels, which choose at run
+# time. Not so with MSVC, whose one build of the kernels is for what ggml is compiled for.
+if(NOT GGML_NATIVE AND NOT MSVC)
+    foreach(instructions IN ITEMS SSE42 AVX AVX2 BMI2 FMA F16C)
+        set(GGML_${instructions} OFF)
+    endforeach()
 endif()
 
 # The kernels have threads of their own; ggml's operations run on one.

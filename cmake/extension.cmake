@@ -5,6 +5,7 @@ add_library(omni STATIC
     csrc/jina_omni.cpp
     csrc/attention_plan.cpp
     csrc/audio_tower.cpp
+    csrc/compute_capability.cpp
     csrc/gguf_file.cpp
     csrc/native_log.cpp
     csrc/rotary_table.cpp
@@ -17,6 +18,12 @@ add_library(omni STATIC
 target_include_directories(omni PUBLIC csrc)
 target_compile_features(omni PUBLIC cxx_std_17)
 target_link_libraries(omni PUBLIC llama ggml)
+target_compile_definitions(omni PRIVATE "OMNI_BACKEND=\"${JINA_OMNI_BACKEND}\"")
+if(JINA_OMNI_BACKEND STREQUAL "cuda")
+    find_package(CUDAToolkit REQUIRED)
+    target_link_libraries(omni PRIVATE CUDA::cudart)
+    target_compile_definitions(omni PRIVATE OMNI_CUDA)
+endif()
 
 if(MSVC)
     target_compile_options(omni PRIVATE /W4 /utf-8)
@@ -56,8 +63,35 @@ elseif(NOT WIN32)
     set_target_properties(_lib PROPERTIES LINK_DEPENDS "${exports}")
 endif()
 
-install(TARGETS _lib DESTINATION jina_omni/native COMPONENT jina_omni)
+# An accelerator's distribution (accelerators/) is the extension alone, in a package of its own.
+set(package jina_omni/native)
+if(SKBUILD_PROJECT_NAME MATCHES "^jina_omni_")
+    set(package "${SKBUILD_PROJECT_NAME}")
+endif()
+
+# NVIDIA's own packages, beside ours in site-packages, bring what CUDA links to.
+if(JINA_OMNI_BACKEND STREQUAL "cuda")
+    file(RELATIVE_PATH site "/${package}" "/")
+    if(CUDAToolkit_VERSION_MAJOR LESS 13)
+        set(nvidia "$ORIGIN/${site}nvidia/cublas/lib" "$ORIGIN/${site}nvidia/cuda_runtime/lib")
+    else()
+        set(nvidia "$ORIGIN/${site}nvidia/cu${CUDAToolkit_VERSION_MAJOR}/lib")
+    endif()
+    set_target_properties(_lib PROPERTIES INSTALL_RPATH "${nvidia}")
+endif()
+
+install(TARGETS _lib DESTINATION "${package}" COMPONENT jina_omni)
 
 # What is linked in goes out under its own licences.
 set(licenses "${SKBUILD_METADATA_DIR}/licenses/llama.cpp")
 install(FILES "${LLAMA_CPP_DIR}/LICENSE" "${LLAMA_CPP_DIR}/AUTHORS" DESTINATION "${licenses}" COMPONENT jina_omni)
+
+get_directory_property(ggml_version DIRECTORY "${LLAMA_CPP_DIR}/ggml" DEFINITION GGML_VERSION)
+set(bill "${CMAKE_CURRENT_BINARY_DIR}/jina_omni.cdx.json")
+string(REPLACE "_" "-" distribution "${SKBUILD_PROJECT_NAME}")
+execute_process(
+    COMMAND "${Python_EXECUTABLE}" "${CMAKE_CURRENT_LIST_DIR}/make_sbom.py" "${bill}"
+            "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/lock" "${distribution}" "${SKBUILD_PROJECT_VERSION}"
+            "${JINA_OMNI_BACKEND}" "${LLAMA_CPP_COMMIT}" "${ggml_version}"
+    COMMAND_ERROR_IS_FATAL ANY)
+install(FILES "${bill}" DESTINATION "${SKBUILD_METADATA_DIR}/sboms" COMPONENT jina_omni)

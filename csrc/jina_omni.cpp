@@ -3,6 +3,7 @@
 #include "jina_omni.h"
 
 #include "audio_tower.h"
+#include "compute_capability.h"
 #include "ggml-backend.h"
 #include "native_log.h"
 #include "text_tower.h"
@@ -197,10 +198,13 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
         info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
         size_t free = 0, total = 0;
         ggml_backend_dev_memory(dev, &free, &total);
-        info->memory_free  = (int64_t) free;
-        info->memory_total = (int64_t) total;
+        info->memory_free        = (int64_t) free;
+        info->memory_total       = (int64_t) total;
+        info->compute_capability = omni::compute_capability(dev);
     });
 }
+
+const char * omni_backend(void) { return OMNI_BACKEND; }
 
 omni_status omni_text_load(const char * path, int32_t device, omni_text ** text, omni_error * error) {
     return guarded(error, [&] {

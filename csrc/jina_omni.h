@@ -45,12 +45,16 @@ int32_t omni_log_next(int32_t * level, char * text, size_t n_text);
 // ---- devices ------------------------------------------------------------------------------------------------------------
 
 typedef struct omni_device_info {
-    char    name[64];         // "CPU", "CUDA0", "Metal", ...
+    char    name[64];           // "CPU", "CUDA0", "Metal", ...
     char    description[256];
     int32_t is_cpu;
-    int64_t memory_free;      // bytes, 0 where unknown
+    int64_t memory_free;        // bytes, 0 where unknown
     int64_t memory_total;
+    int32_t compute_capability; // of an NVIDIA GPU, 10 * major + minor; else 0
 } omni_device_info;
+
+// What was compiled in beside the CPU: "cpu" (nothing), "cuda", "metal" or "vulkan".
+const char * omni_backend(void);
 
 int32_t     omni_device_count(void);
 omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error);

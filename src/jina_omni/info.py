@@ -44,6 +44,8 @@ class ModelInfo:
         What stands around media; None where the vocabulary has no token for it.
     device : str
     device_description : str
+    no_accelerator : str or None
+        Why an accelerator that this was installed for does not compute; None where none was, or it computes.
     n_threads : int
         Of the CPU.
     instruction_set : str
@@ -73,6 +75,7 @@ class ModelInfo:
     audio_delimiters: tuple[str, str] | None
     device: str
     device_description: str
+    no_accelerator: str | None
     n_threads: int
     instruction_set: str
     n_params: int

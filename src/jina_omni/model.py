@@ -22,7 +22,15 @@ from jina_omni.hub import download
 from jina_omni.info import ModelInfo, quantization_of, trained_dims
 from jina_omni.inputs import Fetch
 from jina_omni.loading import PathLike, load_files
-from jina_omni.native import CancelToken, Context, chosen_instruction_set, find_device, usable_cpus
+from jina_omni.native import (
+    CancelToken,
+    Context,
+    chosen_instruction_set,
+    devices,
+    find_device,
+    usable_cpus,
+    why_no_accelerator,
+)
 from jina_omni.precision import CALIBRATED, Precision, check_precision, quantize_embeddings
 from jina_omni.prompts import (
     AUDIO_DELIMITERS,
@@ -143,6 +151,7 @@ class Model:
             audio_delimiters=next((pair for pair in AUDIO_DELIMITERS if media_delimiters(pair, special)), None),
             device=found.name,
             device_description=found.description,
+            no_accelerator=why_no_accelerator(devices()) if found.is_cpu else None,
             n_threads=threads,
             instruction_set=instruction_set,
             n_params=text.n_params + sum(p.n_params for p in projectors),

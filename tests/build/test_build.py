@@ -6,7 +6,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -20,10 +23,18 @@ ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "vendor" / "llama.cpp"
 SCRIPT = ROOT / "cmake" / "fetch_source.py"
 
-spec = importlib.util.spec_from_file_location("fetch_source", SCRIPT)
-fetch_source = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = fetch_source  # where dataclasses look for the module of a class
-spec.loader.exec_module(fetch_source)
+
+def load(name):
+    """Import a script of cmake/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "cmake" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for the module of a class, and one script for another
+    spec.loader.exec_module(module)
+    return module
+
+
+fetch_source = load("fetch_source")
+make_sbom = load("make_sbom")
 
 needs_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="needs pip in this Python")
 needs_cmake = pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
@@ -243,6 +254,58 @@ def test_a_missing_compiler_is_named(tmp_path):
     assert "needs a C and a C++17 compiler" in error
 
 
+# ---- for other machines ---------------------------------------------------------------------------------------------
+
+
+@needs_cmake
+@needs_build_tools
+@pytest.mark.skipif(
+    platform.machine().lower() not in {"x86_64", "amd64"} or os.name == "nt", reason="needs x86-64, and not MSVC"
+)
+def test_a_portable_build_compiles_for_any_x86_64_what_does_not_choose_at_run_time(tmp_path):
+    options = ["-DGGML_NATIVE=OFF", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", f"-DPython_EXECUTABLE={sys.executable}"]
+    subprocess.run(["cmake", "-S", str(ROOT), "-B", str(tmp_path), *options], check=True, capture_output=True)
+    commands = json.loads((tmp_path / "compile_commands.json").read_text())
+    for_some = {
+        Path(command["file"]).relative_to(ROOT).as_posix()
+        for command in commands
+        if re.search(r" -m(avx|sse|ssse|fma|f16c|bmi|arch=|amx)", command["command"])
+    }
+    assert len(commands) > 50
+    assert for_some
+    assert {name for name in for_some if not name.startswith("csrc/kernels/")} == set()
+
+
+def test_accelerators_are_of_the_version_that_the_extras_ask_for():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no reader of TOML")
+    def read(path):
+        return tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+
+    own = read(ROOT / "pyproject.toml")
+    wanted = f"{own['name']}=={own['version']}"
+    projects = {path.parent.name: read(path) for path in (ROOT / "accelerators").glob("*/pyproject.toml")}
+    assert set(projects) == {"cuda12", "cuda13", "vulkan"}
+    for name, project in projects.items():
+        assert own["optional-dependencies"][name] == [f"{project['name']}=={project['version']}"]
+        assert project["name"] == f"{own['name']}-{name}"
+        assert wanted in project["dependencies"]
+        assert project["requires-python"] == own["requires-python"]
+
+
+def test_the_bill_of_materials_names_the_pinned_source():
+    pinned = fetch_source.Lock.read(VENDOR / "lock")
+    llama = make_sbom.bill("jina-omni", "0.1.0", "cpu", pinned.commit, "0.25.3", pinned)["components"][0]
+    assert llama["purl"].endswith(f"@{pinned.commit}")
+    (origin,) = llama["externalReferences"]
+    assert origin["hashes"] == [{"alg": "SHA-256", "content": pinned.sha256}]
+
+
+def test_the_bill_of_materials_does_not_take_a_tree_of_ones_own_for_the_pinned_one():
+    pinned = fetch_source.Lock.read(VENDOR / "lock")
+    llama = make_sbom.bill("jina-omni", "0.1.0", "cpu", "unknown", "0.25.3", pinned)["components"][0]
+    assert not {"purl", "externalReferences"} & set(llama)
+
+
 # ---- what comes out -------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +347,7 @@ def test_a_source_distribution_carries_the_source_and_its_licences(sdist):
     assert {f"vendor/llama.cpp/source/{name}" for name in licences} <= names
     own = ("LICENSE", "pyproject.toml", "CMakeLists.txt", "cmake/source.cmake", "csrc/jina_omni.h")
     assert {*own, "vendor/llama.cpp/lock", "src/jina_omni/__init__.py", "tests/build/test_build.py"} <= names
-    assert not [name for name in names if name.startswith(("build/", "benchmarks/", ".git"))]
+    assert not [name for name in names if name.startswith(("accelerators/", "build/", "benchmarks/", "tools/", ".git"))]
 
 
 @pytest.mark.slow
@@ -297,6 +360,9 @@ def test_a_source_distribution_builds_a_wheel_without_a_network(sdist, tmp_path)
     assert "-cp310-abi3-" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        bills = [json.loads(archive.read(name)) for name in names if ".dist-info/sboms/" in name]
     assert [name for name in names if name.startswith("jina_omni/native/_lib.")]
     assert [name for name in names if name.endswith("/licenses/llama.cpp/LICENSE")]
+    assert [bill["bomFormat"] for bill in bills] == ["CycloneDX"]
+    assert bills[0]["components"][0]["version"] == fetch_source.Lock.read(VENDOR / "lock").commit
     assert {name.split("/")[0].removesuffix(".dist-info").partition("-")[0] for name in names} == {"jina_omni"}

@@ -4,16 +4,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.native import Device, devices, find_device, usable_cpus
-from jina_omni.native.devices import _cgroup_quota, _user_name
+from jina_omni.native import Device, devices, find_device, usable_cpus, why_no_accelerator
+from jina_omni.native.boundary import ffi
+from jina_omni.native.devices import _cgroup_quota, _user_name, crash_in_cuda_graphs
 
 
-def device(index: int, name: str) -> Device:
-    return Device(index=index, name=name, description="", is_cpu=name == "cpu", memory_free=0, memory_total=0)
+def device(index: int, name: str, compute_capability: int = 0) -> Device:
+    return Device(
+        index=index,
+        name=name,
+        description="",
+        is_cpu=name == "cpu",
+        memory_free=0,
+        memory_total=0,
+        compute_capability=compute_capability,
+    )
 
 
 # The package names its function like the module, so the module's names are reached through a function of it.
@@ -77,6 +87,65 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
 def test_a_device_that_this_build_lacks_is_refused() -> None:
     with pytest.raises(ModelLoadError, match=r"device 'abacus:7' is not available; .* have: .*\bcpu\b"):
         find_device("abacus:7")
+
+
+class Backend:
+    def __init__(self, name: bytes) -> None:
+        self.name = ffi.new("char[]", name)
+
+    def omni_backend(self) -> object:
+        return self.name
+
+
+@pytest.mark.usefixtures("only_cpu")
+def test_a_cuda_build_without_a_gpu_falls_back_to_the_cpu_and_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cuda"))
+    with pytest.warns(RuntimeWarning, match="the CPU computes: this build is for cuda, but finds no such device"):
+        assert find_device("auto").is_cpu
+    with pytest.raises(ModelLoadError, match=r"'cuda' is not .* have: cpu; this build is for cuda, but"):
+        find_device("cuda")
+    assert find_device("cpu").is_cpu  # asked for, so no warning
+
+
+@pytest.mark.usefixtures("only_cpu")
+def test_an_accelerator_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(find_device.__globals__, "extension_problem", "libcublas.so.13: not found")
+    with pytest.warns(RuntimeWarning, match="libcublas"):
+        assert find_device("auto").is_cpu
+    with pytest.raises(ModelLoadError, match="libcublas"):
+        find_device("cuda:0")
+
+
+def test_nothing_is_told_where_the_accelerator_is_there_or_none_was_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cuda"))
+    assert why_no_accelerator([device(0, "cpu"), device(1, "cuda:0")]) is None
+    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cpu"))
+    assert why_no_accelerator([device(0, "cpu")]) is None
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "value"),
+    [([], None), ([80], None), ([89, 90], "1"), ([90], "1"), ([100], None), ([120], None)],
+)
+def test_cuda_graphs_are_switched_off_before_a_hopper_gpu_computes(
+    capabilities: list[int], value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [device(0, "cpu"), *(device(i, f"cuda:{i}", c) for i, c in enumerate(capabilities))]
+    assert crash_in_cuda_graphs(found) == (value is not None)
+
+    class Library:
+        omni_device_count = staticmethod(lambda: len(found))
+        omni_device_get = "omni_device_get"
+
+    def get(_: object, index: int, info: Any) -> None:
+        info.is_cpu, info.compute_capability = found[index].is_cpu, found[index].compute_capability
+
+    monkeypatch.setenv("GGML_CUDA_DISABLE_GRAPHS", "")  # so that the end of the test restores it
+    monkeypatch.delenv("GGML_CUDA_DISABLE_GRAPHS")
+    monkeypatch.setitem(find_device.__globals__, "lib", Library)
+    monkeypatch.setitem(find_device.__globals__, "call", get)
+    devices()
+    assert os.environ.get("GGML_CUDA_DISABLE_GRAPHS") == value
 
 
 @pytest.mark.parametrize(

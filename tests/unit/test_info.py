@@ -43,7 +43,9 @@ INFO = ModelInfo(
     audio_delimiters=None,
     device="cpu",
     device_description="A processor",
+    no_accelerator=None,
     n_threads=4,
+    instruction_set="avx2",
     n_params=600_000_000,
     n_bytes=400_000_000,
 )

@@ -13,6 +13,7 @@ from jina_omni.native.devices import (
     find_device,
     instruction_sets,
     usable_cpus,
+    why_no_accelerator,
 )
 from jina_omni.native.models import Projector, TextModel, mel_rows
 
@@ -28,4 +29,5 @@ __all__ = [
     "instruction_sets",
     "mel_rows",
     "usable_cpus",
+    "why_no_accelerator",
 ]

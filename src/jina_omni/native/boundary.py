@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C boundary: the only importer of the extension, where statuses become exceptions and native logs Python's."""
+"""The C boundary: the only user of the extension, where statuses become exceptions and native logs Python's."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 from typing import Any
 
 from jina_omni.errors import Cancelled, ClosedError, InputError, JinaOmniError, ModelLoadError, NativeError
-from jina_omni.native._lib import ffi as _ffi
-from jina_omni.native._lib import lib as _lib
+from jina_omni.native.extension import load_extension
 
-ffi: Any = _ffi
-lib: Any = _lib
+_extension, extension_problem = load_extension()
+ffi: Any = _extension.ffi
+lib: Any = _extension.lib
 
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 _log = logging.getLogger("jina_omni.native")

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.native.boundary import call, ffi, lib, text
+from jina_omni.native.boundary import call, extension_problem, ffi, lib, text
+
+_HOPPER = range(90, 100)  # compute capabilities, 10 * major + minor
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Device:
     is_cpu : bool
     memory_free, memory_total : int
         Bytes, 0 where unknown.
+    compute_capability : int
+        Of an NVIDIA GPU, 10 * major + minor; else 0.
     """
 
     index: int
@@ -34,6 +40,7 @@ class Device:
     is_cpu: bool
     memory_free: int
     memory_total: int
+    compute_capability: int = 0
 
 
 def _user_name(name: str) -> str:
@@ -57,9 +64,30 @@ def devices() -> list[Device]:
                 is_cpu=bool(info.is_cpu),
                 memory_free=info.memory_free,
                 memory_total=info.memory_total,
+                compute_capability=info.compute_capability,
             )
         )
+    if crash_in_cuda_graphs(found):
+        os.environ.setdefault("GGML_CUDA_DISABLE_GRAPHS", "1")  # ggml reads it once, when it first computes
     return found
+
+
+def crash_in_cuda_graphs(found: Iterable[Device]) -> bool:
+    """Tell whether one is a Hopper GPU, on which the model cards report crashes of ggml's CUDA graphs."""
+    return any(device.compute_capability in _HOPPER for device in found)
+
+
+def why_no_accelerator(found: Iterable[Device]) -> str | None:
+    """Return why only the CPU is there though a build for more is; None without such a build or if all is well."""
+    if extension_problem or not all(device.is_cpu for device in found):
+        return extension_problem
+    backend = text(lib.omni_backend())
+    if backend == "cpu":
+        return None
+    return (
+        f"this build is for {backend}, but finds no such device; check the driver (what ggml said went to the logger "
+        "jina_omni.native)"
+    )
 
 
 def instruction_sets() -> list[str]:
@@ -101,16 +129,27 @@ def find_device(name: str) -> Device:
     ------
     ModelLoadError
         No such device in this build or machine.
+
+    Warns
+    -----
+    RuntimeWarning
+        ``"auto"`` is the CPU although an accelerator's build is installed.
     """
     found = devices()
     wanted = name.lower()
+    problem = why_no_accelerator(found)
     if wanted == "auto":
-        return next((d for d in found if not d.is_cpu), found[0])
+        device = next((d for d in found if not d.is_cpu), found[0])
+        if problem and device.is_cpu:
+            warnings.warn(f"the CPU computes: {problem}", RuntimeWarning, stacklevel=3)
+        return device
     for device in found:
         if wanted in (device.name, device.name.split(":")[0]):
             return device
     names = ", ".join(device.name for device in found)
-    raise ModelLoadError(f"device {name!r} is not available; this build and machine have: {names}")
+    raise ModelLoadError(
+        f"device {name!r} is not available; this build and machine have: {names}" + (f"; {problem}" if problem else "")
+    )
 
 
 def usable_cpus() -> int:
