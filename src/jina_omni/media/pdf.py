@@ -249,7 +249,7 @@ def _scale(pdf: Pdf, where: str) -> float:
     """Return the pixels per unit of a document, checked."""
     try:
         dpi = float(pdf.dpi)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where} is a Pdf whose dpi is {pdf.dpi!r}; pass a number, such as 150") from error
     if not _MIN_DPI <= dpi <= _MAX_DPI:
         raise InputError(

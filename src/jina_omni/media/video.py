@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -270,7 +271,7 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
         return tuple(((firsts + lasts) / 2).tolist())
     try:
         times = tuple(float(time) for time in given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where} has timestamps that are no sequence of numbers; pass seconds: [0.5, 1.5]") from error
     if not all(map(math.isfinite, times)):
         raise InputError(f"{where} has a timestamp that is not finite; pass seconds: [0.5, 1.5]")
@@ -284,7 +285,8 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
 
 def _check_options(video: Video, where: str) -> None:
     fps, max_frames = video.fps, video.max_frames
-    if fps is not None and not (isinstance(fps, (int, float, np.number)) and math.isfinite(fps) and fps > 0):
+    is_real = isinstance(fps, (int, float, np.integer, np.floating))
+    if fps is not None and not (is_real and 0 < fps <= sys.float_info.max):
         raise InputError(f"{where} has fps={fps!r}; pass frames per second, a number over 0")
     if max_frames is not None and not (isinstance(max_frames, (int, np.integer)) and max_frames >= 1):
         raise InputError(f"{where} has max_frames={max_frames!r}; pass a whole number from 1 on")
