@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,12 +23,19 @@ void demand(bool condition, const char * text) {
     }
 }
 
+struct context_free {
+    void operator()(omni_context * context) const { omni_context_free(context); }
+};
+using context_ptr = std::unique_ptr<omni_context, context_free>;
+
 // Contexts of every kind, made once: threads of a context for each input would be most of the work.
-const std::vector<omni_context *> & contexts() {
-    static const std::vector<omni_context *> all = [] {
-        std::vector<omni_context *> out;
+const std::vector<context_ptr> & contexts() {
+    static const std::vector<context_ptr> all = [] {
+        std::vector<context_ptr> out;
         const auto add = [&](int32_t kernels, bool exact, bool portable) {
-            demand(omni_context_init(0, 2, kernels, exact, portable, &out.emplace_back(), nullptr) == OMNI_OK, "a context starts");
+            omni_context * context = nullptr;
+            demand(omni_context_init(0, 2, kernels, exact, portable, &context, nullptr) == OMNI_OK, "a context starts");
+            out.emplace_back(context);
         };
         for (int32_t kernels = 0; omni_kernels_name(kernels) != nullptr; kernels++) {
             add(kernels, false, false);
@@ -106,12 +114,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t * data, size_t size) {
     omni_error error = {};
     omni_text * text = nullptr;
     if (accepted(omni_text_load(path.c_str(), 0, &text, &error), error)) {
-        run_text(text, contexts()[which]);
+        run_text(text, contexts()[which].get());
     }
     omni_text_free(text);
     omni_projector * projector = nullptr;
     if (accepted(omni_projector_load(path.c_str(), 0, &projector, &error), error)) {
-        run_projector(projector, contexts()[which]);
+        run_projector(projector, contexts()[which].get());
     }
     omni_projector_free(projector);
     return 0;
