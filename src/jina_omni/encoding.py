@@ -222,8 +222,8 @@ class Encoder:
         n_fit = sum(total <= room for total in np.cumsum(pages))
         chosen = parts[0].pages if parts[0].pages is not None else range(len(pages))
         advice = (
-            f"of its {len(pages)} pages the first {n_fit} fit: pass pages={list(chosen[:n_fit])}, or embed each page by "
-            "itself: encode(pdf.split())"
+            f"of its {len(pages)} pages the first {n_fit} fit: pass pages={list(chosen[:n_fit])}, or embed each page "
+            "by itself: encode(pdf.split())"
         )
         return InputTooLongError(
             f"{error}; {advice if n_fit else 'not even its first page fits: pass a lower dpi'}",

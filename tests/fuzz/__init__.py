@@ -1,4 +1,5 @@
-"""Fuzzing: damaged files, media, prompts and requests. ``tests/fuzz/run.sh MINUTES`` searches, ``test_fuzz.py`` keeps watch.
+"""Fuzzing: damaged files, media, texts and requests.
 
-A finding is fixed and kept: a damaged file as ``seeds/files/NAME.gguf``, anything else as a case of ``drivers.py``.
+``tests/fuzz/run.sh MINUTES`` searches, ``test_fuzz.py`` keeps watch. A finding is fixed and kept: a damaged file as
+``seeds/NAME.gguf``, anything else among the choices of ``drivers.py``.
 """
