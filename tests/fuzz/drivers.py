@@ -1,8 +1,7 @@
 """Cases of fuzzing over the Python side: an input, made by chance, goes through a whole model.
 
 ``python -m tests.fuzz.drivers NAME FIRST COUNT`` runs the cases FIRST, FIRST + 1, ... of a driver, for ever where COUNT
-is 0, and prints the number of each before it begins. With ``--atheris NAME`` in place of that, libFuzzer makes the
-choices by what they reach; its own options follow.
+is 0, and prints the number of each before it begins.
 
 A case passes if it ends in vectors of finite numbers or in an error of this library that names the input.
 """
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import faulthandler
-import io
 import random
 import struct
 import sys
@@ -34,24 +32,6 @@ PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif", "
 SOUNDS = ("wav", "rf64", "mp3", "flac", "ogg", "opus", "aac", "m4a")
 FILMS = ("mp4", "avi", "mov", "mkv", "webm", "flv", "wmv")
 EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-
-
-class Choices(random.Random):
-    """Choices that bytes make, and zeros from their end on."""
-
-    def __new__(cls, _data: bytes) -> Choices:  # noqa: PYI034
-        return super().__new__(cls)
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._left = io.BytesIO(data)
-
-    def getrandbits(self, k: int) -> int:
-        n_bytes = -(-k // 8)
-        return int.from_bytes(self._left.read(n_bytes).ljust(n_bytes, b"\0"), "little") >> (8 * n_bytes - k)
-
-    def random(self) -> float:
-        return self.getrandbits(32) / (1 << 32)
 
 
 # ---- media ----------------------------------------------------------------------------------------------------------
@@ -186,7 +166,8 @@ def _odd(rng: random.Random) -> Any:
             None, True, b"", b"abc", "", "\ud800", [], (), {}, [[]], set(), object(), object, 1 << 70, float("nan"),
             Path("/"), Path("/dev/null"), Path("missing\0"), Path("x" * 5000), np.str_("a"), np.float32(2), np.array(3),
             np.zeros((2, 2)), memoryview(b"ab"), bytearray(b"a"), PILImage.new("RGBA", (3, 200)),
-            PILImage.new("I;16", (9, 9)), PILImage.new("1", (0, 9)), jina_omni.Text(3), jina_omni.Image(3), jina_omni.Audio(None), "file:///etc/passwd",
+            PILImage.new("I;16", (9, 9)), PILImage.new("1", (0, 9)),
+            jina_omni.Text(3), jina_omni.Image(3), jina_omni.Audio(None), "file:///etc/passwd",
             "data:,", "data:image/png;base64,", "http://host/a.png", "a" * 5000, "AAAA" * 2000, "../x.png",
         )
     )  # fmt: skip
@@ -347,19 +328,6 @@ def main(name: str, first: int, count: int) -> None:
             model.close()
 
 
-def steered(name: str, arguments: list[str]) -> None:
-    import atheris
-
-    atheris.instrument_all()
-    with tempfile.TemporaryDirectory() as folder:
-        models = load(Path(folder))
-        atheris.Setup([name, *arguments], lambda data: run(models, name, Choices(data)))
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
     faulthandler.enable()
-    if sys.argv[1] == "--atheris":
-        steered(sys.argv[2], sys.argv[3:])
-    else:
-        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -14,18 +14,18 @@ cd "$root"
 
 fuzz_files() {
     build_with address fuzz_files
-    mkdir -p "$found/seeds" "$found/files"
+    mkdir -p "$found/seeds" "$found/files" "$root/tests/fuzz/seeds"
     "$python" -m tests.fuzz.files "$found/seeds"
     export UBSAN_OPTIONS=suppressions=$root/tests/sanitizers/undefined.txt:halt_on_error=1:print_stacktrace=1
     "$build/fuzz_files" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=1000000 -len_control=0 \
-        -artifact_prefix="$found/" -print_final_stats=1 "$found/files" "$root/tests/fuzz/seeds" "$found/seeds"
+        -artifact_prefix="$found/" -print_final_stats=1 "$found/files" "$found/seeds" "$root/tests/fuzz/seeds"
 }
 
 fuzz_inputs() {
     mkdir -p "$found/$1"
     if "$python" -c "import atheris" 2>/dev/null; then
-        "$python" -m tests.fuzz.drivers --atheris "$1" -max_total_time="$seconds" -artifact_prefix="$found/$1-" \
-            -rss_limit_mb=8192 -timeout=60 "$found/$1"
+        "$python" -m tests.fuzz.steered "$1" -max_total_time="$seconds" -artifact_prefix="$found/$1-" \
+            -rss_limit_mb=8192 -timeout=60 -max_len=4096 -len_control=0 "$found/$1"
     else
         local status=0
         timeout "$seconds" "$python" -m tests.fuzz.drivers "$1" "$RANDOM$RANDOM" 0 >"$found/$1.log" || status=$?
