@@ -17,6 +17,7 @@
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #if !defined(_WIN32)
 #include <unistd.h>
@@ -148,6 +149,8 @@ template <typename F> omni_status guarded(omni_error * error, F && body) {
         return fail(OMNI_OUT_OF_MEMORY, "out of memory; use smaller inputs or a smaller batch_tokens");
     } catch (const std::length_error &) {
         return fail(OMNI_OUT_OF_MEMORY, "out of memory; use smaller inputs or a smaller batch_tokens");
+    } catch (const std::system_error & e) { // of a thread that could not be started
+        return fail(OMNI_FAILED, (std::string("the system refused a thread: ") + e.what() + "; use a smaller n_threads").c_str());
     } catch (const std::exception & e) {
         return fail(OMNI_FAILED, e.what());
     } catch (...) {

@@ -137,7 +137,7 @@ void        omni_context_free(omni_context * context);
 // Vision tower. grids: (t, h, w) of each of n_grids inputs in patches, h and w multiples of merge_size. patches: for all
 // inputs one after the other t * h * w rows of 3 * 2 * patch_size * patch_size floats (channel, frame of the pair, y, x),
 // rows in the order (t, h / merge, w / merge, merge, merge), normalised. rows: t * h * w / merge^2 rows of n_embd_out floats
-// per input. Patches attend within one t of one input. cancel: NULL, or polled while computing.
+// per input. Patches attend within one t of one input. cancel: NULL, or polled while computing; once set it stays set.
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
                                 const int32_t * grids, int32_t n_grids, float * rows, const volatile int32_t * cancel,
                                 omni_error * error);

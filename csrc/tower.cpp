@@ -73,7 +73,7 @@ ggml_tensor * graph::rows(ggml_tensor * x, int64_t first, int64_t count) const {
 
 template <typename F> void graph::run_blocks(int64_t n_block, F && work) {
     device_.threads.run((int32_t) n_block, [&](int thread, int32_t block) {
-        if (cancel_ == nullptr || *cancel_ == 0) {
+        if (!is_set(cancel_)) {
             work(block, scratch_begin_ + thread * scratch_size_);
         }
     });
@@ -355,7 +355,7 @@ void graph::run(ggml_tensor * result, float * out) {
     }
 
     if (device_.is_cpu()) {
-        const ggml_abort_callback is_cancelled = [](void * cancel) { return *(const volatile int32_t *) cancel != 0; };
+        const ggml_abort_callback is_cancelled = [](void * cancel) { return is_set((const volatile int32_t *) cancel); };
         ggml_backend_cpu_set_abort_callback(backend, cancel_ ? is_cancelled : nullptr, const_cast<int32_t *>(cancel_));
     }
     constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
@@ -364,7 +364,7 @@ void graph::run(ggml_tensor * result, float * out) {
     scratch_begin_ = scratch_.data() + (n_line - (uintptr_t) scratch_.data() / sizeof(float) % n_line) % n_line;
     take_thread_errors();
     const ggml_status status = ggml_backend_graph_compute(backend, graph_);
-    if (cancel_ != nullptr && *cancel_ != 0) {
+    if (is_set(cancel_)) {
         throw cancelled_error();
     }
     if (status == GGML_STATUS_ALLOC_FAILED) {

@@ -27,6 +27,15 @@ struct compute_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Whether a caller's flag is set, which another thread may do at any time.
+inline bool is_set(const volatile int32_t * flag) {
+#ifdef _MSC_VER
+    return flag != nullptr && *flag != 0; // a volatile read is atomic there
+#else
+    return flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0;
+#endif
+}
+
 // A device with its threads and its compute memory. One computation at a time: hold the mutex for its whole life.
 struct compute_device {
     // throws compute_error, std::system_error

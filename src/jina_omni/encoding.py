@@ -215,13 +215,18 @@ class Encoder:
         """Say how many pages fit, where the input is one document."""
         if len(parts) != 1 or not isinstance(parts[0], Pdf) or error.limit is None or error.tokens is None:
             return error
-        pages = [len(self._tokens([page], "", "", truncate=False)) - len(self.tokenizer.end) for page in measured]
+        unlimited = np.iinfo(np.int32).max  # a page may be over the limit by itself
+        counts = [len(self._tokens([page], "", "", truncate=False, limit=unlimited)) for page in measured]
+        pages = [count - len(self.tokenizer.end) for count in counts]
         room = error.limit - (error.tokens - sum(pages))
         n_fit = sum(total <= room for total in np.cumsum(pages))
         chosen = parts[0].pages if parts[0].pages is not None else range(len(pages))
+        advice = (
+            f"of its {len(pages)} pages the first {n_fit} fit: pass pages={list(chosen[:n_fit])}, or embed each page "
+            "by itself: encode(pdf.split())"
+        )
         return InputTooLongError(
-            f"{error}; of its {len(pages)} pages the first {n_fit} fit: pass pages={list(chosen[:n_fit])}, or "
-            "embed each page by itself: encode(pdf.split())",
+            f"{error}; {advice if n_fit else 'not even its first page fits: pass a lower dpi'}",
             tokens=error.tokens,
             limit=error.limit,
         )

@@ -222,7 +222,7 @@ def _message(value: Any, where: str, fetch: Fetch | None) -> list[Part]:
         raise InputError(f"{where} is {_type(value)}, expected {{'role': 'user', 'content': ...}}")
     _check_keys(value, where, {"content"}, {"role"})
     role = value.get("role", "user")
-    if role != "user":
+    if not isinstance(role, str) or role != "user":
         raise InputError(f"{where} has the role {_shown(role)}, but an input is what a user says; leave it out")
     content = value["content"]
     if isinstance(content, str):
@@ -272,7 +272,7 @@ def _typed(value: dict[str, Any], where: str, fetch: Fetch | None) -> list[Part]
 def _formatted(kind: str, value: dict[str, Any], where: str, fetch: Fetch | None) -> list[Part]:
     expected = "text" if kind == "text" else "base64"
     found = value.get("format", expected)
-    if found != expected:
+    if not isinstance(found, str) or found != expected:
         raise InputError(f"{where} is {kind} in the format {_shown(found)}, expected {expected!r}")
     data = value["value"]
     if kind == "text":
@@ -313,7 +313,7 @@ def _frames(value: dict[str, Any], where: str) -> Video:
     if indices is None:
         return Video(array, fps=fps)
     n_frames = len(array) if array.ndim else 0
-    places = indices.tolist() if isinstance(indices, np.ndarray) else _items(indices, f"{where}, frames_indices")
+    places = _items(indices.tolist() if isinstance(indices, np.ndarray) else indices, f"{where}, frames_indices")
     if len(places) != n_frames or not all(isinstance(i, int) and 0 <= i < 1 << 31 for i in places):
         raise InputError(f"{where} has {n_frames} frames; its frames_indices are to be as many ints, from 0")
     if list(places) == list(range(n_frames)):

@@ -167,6 +167,14 @@ def test_a_pdf_over_the_context_says_how_many_pages_fit(nano: Checkpoint) -> Non
             model.encode(Pdf(data, pages=range(7, 0, -1)))
 
 
+def test_a_page_over_the_context_says_so_itself(nano: Checkpoint, tmp_path: Path) -> None:
+    edits = Edits(metadata={"eurobert.context_length": 1000})
+    text = write_text(tmp_path / "text.gguf", TINY["nano"], edits=edits)
+    problem = pytest.raises(jina_omni.InputTooLongError, match=r"^input 1 has 2,521 tokens.*first page fits.*lower dpi")
+    with Model(text, nano.vision) as model, problem:
+        model.encode(["a", Pdf(document(*[(A4, b"")] * 2))])
+
+
 def test_a_sound_over_thirty_seconds_is_refused_or_cut(model: Model) -> None:
     long = tones(31)
     with pytest.raises(jina_omni.InputTooLongError, match=r"^input 1 is a sound of 31.00 seconds") as raised:

@@ -123,6 +123,53 @@ def test_a_forked_child_gets_an_error_and_a_new_model_works_there(small: Checkpo
     assert (done.stdout.split(), done.stderr) == (["True", "True", "True"], "")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_may_close_the_model_or_end_with_it(small: Checkpoint) -> None:
+    """Freeing would wait there for threads that the child does not have."""
+    done = run_python(
+        """
+        import os, sys, warnings
+        import jina_omni
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about threads and fork
+        model = jina_omni.Model(sys.argv[1], n_threads=2)
+        vector = model.encode("a text")
+        if os.fork() == 0:
+            model.close()
+            del model
+            print("closed", flush=True)
+            os._exit(0)
+        os.wait()
+        if os.fork() == 0:
+            sys.exit()
+        print(os.wait()[1])
+        print((model.encode("a text") == vector).all())
+        """,
+        small.text,
+    )
+    assert (done.stdout.split(), done.stderr) == (["closed", "0", "True"], "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_threads_that_the_system_refuses_are_an_error_and_none_stays() -> None:
+    done = run_python(
+        """
+        import os, resource
+        from jina_omni.errors import NativeError
+        from jina_omni.native import Context, find_device
+        Context(find_device("cpu"), 2).close()
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        threads = len(os.listdir("/proc/self/task"))
+        resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), resource.RLIM_INFINITY))
+        try:
+            Context(find_device("cpu"), 512)
+        except NativeError as error:
+            print("smaller n_threads" in str(error))
+        print(len(os.listdir("/proc/self/task")) - threads)
+        """
+    )
+    assert (done.stdout.split(), done.stderr) == (["True", "0"], "")
+
+
 def test_a_pickled_model_opens_its_files_anew(nano: Checkpoint) -> None:
     model = jina_omni.Model(nano.text, nano.vision, n_threads=1, dialect="sentence-transformers")
     with model, pickle.loads(pickle.dumps(model)) as copy:

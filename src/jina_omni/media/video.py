@@ -292,7 +292,8 @@ def _times(video: Video, seconds: npt.NDArray[np.float64], n_pairs: int, where: 
 
 def _check_options(video: Video, where: str) -> None:
     fps, max_frames = video.fps, video.max_frames
-    if fps is not None and not (isinstance(fps, (int, float, np.number)) and 0 < fps <= sys.float_info.max):
+    is_real = isinstance(fps, (int, float, np.integer, np.floating))
+    if fps is not None and not (is_real and 0 < fps <= sys.float_info.max):
         raise InputError(f"{where} has fps={shown(fps)}; pass frames per second, a number over 0")
     if max_frames is not None and not (isinstance(max_frames, (int, np.integer)) and max_frames >= 1):
         raise InputError(f"{where} has max_frames={shown(max_frames)}; pass a whole number from 1 on")

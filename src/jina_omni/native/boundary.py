@@ -58,8 +58,15 @@ class Handle:
     """A native object that ends with the last reference to it, so that no running call loses what it works on."""
 
     def __init__(self, pointer: Any, free: Any) -> None:
-        self._pointer = ffi.gc(pointer, free)
-        self._process = os.getpid()
+        self._process = process = os.getpid()
+        getpid = os.getpid  # as the interpreter ends, names of the module may be gone
+
+        def free_in_its_process(pointer: Any) -> None:
+            # a forked child lacks the threads that freeing would wait for, forever
+            if getpid() == process:
+                free(pointer)
+
+        self._pointer = ffi.gc(pointer, free_in_its_process)
 
     @property
     def pointer(self) -> Any:

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The native tests under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer.
+#
+#   tests/sanitizers/asan.sh [PYTEST ARGUMENT...]
+source "$(dirname "$0")/build.sh"
+build_with address _lib
+use_extension asan
+
+here=$root/tests/sanitizers
+# detect_odr_violation: several libraries of the media packages carry the same code
+export ASAN_OPTIONS=detect_odr_violation=0:allocator_may_return_null=1
+export LSAN_OPTIONS=suppressions=$here/leaks.txt:print_suppressions=0
+export UBSAN_OPTIONS=suppressions=$here/undefined.txt:halt_on_error=1:print_stacktrace=1
+export PYTHONMALLOC=malloc # so that Python's own pools hide nothing
+
+cd "$root"
+if [ $# = 0 ]; then
+    # not: what measures memory or time, loads another llama.cpp, or leaves a forked child's objects alone as it must
+    set -- tests/native/test_files.py tests/native/test_instruction_sets.py tests/native/test_processes.py tests/native/test_towers.py \
+        -k "not another and not llama_cpp and not leaks and not forked and not refuses and not ctrl_c and not cancel and not signal"
+fi
+LD_PRELOAD=$OMNI_PRELOAD exec "$python" -m pytest -p no:cacheprovider "$@"

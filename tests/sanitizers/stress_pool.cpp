@@ -1,0 +1,68 @@
+// Pools of every size that are born, work and die while others do: for ThreadSanitizer, and for a hang.
+//
+//   stress_pool [SECONDS]
+#include "thread_pool.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+void demand(bool condition, const char * text) {
+    if (!condition) {
+        std::fprintf(stderr, "wrong: %s\n", text);
+        std::abort();
+    }
+}
+
+// Each block runs once, on one thread of the pool at a time, and what it wrote is there when run returns.
+void work(omni::thread_pool & pool, std::mt19937 & random) {
+    const int n_block = (int) (random() % 40);
+    std::vector<int> n_run(n_block, 0), is_busy(pool.size(), 0); // not atomic: a race on them is a race of the pool
+    const int n_pause = (int) (random() % 2000);
+    pool.run(n_block, [&](int thread, int32_t block) {
+        demand(thread >= 0 && thread < pool.size() && block >= 0 && block < n_block, "a number is out of range");
+        demand(is_busy[thread]++ == 0, "two blocks on one thread at once");
+        for (volatile int i = 0; i < n_pause; i = i + 1) {
+        }
+        n_run[block]++;
+        is_busy[thread]--;
+    });
+    for (const int n : n_run) {
+        demand(n == 1, "a block did not run once");
+    }
+}
+
+size_t live(unsigned seed, clock_type::time_point end) {
+    std::mt19937 random(seed);
+    size_t n_run = 0;
+    while (clock_type::now() < end) {
+        omni::thread_pool pool(1 + (int) (random() % 6));
+        for (int i = (int) (random() % 200); i > 0; i--, n_run++) {
+            work(pool, random);
+            if (random() % 16 == 0) { // longer than the threads spin
+                std::this_thread::sleep_for(std::chrono::microseconds(random() % 600));
+            }
+        }
+    }
+    return n_run;
+}
+
+} // namespace
+
+int main(int argc, char ** argv) {
+    const auto end = clock_type::now() + std::chrono::seconds(argc > 1 ? std::atoi(argv[1]) : 10);
+    std::vector<std::thread> owners;
+    std::atomic<size_t> n_run{0};
+    for (unsigned i = 0; i < 4; i++) {
+        owners.emplace_back([&, i] { n_run += live(i, end); });
+    }
+    for (std::thread & owner : owners) {
+        owner.join();
+    }
+    std::printf("%zu pieces of work\n", n_run.load());
+}
