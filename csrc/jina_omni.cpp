@@ -19,10 +19,6 @@
 #include <stdexcept>
 #include <system_error>
 
-#if !defined(_WIN32)
-#include <unistd.h>
-#endif
-
 namespace {
 
 omni::gguf_file open_whole_file(const char * path) {
@@ -42,14 +38,6 @@ omni::gguf_file open_text_file(const char * path) {
                          (arch == "clip" ? "; pass this file as mmproj" : ""));
     }
     return file;
-}
-
-int process_id() {
-#if defined(_WIN32)
-    return 0; // no fork
-#else
-    return (int) getpid();
-#endif
 }
 
 } // namespace
@@ -74,7 +62,6 @@ struct omni_projector {
 
 struct omni_context {
     omni::compute_device device;
-    const int            process = process_id();
 
     omni_context(ggml_backend_dev_t dev, int n_threads, const omni::kernel_set & kernels, bool exact, bool portable)
         : device(dev, n_threads, kernels, exact, portable) {}
@@ -314,12 +301,7 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
     });
 }
 
-void omni_context_free(omni_context * context) {
-    // A forked child has the context, but none of its threads: waiting for their end would take for ever.
-    if (context != nullptr && context->process == process_id()) {
-        delete context;
-    }
-}
+void omni_context_free(omni_context * context) { delete context; }
 
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
                                 const int32_t * grids, int32_t n_grids, float * rows, const volatile int32_t * cancel,
