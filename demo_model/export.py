@@ -16,7 +16,7 @@ NAME = "toy-retrieval"
 def export(directory: Path, parameters: dict[str, np.ndarray], vocabulary: Vocabulary) -> None:
     """Write the text file and both projectors."""
     directory.mkdir(parents=True, exist_ok=True)
-    named = {"general.name": NAME}
+    named = {"general.name": NAME, "general.license": "Apache-2.0"}
 
     def edits(*prefixes: str) -> Edits:
         return Edits(metadata=named, tensors={k: v for k, v in parameters.items() if k.startswith(prefixes)})

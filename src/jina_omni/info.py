@@ -55,7 +55,7 @@ class ModelInfo:
     n_bytes : int
         Of their tensors.
     license : str
-        Of the published model files.
+        As the text file says; by default that of the published files.
     """
 
     path: str
@@ -80,7 +80,7 @@ class ModelInfo:
     instruction_set: str
     n_params: int
     n_bytes: int
-    license: str = MODEL_LICENSE
+    license: str
 
     def __str__(self) -> str:
         width = max(len(field.name) for field in fields(self))

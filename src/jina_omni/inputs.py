@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -264,10 +264,11 @@ def same_input(parts: Sequence[Part]) -> Any:
 
 
 def _same_medium(part: Media) -> Any:
-    source, options = part.source, repr(replace(part, source=""))
-    if isinstance(source, bytes):
-        return source, options
-    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else id(source), options
+    source = os.fspath(part.source) if isinstance(part.source, os.PathLike) else part.source
+    # what is neither a text nor a number is itself alone: its repr may leave things out
+    values = [source, *(getattr(part, field.name) for field in fields(part) if field.name != "source")]
+    by_value = (str, bytes, bool, int, float, type(None))
+    return (type(part), *((type(v), v if isinstance(v, by_value) else id(v)) for v in values))
 
 
 def _parts(value: Any, where: str, fetch: Fetch | None) -> list[Part]:

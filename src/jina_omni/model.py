@@ -19,7 +19,7 @@ from tqdm import tqdm
 from jina_omni.encoding import Encoder
 from jina_omni.errors import ClosedError, InputError, JinaOmniError, ModelLoadError
 from jina_omni.hub import download
-from jina_omni.info import ModelInfo, quantization_of, trained_dims
+from jina_omni.info import MODEL_LICENSE, ModelInfo, quantization_of, trained_dims
 from jina_omni.inputs import Fetch
 from jina_omni.loading import PathLike, load_files
 from jina_omni.native import (
@@ -154,6 +154,7 @@ class Model:
             no_accelerator=why_no_accelerator(devices()) if found.is_cpu else None,
             n_threads=threads,
             instruction_set=instruction_set,
+            license=text.metadata("general.license") or MODEL_LICENSE,
             n_params=text.n_params + sum(p.n_params for p in projectors),
             n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
         )

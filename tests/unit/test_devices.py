@@ -187,6 +187,23 @@ def test_version_2_wins_where_both_are_there(tmp_path: Path) -> None:
     assert _cgroup_quota(cgroup(tmp_path, files)) == 3.0
 
 
+@pytest.mark.parametrize(
+    ("own", "quota"),
+    [("0::/a/b\n", 1.5), ("0::/a\n", 2.0), ("0::/\n", 3.0), ("0::/../elsewhere\n", 3.0), ("4:cpu,cpuacct:/v1\n", 3.0)],
+)
+def test_the_least_of_our_cgroup_and_those_around_it_counts(own: str, quota: float, tmp_path: Path) -> None:
+    files = [("cpu.max", "300000 100000"), ("a/cpu.max", "200000 100000"), ("a/b/cpu.max", "150000 100000")]
+    (tmp_path / "own").write_text(own)
+    assert _cgroup_quota(cgroup(tmp_path / "root", files), tmp_path / "own") == quota
+
+
+def test_our_cgroup_of_version_1_is_found_by_its_controller(tmp_path: Path) -> None:
+    folder = "cpu/service"
+    files = [(f"{folder}/cpu.cfs_quota_us", "50000"), (f"{folder}/cpu.cfs_period_us", "100000")]
+    (tmp_path / "own").write_text("2:memory:/other\n4:cpu,cpuacct:/service\n0::/\n")
+    assert _cgroup_quota(cgroup(tmp_path / "root", files), tmp_path / "own") == 0.5
+
+
 def test_no_cgroup_is_no_limit(tmp_path: Path) -> None:
     assert _cgroup_quota(tmp_path / "none") is None
     assert _cgroup_quota(tmp_path) is None

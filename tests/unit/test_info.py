@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jina_omni import Model, ModelInfo, ModelLoadError, info, prompts
-from jina_omni.info import quantization_of, trained_dims
+from jina_omni.info import MODEL_LICENSE, quantization_of, trained_dims
 from jina_omni.prompts import TASKS, task_of
 from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
 from tests.checkpoints.writer import Edits, write_combined, write_text, write_vision
@@ -48,6 +48,7 @@ INFO = ModelInfo(
     instruction_set="avx2",
     n_params=600_000_000,
     n_bytes=400_000_000,
+    license=MODEL_LICENSE,
 )
 
 

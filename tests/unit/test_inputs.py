@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 
 from jina_omni import inputs
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Image, Text, as_parts
+from jina_omni.inputs import Image, Pdf, Text, Video, as_parts
 
 
 def png_bytes():
@@ -232,3 +232,26 @@ def test_exif_orientation_is_by_name_only():
 
 def test_the_examples_run():
     assert doctest.testmod(inputs).failed == 0
+
+
+def test_inputs_are_the_same_where_all_that_makes_their_vector_is():
+    frames = np.zeros((4000, 32, 32, 3), np.uint8)
+    times = np.arange(2000.0)
+    same = [
+        [Text("a"), Text("a")],
+        [Image("a.png"), Image(Path("a.png"))],
+        [Image(b"bytes"), Image(bytes(bytearray(b"bytes")))],
+        [Video(frames, timestamps=times), Video(frames, timestamps=times)],
+    ]
+    other = [
+        [Text("a"), Text("b")],
+        [Image("a.png"), Text("a.png"), Pdf("a.png")],
+        [Image("a.png"), Image("a.png", exif_orientation=True)],
+        [Video("a.mp4", fps=1), Video("a.mp4", fps=2)],
+        [Video(frames), Video(frames.copy())],
+        [Video(frames, timestamps=times), Video(frames, timestamps=np.where(times == 1000, 1000.5, times))],
+    ]
+    for parts in same:
+        assert len({inputs.same_input([part]) for part in parts}) == 1, parts
+    for parts in other:
+        assert len({inputs.same_input([part]) for part in parts}) == len(parts), parts

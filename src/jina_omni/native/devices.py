@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from jina_omni.errors import ModelLoadError
 from jina_omni.native.boundary import call, extension_problem, ffi, lib, text
@@ -162,17 +162,33 @@ def usable_cpus() -> int:
     return max(1, count if quota is None else min(count, int(quota)))
 
 
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Return the processors that the cgroup (version 2, else 1) grants, None without a limit."""
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Return the processors that our cgroup and those around it (version 2, else 1) grant, None without a limit."""
     try:
-        limit, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            limit = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        lines = []
+    # those of version 2 have no controllers, and a container may see its own cgroup as the root
+    places = {controllers: place.strip("/") for _, controllers, place in lines}
+    second = next((places[c] for c in places if c == ""), "")
+    first = next((places[c] for c in places if "cpu" in c.split(",")), "")
+    quotas = [_quota(folder / "cpu.max") for folder in _with_parents(root, second)]
+    if not any(quotas):
+        quotas = [_quota(f / "cpu.cfs_quota_us", f / "cpu.cfs_period_us") for f in _with_parents(root / "cpu", first)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _with_parents(root: Path, place: str) -> list[Path]:
+    parts = PurePosixPath(place).parts
+    if ".." in parts:  # outside of what this container sees
+        parts = ()
+    return [root.joinpath(*parts[:n]) for n in range(len(parts) + 1)]
+
+
+def _quota(*paths: Path) -> float | None:
+    """Return the processors that files with a limit and its period grant; "max" and -1 are no limit."""
     try:
+        limit, period = " ".join(path.read_text() for path in paths).split()
         return int(limit) / int(period) if int(limit) > 0 else None
-    except ValueError:  # "max"
+    except (OSError, ValueError):
         return None
