@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 
 from jina_omni import __version__
-from jina_omni.cli import demo, download, embed, index, info, models, search
+from jina_omni.cli import bench, demo, download, embed, index, info, models, search
 from jina_omni.errors import JinaOmniError
 
-_COMMANDS = (demo, models, download, info, embed, index, search)
+_COMMANDS = (demo, models, download, info, bench, embed, index, search)
 
 _EXAMPLES = """\
 examples:
