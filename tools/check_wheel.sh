@@ -29,7 +29,7 @@ as_user python tools/smoke_wheel.py "$work/vectors.npy"
 for processor in qemu64:sse2 Nehalem:sse2 Haswell:avx2; do
     echo "-- on ${processor%:*}"
     as_user "$(command -v qemu-x86_64)" -cpu "${processor%:*}" "$work/user/bin/python" tools/smoke_wheel.py \
-        "$work/vectors.npy" "${processor#*:}"
+        "$work/vectors.npy" "${processor#*:}" 2> >(grep --invert-match "TCG doesn't support" >&2)
 done
 
 if [[ ${1:-} == --tests ]]; then

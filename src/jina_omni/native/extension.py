@@ -39,5 +39,8 @@ def load_extension() -> tuple[ModuleType, str | None]:
         try:
             return import_module(f"{package}._lib"), None
         except ImportError as error:  # it links to libraries that may be missing
-            problems.append(f"jina-omni-{accelerator} can't be loaded: {error}; install what has that library")
+            problems.append(
+                f"jina-omni-{accelerator} can't be loaded: {error}; pip install 'jina-omni[{accelerator}]' brings "
+                "what it needs but for the driver"
+            )
     return import_module("jina_omni.native._lib"), "; ".join(problems) or None
