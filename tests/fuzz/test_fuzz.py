@@ -1,4 +1,4 @@
-"""The short run of the fuzzers: the same cases each time, and all that was found before."""
+"""The short run of the fuzzers: the same cases each time, and files that a long run kept."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_changed_files_are_loaded_or_refused(models: list[Path], tmp_path: Path)
 
 
 @pytest.mark.parametrize("path", SEEDS, ids=[path.stem for path in SEEDS])
-def test_files_that_were_a_finding_are_loaded_or_refused(path: Path) -> None:
+def test_kept_files_are_loaded_or_refused(path: Path) -> None:
     loader = Loader()
     try:
         assert loader(path).error in ("", "ModelLoadError", "NativeError", "InputError")

@@ -139,6 +139,7 @@ int main(int argc, char ** argv) {
         }
         omni_device_info info;
         omni_device_get(0, &info, nullptr);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
     for (std::thread & thread : threads) {
         thread.join();
