@@ -33,6 +33,10 @@ compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const 
     if (is_cpu()) {
         ggml_backend_cpu_set_n_threads(backend.get(), portable ? n_threads : 1);
     }
+    renew_allocator();
+}
+
+void compute_device::renew_allocator() {
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));
 }
 
@@ -338,6 +342,7 @@ void graph::run(ggml_tensor * result, float * out) {
         }
     }
     if (!ggml_gallocr_alloc_graph(device_.allocator.get(), graph_)) {
+        device_.renew_allocator(); // the old one would take its plan for memory that it has not got
         throw std::bad_alloc();
     }
     std::vector<uint8_t> staging;

@@ -43,6 +43,7 @@ struct compute_device {
 
     bool is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
     bool runs_kernels() const { return is_cpu() && !portable; }
+    void renew_allocator();
 
     ggml_backend_dev_t device;
     ggml_backend_ptr   backend;

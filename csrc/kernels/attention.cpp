@@ -22,6 +22,7 @@ int padded(int n) { return (n + n_lane - 1) / n_lane * n_lane; }
 struct workspace {
     float * q;       // n_attention_row x head_dim, scaled
     float * keys;    // panels of n_lane keys each: head_dim x n_lane
+    float * rows;    // n_lane x head_dim, of keys that don't fill a panel
     float * values;  // panels of n_lane columns each: n_key_block x n_lane
     float * scores;  // n_attention_row x n_key_block
     float * out;     // n_attention_row x padded head_dim
@@ -30,13 +31,14 @@ struct workspace {
 
     static size_t size(int head_dim) {
         return (size_t) n_attention_row * (head_dim + n_key_block + padded(head_dim) + 2) +
-               (size_t) n_key_block * (head_dim + padded(head_dim));
+               (size_t) n_key_block * (head_dim + padded(head_dim)) + (size_t) n_lane * head_dim;
     }
 
     workspace(float * p, int head_dim) {
         q       = p;
         keys    = q + (size_t) n_attention_row * head_dim;
-        values  = keys + (size_t) n_key_block * head_dim;
+        rows    = keys + (size_t) n_key_block * head_dim;
+        values  = rows + (size_t) n_lane * head_dim;
         scores  = values + (size_t) n_key_block * padded(head_dim);
         out     = scores + (size_t) n_attention_row * n_key_block;
         maximum = out + (size_t) n_attention_row * padded(head_dim);
@@ -50,14 +52,20 @@ void fill(float * x, size_t n, float value) {
     }
 }
 
-void lay_out_keys(const float * k, size_t row_stride, int n_key, int head_dim, float * panels) {
+void lay_out_keys(const float * k, size_t row_stride, int n_key, int head_dim, float * rows, float * panels) {
     for (; n_key >= n_lane; n_key -= n_lane, k += n_lane * row_stride, panels += (size_t) n_lane * head_dim) {
         transpose_strip(k, (int64_t) row_stride, head_dim, panels);
     }
-    for (int d = 0; n_key > 0 && d < head_dim; d++) {
+    if (n_key > 0) {
+        // the last panel is filled up with keys of zeros
         for (int j = 0; j < n_lane; j++) {
-            panels[d * n_lane + j] = j < n_key ? k[j * row_stride + d] : 0.0f;
+            if (j < n_key) {
+                std::memcpy(rows + j * head_dim, k + j * row_stride, head_dim * sizeof(float));
+            } else {
+                fill(rows + j * head_dim, head_dim, 0.0f);
+            }
         }
+        transpose_strip(rows, head_dim, head_dim, panels);
     }
 }
 
@@ -137,7 +145,7 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
         const float * keys   = p.k.data + (size_t) (span.kv_begin + first) * p.k.row_stride + tile.kv_head * p.k.head_stride;
         const float * values = p.v.data + (size_t) (span.kv_begin + first) * p.v.row_stride + tile.kv_head * p.v.head_stride;
 
-        lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.keys);
+        lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.rows, w.keys);
         for (int j = 0; j < n_key; j += n_lane) {
             const int row = first_row_that_sees(first + j);
             multiply(n_row - row, w.q + (size_t) row * head_dim, head_dim, w.keys + (size_t) j * head_dim, n_lane, head_dim,

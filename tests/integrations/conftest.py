@@ -17,7 +17,6 @@ from jina_omni.demo import DATA, scenes
 os.environ |= {
     "ANONYMIZED_TELEMETRY": "false",
     "HAYSTACK_TELEMETRY_ENABLED": "false",
-    "HF_HUB_OFFLINE": "1",
     "LANGSMITH_TRACING": "false",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",

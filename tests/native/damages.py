@@ -284,7 +284,7 @@ VOCABULARY = [
     edit("a token twice", "small", retoken(lambda t: [*t[:-1], t[300]]), "tokens holds '.*' twice"),
     edit("a token named like an empty one", "small", retoken(lambda t: ["", "[EMPTY_0]", *t[2:]]), "twice"),
     edit("a token of 100000 bytes", "small", retoken(lambda t: [*t[:-1], "x" * 100000]), "token of 100000 bytes"),
-    edit("more tokens than rows", "small", retoken(lambda t: [*t, "one more"]), "token_type has 2064 entries for 2065"),
+    edit("more tokens than rows", "small", retoken(lambda t: [*t, "one more"]), "has 2064 rows for 2065 tokens"),
 ]
 
 CASES = [*HEADER, *KEYS, *TENSORS, *VOCABULARY]

