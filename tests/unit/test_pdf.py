@@ -23,6 +23,7 @@ from jina_omni.media import sandbox
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import PdfPage, decode, grid_of, pages_of, patches_of
 from tests.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
+from tests.processes import children
 
 GEOMETRY = VisionGeometry()
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
@@ -372,19 +373,6 @@ def test_a_damaged_document_gives_pixels_or_our_error(data):
 
 
 # ---- processes ----
-
-
-def children():
-    """Return the processes that draw; those of other tests, such as multiprocessing's own, are older than this file."""
-    return [process for process in psutil.Process().children() if process not in _OTHERS]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _others_are_known():
-    _OTHERS.extend(psutil.Process().children())
-
-
-_OTHERS = []
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from jina_omni.errors import DecodeError, UnsupportedMediaError
 from jina_omni.media import sandbox
 from jina_omni.media.sandbox import Sandbox
 from tests.pdfs import INCH, document, forms_of_forms
+from tests.processes import children
 
 ROOT = Path(__file__).parents[2]
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"/>'
@@ -41,7 +42,7 @@ def test_requests_are_answered_one_after_the_other():
     decoder.close()
     decoder.close()
     assert not decoder.is_alive
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_an_error_of_the_decoder_is_told_and_ends_it():
@@ -49,7 +50,7 @@ def test_an_error_of_the_decoder_is_told_and_ends_it():
     with pytest.raises(DecodeError, match=r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"):
         decoder.ask(b"<svg", "a drawing", "input 4")
     assert not decoder.is_alive
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_what_the_environment_adds_to_python_is_not_seen_there(monkeypatch, tmp_path):
@@ -72,7 +73,7 @@ def test_what_is_no_python_is_told_so(program, monkeypatch):
         "input 3 is an SVG image, which is drawn by another Python process, and this program can't start one ("
     )
     assert str(caught.value).endswith("); render it to PNG")
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_package_that_does_not_start_there_is_told_so(tmp_path, monkeypatch):

@@ -170,10 +170,9 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
         lines = []
     # those of version 2 have no controllers, and a container may see its own cgroup as the root
     places = {controllers: place.strip("/") for _, controllers, place in lines}
-    second = next((places[c] for c in places if c == ""), "")
-    first = next((places[c] for c in places if "cpu" in c.split(",")), "")
-    quotas = [_quota(folder / "cpu.max") for folder in _with_parents(root, second)]
+    quotas = [_quota(folder / "cpu.max") for folder in _with_parents(root, places.get("", ""))]
     if not any(quotas):
+        first = next((places[c] for c in places if "cpu" in c.split(",")), "")
         quotas = [_quota(f / "cpu.cfs_quota_us", f / "cpu.cfs_period_us") for f in _with_parents(root / "cpu", first)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
