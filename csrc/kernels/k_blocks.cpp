@@ -62,8 +62,14 @@ void read_real(const uint8_t * blocks, size_t stride, size_t at, float * out) {
     }
 }
 
-// Eight pairs of 6-bit factors in 12 bytes: the first four whole, the others' upper bits in the first ones' two spare bits.
-void read_parts(const column_units & u, const float * scale, const float * minimum, float * scales, float * minima) {
+// The scales and minima of a block that begins as block_q4_k does. Eight pairs of 6-bit factors lie in 12 bytes: the first four
+// whole, the others' upper bits in the first ones' two spare bits.
+void read_parts(const uint8_t * blocks, size_t stride, const column_units & u, float * scales, float * minima) {
+    static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
+                  offsetof(block_q5_k, parts) == offsetof(block_q4_k, parts), "the two begin differently");
+    float scale[n_lane], minimum[n_lane];
+    read_real(blocks, stride, offsetof(block_q4_k, scale), scale);
+    read_real(blocks, stride, offsetof(block_q4_k, minimum), minimum);
     for (int half = 0; half < 2; half++) {
         const auto spread = [&](ivec four, const float * real, float * out) {
             const vec r = load(real + half * width);
@@ -81,12 +87,9 @@ void read_parts(const column_units & u, const float * scale, const float * minim
 }
 
 void lay_out_q4_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales, float * minima) {
-    float scale[n_lane], minimum[n_lane];
-    read_real(blocks, stride, offsetof(block_q4_k, scale), scale);
-    read_real(blocks, stride, offsetof(block_q4_k, minimum), minimum);
     column_units u;
     u.read<sizeof(block_q4_k) / 4>(blocks, stride);
-    read_parts(u, scale, minimum, scales, minima);
+    read_parts(blocks, stride, u, scales, minima);
     for (int i = 0; i < n_unit / 2; i++) {
         const int unit = i / n_part_unit * 2 * n_part_unit + i % n_part_unit;
         for (int half = 0; half < 2; half++) {
@@ -98,12 +101,9 @@ void lay_out_q4_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float 
 }
 
 void lay_out_q5_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales, float * minima) {
-    float scale[n_lane], minimum[n_lane];
-    read_real(blocks, stride, offsetof(block_q5_k, scale), scale);
-    read_real(blocks, stride, offsetof(block_q5_k, minimum), minimum);
     column_units u;
     u.read<sizeof(block_q5_k) / 4>(blocks, stride);
-    read_parts(u, scale, minimum, scales, minima);
+    read_parts(blocks, stride, u, scales, minima);
     for (int i = 0; i < n_unit / 2; i++) {
         const int part = i / n_part_unit, unit = part * 2 * n_part_unit + i % n_part_unit;
         for (int half = 0; half < 2; half++) {
