@@ -1,4 +1,4 @@
-/* The machine's peak: how many multiply-adds of float32, and of 8-bit integers, its cores do from registers alone.
+/* The machine's peak: how many multiply-adds of float32, and of integers of 8 and 16 bits, its cores do from registers alone.
  *
  * peak THREADS prints one line of JSON; a multiply-add counts as two operations. Compiled for the machine by roofline.py.
  */
@@ -64,6 +64,14 @@ typedef int32x4_t ints;
 #define OPERATIONS (2 * sizeof(ints))
 #endif
 
+#if defined(__AVX512VNNI__)
+#define DOT16(sum, a, b) _mm512_dpwssd_epi32(sum, a, b)
+#elif defined(__AVXVNNI__)
+#define DOT16(sum, a, b) _mm256_dpwssd_avx_epi32(sum, a, b)
+#elif defined(__AVX2__)
+#define DOT16(sum, a, b) _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
+#endif
+
 static double float32(void) {
     floats a = {0};
     OPAQUE(a);
@@ -85,12 +93,13 @@ static double float32(void) {
 #undef ADD
 
 #ifdef INT8
-static double int8(void) {
-    ints a;
-    __builtin_memset(&a, 1, sizeof(a));
 #define DECLARE(k) \
     ints sum##k = a; \
     OPAQUE(sum##k);
+
+static double int8(void) {
+    ints a;
+    __builtin_memset(&a, 1, sizeof(a));
 #define ADD(k) \
     OPAQUE(a); \
     sum##k = DOT(sum##k, a, a);
@@ -100,6 +109,23 @@ static double int8(void) {
     }
     EACH(USE)
     return (double) OPERATIONS * CHAINS * ROUNDS;
+}
+#undef ADD
+#endif
+
+#ifdef DOT16
+static double int16(void) {
+    ints a;
+    __builtin_memset(&a, 1, sizeof(a));
+#define ADD(k) \
+    OPAQUE(a); \
+    sum##k = DOT16(sum##k, a, a);
+    EACH(DECLARE)
+    for (int i = 0; i < ROUNDS; i++) {
+        EACH(ADD)
+    }
+    EACH(USE)
+    return (double) sizeof(ints) * CHAINS * ROUNDS;
 }
 #endif
 
@@ -146,6 +172,9 @@ int main(int argc, char **argv) {
     printf("{\"float32\": %.1f", peak(float32, n_threads));
 #ifdef INT8
     printf(", \"int8\": %.1f, \"int8_by\": \"%s\"", peak(int8, n_threads), INT8);
+#endif
+#ifdef DOT16
+    printf(", \"int16\": %.1f", peak(int16, n_threads));
 #endif
     printf("}\n");
     return 0;

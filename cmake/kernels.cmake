@@ -12,6 +12,7 @@ function(add_kernels name condition)
         "${kernels_dir}/k_blocks.cpp"
         "${kernels_dir}/linear.cpp"
         "${kernels_dir}/norm.cpp"
+        "${kernels_dir}/q16_rows.cpp"
         "${kernels_dir}/q8_rows.cpp"
         "${kernels_dir}/rotary.cpp"
         "${kernels_dir}/variant.cpp"

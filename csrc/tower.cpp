@@ -100,13 +100,13 @@ void graph::rows_op(ggml_tensor * dst, int, int, void * userdata) {
         const int64_t first = block * n_row;
         for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
             uint8_t * out = (uint8_t *) dst->data + row * dst->nb[1];
-            if (dst->type != GGML_TYPE_I8) {
+            if (task.format == row_format::f32) {
                 task.compute(row, (float *) out);
             } else if (task.compute) {
                 task.compute(row, scratch);
-                kernels.q8_quantize(scratch, task.n_value, out);
+                kernels.quantize(task.format, scratch, task.n_value, out);
             } else {
-                kernels.q8_quantize(row_of(x, row), task.n_value, out);
+                kernels.quantize(task.format, row_of(x, row), task.n_value, out);
             }
         }
     });
@@ -120,11 +120,12 @@ ggml_tensor * graph::computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_te
     return y;
 }
 
-// Computed rows are computed straight into 8 bits: unless something else asks for them too, they never exist as floats.
-ggml_tensor * graph::q8_rows(ggml_tensor * x) {
-    ggml_tensor *& rows = q8_rows_[x];
+// Computed rows are quantised at once: unless something else asks for them too, they never exist as floats.
+ggml_tensor * graph::quantized_rows(ggml_tensor * x, row_format format) {
+    ggml_tensor *& rows = quantized_rows_[{x, format}];
     if (rows == nullptr) {
         kernel_task task;
+        task.format  = format;
         task.n_value = x->ne[0];
         std::vector<ggml_tensor *> args = {x};
         const auto known = computed_.find(x);
@@ -133,7 +134,7 @@ ggml_tensor * graph::q8_rows(ggml_tensor * x) {
             args.assign(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
             scratch_size_ = std::max(scratch_size_, (size_t) x->ne[0]);
         }
-        rows = kernel_op(GGML_TYPE_I8, (int64_t) device_.kernels.q8_row_size(x->ne[0]), x->ne[1], std::move(args), rows_op,
+        rows = kernel_op(GGML_TYPE_I8, (int64_t) device_.kernels.row_size(format, x->ne[0]), x->ne[1], std::move(args), rows_op,
                          std::move(task));
     }
     return rows;
@@ -144,23 +145,28 @@ void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
     const compute_device & device = task.owner->device_;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     const auto floats = [](const ggml_tensor * t) { return t ? (const float *) t->data : nullptr; };
-    const linear_operands p = {weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, x->nb[1],
-                               x->type == GGML_TYPE_I8, floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1],
+    const linear_operands p = {weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, task.format,
+                               x->nb[1], floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1],
                                device.threads.size()};
     task.owner->run_blocks(device.kernels.linear_blocks(p), [&](int32_t block, float *) { device.kernels.linear_block(p, block); });
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
-    if (!device_.runs_kernels() || !device_.kernels.linear_takes_f32(weight->type, weight->ne[1])) {
+    const auto takes = [&](row_format format) {
+        return device_.runs_kernels() && device_.kernels.linear_takes(format, weight->type, weight->ne[0], weight->ne[1]);
+    };
+    if (!takes(row_format::f32)) {
         ggml_tensor * y = ggml_mul_mat(context(), weight, x);
         y = bias ? ggml_add(context(), y, bias) : y;
         return residual ? ggml_add(context(), y, residual) : y;
     }
-    const bool q8 = !device_.exact && device_.kernels.linear_takes_q8(weight->type, weight->ne[0], weight->ne[1]);
     kernel_task task;
     task.bias     = bias;
     task.residual = residual;
-    std::vector<ggml_tensor *> args = {weight, q8 ? q8_rows(x) : x};
+    if (!device_.exact) {
+        task.format = takes(row_format::q8) ? row_format::q8 : takes(row_format::q16) ? row_format::q16 : row_format::f32;
+    }
+    std::vector<ggml_tensor *> args = {weight, task.format == row_format::f32 ? x : quantized_rows(x, task.format)};
     for (ggml_tensor * t : {bias, residual}) {
         if (t) {
             args.push_back(t);

@@ -105,7 +105,8 @@ private:
         row_function                    compute; // of rows
         const ggml_tensor *             bias     = nullptr; // of a linear layer
         const ggml_tensor *             residual = nullptr;
-        int64_t                         n_value  = 0; // of a row that becomes one of 8 bits
+        row_format                      format   = row_format::f32; // of the rows that a linear layer takes, or that are made
+        int64_t                         n_value  = 0; // of a row that is quantised
         graph *                         owner    = nullptr;
     };
     struct pending_input {
@@ -115,7 +116,7 @@ private:
 
     // A tensor whose rows `compute` writes from those of the arguments.
     ggml_tensor * computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
-    ggml_tensor * q8_rows(ggml_tensor * x);
+    ggml_tensor * quantized_rows(ggml_tensor * x, row_format format);
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
     // The operation is one of these to ggml, which runs them on the calling thread; the kernels share it out.
@@ -133,7 +134,7 @@ private:
     std::vector<pending_input> inputs_;
     std::deque<kernel_task>    tasks_;
     std::map<ggml_tensor *, row_function>  computed_; // how the rows of a tensor are
-    std::map<ggml_tensor *, ggml_tensor *> q8_rows_;  // of rows that several weights meet
+    std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_rows_; // of rows that several weights meet
     std::vector<float> scratch_;                      // scratch_size_ for each thread of the kernels
     size_t             scratch_size_  = 0;
     float *            scratch_begin_ = nullptr;

@@ -12,6 +12,9 @@
 
 namespace omni {
 
+// The rows that meet the weights of a linear layer: floats, or whole steps of a size that 32 values share, up to 127 or 8191.
+enum class row_format { f32, q8, q16 };
+
 // y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight n_out rows of n_in values; y and residual rows of n_out floats.
 struct linear_operands {
     const void *    weight;
@@ -19,8 +22,8 @@ struct linear_operands {
     int64_t         n_in;
     int64_t         n_out;
     const uint8_t * x;
+    row_format      x_format;
     size_t          x_stride; // bytes
-    bool            x_is_q8;  // rows of q8_quantize, else of n_in floats
     const float *   bias;     // or null
     const float *   residual; // or null
     float *         y;
@@ -65,16 +68,15 @@ struct attention_operands {
 struct kernel_set {
     const char * name; // of the instruction set
 
-    // Linear layers. Whether weights of this type and shape multiply rows of floats, and rows of q8_quantize; the number of blocks
-    // that the work falls into, in any order and on any thread; and one of them.
-    bool    (*linear_takes_f32)(ggml_type type, int64_t n_out);
-    bool    (*linear_takes_q8)(ggml_type type, int64_t n_in, int64_t n_out);
+    // Linear layers. Whether weights of this type and shape multiply such rows, and faster than those of a more exact format; the
+    // number of blocks that the work falls into, in any order and on any thread; and one of them.
+    bool    (*linear_takes)(row_format x, ggml_type type, int64_t n_in, int64_t n_out);
     int32_t (*linear_blocks)(const linear_operands & p);
     void    (*linear_block)(const linear_operands & p, int32_t block);
 
-    // A row of n_in values, a multiple of 32, in 8 bits.
-    size_t  (*q8_row_size)(int64_t n_in);
-    void    (*q8_quantize)(const float * x, int64_t n_in, uint8_t * out);
+    // A row of n_in values, a multiple of 32, in one of the formats that linear_takes has named.
+    size_t  (*row_size)(row_format format, int64_t n_in);
+    void    (*quantize)(row_format format, const float * x, int64_t n_in, uint8_t * out);
 
     // Attention, a tile at a time; the scratch is that of one thread. The scale is 1 / sqrt(head_dim).
     size_t  (*attention_scratch)(int head_dim); // floats

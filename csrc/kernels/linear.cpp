@@ -5,6 +5,7 @@
 
 #include "k_blocks.h"
 #include "multiply_codes.h"
+#include "multiply_pairs.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -14,6 +15,7 @@ namespace {
 // of n_lane columns stays near.
 constexpr int64_t n_in_f32     = 256;
 constexpr int64_t n_in_codes   = 512;
+constexpr int64_t n_in_pairs   = 256;
 constexpr int64_t n_in_convert = 256; // whole blocks of every type
 constexpr int64_t n_row_part   = 512; // rows of one block of work; two threads share even the narrowest layer
 
@@ -71,6 +73,32 @@ void run_f32(const linear_operands & p, int64_t out_first, int64_t row_first, in
     }
 }
 
+#if OMNI_HAS_PAIR_PRODUCTS
+
+void run_pairs(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+    alignas(64) float   values[n_lane * n_in_convert];
+    alignas(64) float   group[n_lane * n_q16_group];
+    alignas(64) int16_t codes[n_lane * n_in_pairs];
+    alignas(64) float   scales[n_lane * n_in_pairs / n_q16_group];
+    const int16_t * x = (const int16_t *) (p.x + row_first * p.x_stride);
+    const float *   x_scales = (const float *) (x + p.n_in);
+    float *         y = p.y + row_first * p.n_out + out_first;
+    const size_t    row_size = ggml_row_size(p.type, p.n_in);
+    const int64_t   n_group  = p.n_in / n_q16_group;
+    for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_pairs) {
+        const int64_t first_group = in_first / n_q16_group, n = smaller(n_in_pairs / n_q16_group, n_group - first_group);
+        for (int64_t g = 0; g < n; g++) {
+            prefetch_strip(p, row_size, out_first, first_group + g, n_group);
+            make_panel(p, out_first, in_first + g * n_q16_group, n_q16_group, values, group);
+            make_pairs(group, codes + g * n_q16_group * n_lane, scales + g * n_lane);
+        }
+        multiply_pairs((int) n_row, x + in_first, x_scales + first_group, p.x_stride, {codes, scales, (int) n}, y, (size_t) p.n_out,
+                       in_first > 0);
+    }
+}
+
+#endif
+
 #if OMNI_HAS_CODE_PRODUCTS
 
 // The panel of columns [out_first, out_first + n_lane) and values [in_first, in_first + n_in).
@@ -109,7 +137,9 @@ struct code_panel_memory {
     }
 };
 
-void run_codes(const linear_operands & p, code_form form, int64_t out_first, int64_t row_first, int64_t n_row) {
+void run_codes(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+    code_form form = {};
+    code_form_of(p.type, &form);
     code_panel_memory memory;
     const uint8_t * x = p.x + row_first * p.x_stride;
     float *         y = p.y + row_first * p.n_out + out_first;
@@ -143,18 +173,35 @@ void add_rest(const linear_operands & p, int64_t out_first, int64_t row_first, i
 
 } // namespace
 
-bool linear_takes_f32(ggml_type type, int64_t n_out) {
-    return n_out % n_lane == 0 && n_in_convert % ggml_blck_size(type) == 0;
+bool linear_takes(row_format x, ggml_type type, int64_t n_in, int64_t n_out) {
+    if (n_out % n_lane != 0 || n_in_convert % ggml_blck_size(type) != 0) {
+        return false;
+    }
+    [[maybe_unused]] code_form form;
+    switch (x) {
+        case row_format::f32: return true;
+#if OMNI_HAS_CODE_PRODUCTS
+        case row_format::q8: return code_form_of(type, &form) && n_in % n_q8_group == 0;
+#endif
+#if OMNI_HAS_PAIR_PRODUCTS
+        case row_format::q16: return type != GGML_TYPE_F32 && n_in % n_q16_group == 0;
+#endif
+        default: return false;
+    }
 }
 
-bool linear_takes_q8(ggml_type type, int64_t n_in, int64_t n_out) {
-#if OMNI_HAS_CODE_PRODUCTS
-    code_form form;
-    return code_form_of(type, &form) && n_in % n_q8_group == 0 && n_out % n_lane == 0;
-#else
-    (void) type, (void) n_in, (void) n_out;
-    return false;
-#endif
+size_t row_size(row_format format, int64_t n_in) {
+    return format == row_format::q8    ? q8_row_size(n_in)
+           : format == row_format::q16 ? q16_row_size(n_in)
+                                       : n_in * sizeof(float);
+}
+
+void quantize(row_format format, const float * x, int64_t n_in, uint8_t * out) {
+    switch (format) {
+        case row_format::q8: return q8_quantize(x, n_in, out);
+        case row_format::q16: return q16_quantize(x, n_in, out);
+        case row_format::f32: std::memcpy(out, x, n_in * sizeof(float));
+    }
 }
 
 int32_t linear_blocks(const linear_operands & p) {
@@ -165,15 +212,15 @@ void linear_block(const linear_operands & p, int32_t block) {
     const int64_t n_strip = p.n_out / n_lane;
     const int64_t out_first = block % n_strip * n_lane, row_first = block / n_strip * n_row_part;
     const int64_t n_row = smaller(n_row_part, p.n_row - row_first);
+    switch (p.x_format) {
+        case row_format::f32: run_f32(p, out_first, row_first, n_row); break;
 #if OMNI_HAS_CODE_PRODUCTS
-    if (p.x_is_q8) {
-        code_form form = {};
-        code_form_of(p.type, &form);
-        run_codes(p, form, out_first, row_first, n_row);
-    }
+        case row_format::q8: run_codes(p, out_first, row_first, n_row); break;
 #endif
-    if (!p.x_is_q8) {
-        run_f32(p, out_first, row_first, n_row);
+#if OMNI_HAS_PAIR_PRODUCTS
+        case row_format::q16: run_pairs(p, out_first, row_first, n_row); break;
+#endif
+        default: break; // linear_takes has named no other
     }
     if (p.bias || p.residual) {
         add_rest(p, out_first, row_first, n_row);

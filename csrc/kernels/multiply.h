@@ -2,6 +2,7 @@
 // The inner product of all kernels: rows times a panel of columns, in registers.
 #pragma once
 
+#include "row_blocks.h"
 #include "simd.h"
 
 #include <cstddef>
@@ -42,19 +43,9 @@ inline void multiply_rows(const float * a, size_t a_stride, const float * b, siz
 // The same for any number of rows; a row's result does not depend on how many there are.
 inline void multiply(int n_row, const float * a, size_t a_stride, const float * b, size_t b_stride, int n, float * c,
                      size_t c_stride, bool accumulate) {
-    for (; n_row >= n_row_block; n_row -= n_row_block, a += n_row_block * a_stride, c += n_row_block * c_stride) {
-        multiply_rows<n_row_block>(a, a_stride, b, b_stride, n, c, c_stride, accumulate);
-    }
-    switch (n_row) {
-        case 7: multiply_rows<7>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 6: multiply_rows<6>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 5: multiply_rows<5>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 4: multiply_rows<4>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 3: multiply_rows<3>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 2: multiply_rows<2>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        case 1: multiply_rows<1>(a, a_stride, b, b_stride, n, c, c_stride, accumulate); break;
-        default: break;
-    }
+    in_row_blocks<n_row_block>(n_row, [&](auto count, int first) {
+        multiply_rows<count.value>(a + first * a_stride, a_stride, b, b_stride, n, c + first * c_stride, c_stride, accumulate);
+    });
 }
 
 } // namespace omni::OMNI_VARIANT

@@ -78,24 +78,10 @@ inline void multiply_code_rows(const int8_t * x, const q8_group * groups, size_t
 template <code_form form>
 inline void multiply_codes(int n_row, const int8_t * x, const q8_group * groups, size_t x_stride, const code_panel & panel,
                            float * y, size_t y_stride, bool accumulate) {
-    const auto next = [&](int n) {
-        x += n * x_stride;
-        groups = (const q8_group *) ((const char *) groups + n * x_stride);
-        y += n * y_stride;
-    };
-    for (; n_row >= n_code_row_block; n_row -= n_code_row_block, next(n_code_row_block)) {
-        multiply_code_rows<n_code_row_block, form>(x, groups, x_stride, panel, y, y_stride, accumulate);
-    }
-    switch (n_row) {
-        case 7: multiply_code_rows<7, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 6: multiply_code_rows<6, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 5: multiply_code_rows<5, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 4: multiply_code_rows<4, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 3: multiply_code_rows<3, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 2: multiply_code_rows<2, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        case 1: multiply_code_rows<1, form>(x, groups, x_stride, panel, y, y_stride, accumulate); break;
-        default: break;
-    }
+    in_row_blocks<n_code_row_block>(n_row, [&](auto n, int first) {
+        multiply_code_rows<n.value, form>(x + first * x_stride, (const q8_group *) ((const char *) groups + first * x_stride), x_stride,
+                                          panel, y + first * y_stride, y_stride, accumulate);
+    });
 }
 
 #endif

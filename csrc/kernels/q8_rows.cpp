@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "q8_rows.h"
 
-#include "simd.h"
+#include "steps.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -9,32 +9,12 @@ namespace {
 
 #if defined(__GNUC__)
 
-constexpr int n_vec = n_q8_group / simd::width;
-
 void quantize_group(const float * x, int8_t * codes, q8_group & group) {
     using namespace simd;
-    // As integers, the bits of floats without sign have the order of the floats, and what is no number is above infinity.
-    vec  v[n_vec];
-    ivec largest_bits = {};
-    for (int i = 0; i < n_vec; i++) {
-        v[i]         = load(x + i * width);
-        largest_bits = max(largest_bits, (ivec) v[i] & 0x7fffffff);
-    }
-    const int32_t bits = reduce(largest_bits, [](ivec a, ivec b) { return max(a, b); });
-    float largest;
-    std::memcpy(&largest, &bits, sizeof(largest));
-
-    const vec inverse = splat(largest > 0.0f && std::isfinite(largest) ? 127.0f / largest : 0.0f);
-    const vec magic   = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest bits are the nearest whole number
+    constexpr int n_vec = n_q8_group / width;
     ivec offsets[2] = {};
-    for (int i = 0; i < n_vec; i++) {
-        const ivec code = (ivec) (v[i] * inverse + magic) - (ivec) magic;
-        typedef int8_t bytes __attribute__((vector_size(width), aligned(1), may_alias));
-        *(bytes *) (codes + i * width) = __builtin_convertvector(code, bytes);
-        offsets[2 * i / n_vec] -= 128 * code;
-    }
+    group.scale = to_steps<n_q8_group, 127>(x, codes, [&](int i, ivec steps) { offsets[2 * i / n_vec] -= 128 * steps; });
     const auto add = [](ivec a, ivec b) { return a + b; };
-    group.scale         = largest / 127.0f;
     group.first_offset  = reduce(offsets[0], add);
     group.second_offset = reduce(offsets[1], add);
     group.minus_sum     = group.scale * ((float) group.first_offset + (float) group.second_offset) / 128.0f;

@@ -5,7 +5,6 @@
 #include "kernels.h"
 #include "linear.h"
 #include "norm.h"
-#include "q8_rows.h"
 #include "rotary.h"
 
 #define OMNI_STRING_(x) #x
@@ -17,8 +16,8 @@ extern const kernel_set kernels;
 
 const kernel_set kernels = {
     OMNI_STRING(OMNI_VARIANT),
-    linear_takes_f32, linear_takes_q8, linear_blocks, linear_block,
-    q8_row_size, q8_quantize,
+    linear_takes, linear_blocks, linear_block,
+    row_size, quantize,
     attention_scratch, attention_tile,
     rms_norm, layer_norm,
     rotate,

@@ -4,9 +4,12 @@
 #include <numeric>
 
 #define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
+#include "kernels/q16_rows.h"
 #include "kernels/q8_rows.h"
 
 namespace {
+
+using omni::row_format;
 
 void check_norms(const omni::kernel_set & kernels, int n) {
     const floats x = random_floats(n), weight = random_floats(n), bias = random_floats(n);
@@ -89,36 +92,60 @@ void check_activations(const omni::kernel_set & kernels) {
     }
 }
 
-void check_q8_row(const omni::kernel_set & kernels) {
-    constexpr int n_group = 7, n = 32 * n_group;
-    floats x = random_floats(n);
-    for (int i = 0; i < n; i++) {
+constexpr int n_group = 7; // of a row, the second all zeros, two that are not finite
+
+floats row_of_groups() {
+    floats x = random_floats(32 * n_group);
+    for (int i = 0; i < 32 * n_group; i++) {
         x[i] *= std::pow(10.0f, (float) (i / 32 - 3));
     }
     std::fill(x.begin() + 32, x.begin() + 64, 0.0f);
     x[64 + 9]  = NAN;
     x[96 + 20] = -INFINITY;
-    std::vector<uint8_t> row(kernels.q8_row_size(n));
-    kernels.q8_quantize(x.data(), n, row.data());
+    return x;
+}
+
+// The codes of a group are the values in whole steps of `scale`, the largest in n_step of them.
+template <typename code> void check_group(const floats & x, int g, const code * codes, float scale, int n_step) {
+    if (g == 2 || g == 3) {
+        return check(!std::isfinite(scale), "the scale of a group that is not finite");
+    }
+    float largest = 0.0f;
+    for (int i = 0; i < 32; i++) {
+        const float value = x[32 * g + i];
+        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a value in " + std::to_string(n_step) + " steps");
+        largest = std::fmax(largest, std::fabs(value));
+    }
+    check_near(n_step * (double) scale, largest, 1e-6 * largest, "the scale of a group");
+}
+
+void check_q8_row(const omni::kernel_set & kernels) {
+    const floats x = row_of_groups();
+    const int    n = (int) x.size();
+    std::vector<uint8_t> row(kernels.row_size(row_format::q8, n));
+    kernels.quantize(row_format::q8, x.data(), n, row.data());
     const int8_t * codes  = (const int8_t *) row.data();
     const auto     groups = (const omni::of_a_row::q8_group *) (row.data() + n);
     for (int g = 0; g < n_group; g++) {
         const float scale = groups[g].scale;
-        if (g == 2 || g == 3) {
-            check(!std::isfinite(scale), "the scale of a group that is not finite");
+        check_group(x, g, codes, scale, 127);
+        if (!std::isfinite(scale)) {
             continue;
         }
-        const float * values = x.data() + 32 * g;
-        const int8_t * code  = codes + 32 * g;
-        float largest = 0.0f;
-        for (int i = 0; i < 32; i++) {
-            check_near(scale * (double) code[i], values[i], 0.50001 * scale, "a value in 8 bits");
-            largest = std::fmax(largest, std::fabs(values[i]));
-        }
-        check_near(127.0 * scale, largest, 1e-6 * largest, "the scale of a group");
+        const int8_t * code = codes + 32 * g;
         const int first = std::accumulate(code, code + 16, 0), second = std::accumulate(code + 16, code + 32, 0);
         check(groups[g].first_offset == -128 * first && groups[g].second_offset == -128 * second, "the sums of a group");
         check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second), "the sum of a group");
+    }
+}
+
+void check_q16_row(const omni::kernel_set & kernels) {
+    const floats x = row_of_groups();
+    const int    n = (int) x.size();
+    std::vector<uint8_t> row(kernels.row_size(row_format::q16, n));
+    kernels.quantize(row_format::q16, x.data(), n, row.data());
+    for (int g = 0; g < n_group; g++) {
+        check_group(x, g, (const int16_t *) row.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::n_q16_step);
     }
 }
 
@@ -133,4 +160,7 @@ void check_rows(const omni::kernel_set & kernels) {
     }
     check_activations(kernels);
     check_q8_row(kernels);
+    if (kernels.linear_takes(row_format::q16, GGML_TYPE_F16, 32, 64)) {
+        check_q16_row(kernels);
+    }
 }

