@@ -44,13 +44,7 @@ graph::graph(compute_device & device, size_t n_layer, size_t n_layer_node, size_
     : device_(device), cancel_(cancel) {
     // what surrounds the layers, the layers, and portable attention's operations per span
     const size_t n_nodes = 256 + n_layer * (n_layer_node + (device.runs_kernels() ? 0 : 16 * n_span));
-    ggml_init_params params = {};
-    params.mem_size = n_nodes * ggml_tensor_overhead() + ggml_graph_overhead_custom(n_nodes, false);
-    params.no_alloc = true;
-    context_.reset(ggml_init(params));
-    if (!context_) {
-        throw std::bad_alloc();
-    }
+    context_ = tensor_memory(n_nodes * ggml_tensor_overhead() + ggml_graph_overhead_custom(n_nodes, false));
     graph_ = ggml_new_graph_custom(context_.get(), n_nodes, false);
 }
 

@@ -5,6 +5,7 @@
 #include "attention_plan.h"
 #include "ggml-cpp.h"
 #include "kernels/kernels.h"
+#include "tensor_memory.h"
 #include "thread_pool.h"
 
 #include <deque>
@@ -129,7 +130,7 @@ private:
     template <typename F> void run_blocks(int64_t n_block, F && work);
 
     compute_device &           device_;
-    ggml_context_ptr           context_;
+    tensor_memory              context_;
     ggml_cgraph *              graph_;
     std::vector<pending_input> inputs_;
     std::deque<kernel_task>    tasks_;

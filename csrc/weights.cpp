@@ -33,15 +33,8 @@ std::vector<float> to_float(const gguf_tensor & tensor) {
     return out;
 }
 
-weights::weights(const gguf_file & file, ggml_backend_dev_t device) : file_(file), device_(device) {
-    ggml_init_params params = {};
-    params.mem_size = ggml_tensor_overhead() * (file.tensors().size() + 1);
-    params.no_alloc = true;
-    context_.reset(ggml_init(params));
-    if (!context_) {
-        throw std::bad_alloc();
-    }
-}
+weights::weights(const gguf_file & file, ggml_backend_dev_t device)
+    : file_(file), device_(device), context_(ggml_tensor_overhead() * (file.tensors().size() + 1)) {}
 
 const gguf_tensor & weights::require(const std::string & name) {
     const gguf_tensor * t = file_.find(name);

@@ -4,6 +4,7 @@
 
 #include "ggml-cpp.h"
 #include "gguf_file.h"
+#include "tensor_memory.h"
 
 #include <memory>
 #include <string>
@@ -42,7 +43,7 @@ private:
 
     const gguf_file &       file_;
     ggml_backend_dev_t      device_;
-    ggml_context_ptr        context_;
+    tensor_memory           context_;
     std::vector<placement>  placements_;
     std::vector<ggml_backend_buffer_ptr> buffers_;
     int64_t n_params_ = 0;

@@ -58,8 +58,8 @@ class Context(Handle):
     instruction_set : str, optional
         Of the CPU, one of `instruction_sets`; the best by default.
     exact : bool
-        On a CPU, multiply quantised weights with float32 activations: the vectors of the dequantised weights. Otherwise
-        activations are rounded to 8 bits there, several times as fast.
+        On a CPU, multiply in float32: the vectors of the dequantised weights. Otherwise the sides of a layer's products
+        may be rounded there to 8 or 14 bits, which is faster.
     portable : bool
         Run the operations of other backends on the CPU too; for tests.
 
