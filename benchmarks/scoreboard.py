@@ -61,7 +61,7 @@ LINES = {
     "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2}),
     "linear": Line(
         "linear layers' share of the peak",
-        "roofline --types F16,Q8_0,Q4_K_M",
+        "roofline",
         {"float32 peak": 0.80, "int8 peak": 0.65},
     ),
 }

@@ -177,6 +177,28 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
     return library
 
 
+def build_kernels(program: str) -> Path:
+    """Build a program of tests/kernels, with the kernels of every instruction set.
+
+    Parameters
+    ----------
+    program
+        ``kernel_test`` or ``linear_rate``.
+
+    Returns
+    -------
+    Path
+        The program, in ``build/kernels``.
+    """
+    folder = ROOT / "build" / "kernels"
+    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}", f"-DLLAMA_CPP={default_tree()}"]
+    configure = [_tool("cmake"), "-S", str(ROOT / "tests" / "kernels"), "-B", str(folder), *options]
+    _run(configure, "configuring the kernels")
+    compile_all = [_tool("cmake"), "--build", str(folder), "-j", str(_usable_cpus()), "--target", program]
+    _run(compile_all, f"building {program}")
+    return folder / program
+
+
 def build_mtmd(tree: Path | None = None, folder: Path | None = None, jobs: int | None = None) -> Path:
     """Build libmtmd, and the engine before it, as far as they aren't there already.
 

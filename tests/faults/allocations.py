@@ -2,8 +2,8 @@
 
     LD_PRELOAD=failing_memory.so python -m tests.faults.allocations TEXT MMPROJ [AT_MOST]
 
-prints, for each kind of call, how many allocations it makes and how many of them were made to fail: all, or AT_MOST (400) of
-them: the first and the last, and others by chance.
+prints, for each kind of call, how many allocations it makes and how many of them were made to fail: all, or AT_MOST
+(400) of them: the first and the last, and others by chance.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ def main(text_path: str, mmproj_path: str, at_most: int = 400) -> None:
         fail_after(-1)
         expected = call()
         n = fail_after(-1)
-        chosen = range(n) if n <= at_most else [*range(at_most // 4), n - 1, *random.Random(0).sample(range(n), at_most // 2)]
+        by_chance = random.Random(0).sample(range(n), min(n, at_most // 2))
+        some = range(n) if n <= at_most else [*range(at_most // 4), n - 1, *by_chance]
         n_error = 0
-        for i in chosen:
+        for i in some:
             fail_after(i)
             try:
                 found = call()
@@ -76,7 +77,7 @@ def main(text_path: str, mmproj_path: str, at_most: int = 400) -> None:
             finally:
                 fail_after(-1)
             assert np.array_equal(call(), expected), f"{name}: other vectors after allocation {i} failed"
-        print(f"{name}: {n} allocations, {len(chosen)} failed, {n_error} errors", flush=True)
+        print(f"{name}: {n} allocations, {len(some)} failed, {n_error} errors", flush=True)
 
 
 if __name__ == "__main__":

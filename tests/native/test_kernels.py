@@ -13,18 +13,10 @@ import pytest
 from jina_omni.native import instruction_sets
 from tests.engine import build
 
-SOURCE = build.ROOT / "tests" / "kernels"
-FOLDER = build.ROOT / "build" / "kernels"
-
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={build._tool('ninja')}", f"-DLLAMA_CPP={build.default_tree()}"]
-    configure = [build._tool("cmake"), "-S", str(SOURCE), "-B", str(FOLDER), *options]
-    build._run(configure, "configuring the test of the kernels")
-    compile_all = [build._tool("cmake"), "--build", str(FOLDER), "-j", str(build._usable_cpus())]
-    build._run([*compile_all, "--target", "kernel_test"], "building the test of the kernels")
-    return FOLDER
+    return build.build_kernels("kernel_test").parent
 
 
 def test_the_kernels_of_every_instruction_set_give_what_plain_loops_in_double_give(folder: Path) -> None:
