@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights of any type meet float32 rows, and the result is that of the dequantised weights. The commoner quantised types meet
-// rows of 8 bits too (q8_rows.h), several times as fast, and all others rows of 16 (q16_rows.h), twice as fast. Nothing is laid out in advance: a strip of the weights is converted
-// when its turn comes, and then meets all rows of its part of x, so that a file stays mapped and shared.
+// rows of 8 bits too (q8_rows.h), several times as fast, and all others but float32 rows of 16 (q16_rows.h), nearly twice as fast.
+// Nothing is laid out in advance: a strip of the weights is converted when its turn comes, and then meets all rows of its part of
+// x, so that a file stays mapped and shared.
 #pragma once
 
 #include "kernels.h"

@@ -36,7 +36,8 @@ inline void make_pairs(const float * values, int16_t * codes, float * scales) {
         store(scales + half * width, (vec) (largest >= infinity ? largest : exponent - 12 * one_exponent));
         const vec magic = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest 16 bits are the nearest whole number
         for (int i = 0; i < n_q16_group; i += 2) {
-            const ivec even = (ivec) (load(v + i * n_lane) * inverse + magic), odd = (ivec) (load(v + (i + 1) * n_lane) * inverse + magic);
+            const ivec even = (ivec) (load(v + i * n_lane) * inverse + magic);
+            const ivec odd  = (ivec) (load(v + (i + 1) * n_lane) * inverse + magic);
             store_int(codes + i * n_lane + half * 2 * width, (even & 0xffff) | (odd << 16));
         }
     }
@@ -80,8 +81,8 @@ inline void multiply_pair_rows(const int16_t * x, const float * x_scales, size_t
 }
 
 // The same for any number of rows; a row's result does not depend on how many there are.
-inline void multiply_pairs(int n_row, const int16_t * x, const float * x_scales, size_t x_stride, const pair_panel & panel, float * y,
-                           size_t y_stride, bool accumulate) {
+inline void multiply_pairs(int n_row, const int16_t * x, const float * x_scales, size_t x_stride, const pair_panel & panel,
+                           float * y, size_t y_stride, bool accumulate) {
     in_row_blocks<n_pair_row_block>(n_row, [&](auto n, int first) {
         multiply_pair_rows<n.value>((const int16_t *) ((const char *) x + first * x_stride),
                                     (const float *) ((const char *) x_scales + first * x_stride), x_stride, panel,

@@ -26,7 +26,8 @@ template <int n, int n_step, typename code, typename F> inline float to_steps(co
     float largest;
     std::memcpy(&largest, &bits, sizeof(largest));
 
-    const vec inverse = splat(largest > 0.0f && std::isfinite(largest) ? n_step / largest : 0.0f);
+    // below 1e-30 values count as 0, whose inverse would be infinite
+    const vec inverse = splat(largest > 1e-30f && std::isfinite(largest) ? n_step / largest : 0.0f);
     const vec magic   = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest bits are the nearest whole number
     for (int i = 0; i < n_vec; i++) {
         const ivec steps = (ivec) (v[i] * inverse + magic) - (ivec) magic;

@@ -92,7 +92,7 @@ void check_activations(const omni::kernel_set & kernels) {
     }
 }
 
-constexpr int n_group = 7; // of a row, the second all zeros, two that are not finite
+constexpr int n_group = 8; // of a row, the second all zeros, two that are not finite, the last next to nothing
 
 floats row_of_groups() {
     floats x = random_floats(32 * n_group);
@@ -102,6 +102,9 @@ floats row_of_groups() {
     std::fill(x.begin() + 32, x.begin() + 64, 0.0f);
     x[64 + 9]  = NAN;
     x[96 + 20] = -INFINITY;
+    for (int i = 32 * (n_group - 1); i < 32 * n_group; i++) {
+        x[i] *= 1e-43f;
+    }
     return x;
 }
 
@@ -109,6 +112,12 @@ floats row_of_groups() {
 template <typename code> void check_group(const floats & x, int g, const code * codes, float scale, int n_step) {
     if (g == 2 || g == 3) {
         return check(!std::isfinite(scale), "the scale of a group that is not finite");
+    }
+    if (g == n_group - 1) {
+        for (int i = 0; i < 32; i++) {
+            check(codes[32 * g + i] == 0, "a value next to nothing");
+        }
+        return;
     }
     float largest = 0.0f;
     for (int i = 0; i < 32; i++) {
