@@ -11,20 +11,22 @@ from __future__ import annotations
 
 import sys
 import warnings
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 import jina_omni
 
 
 def main(vectors: Path | None, instruction_set: str | None) -> None:
     """Run the check."""
-    with as_file(files("jina_omni.demo") / "data") as data, warnings.catch_warnings(record=True) as caught:
+    circle = Image.new("RGB", (64, 64), "white")
+    ImageDraw.Draw(circle).ellipse((12, 12, 52, 52), fill="red")
+    picture = jina_omni.Image(circle)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        picture = jina_omni.Image(data / "red-circle.png")
-        with jina_omni.Model(data / "text.gguf", mmproj=data / "vision-mmproj.gguf") as model:
+        with jina_omni.demo_model() as model:
             found = model.encode(["a red circle", picture, ["a caption", picture]])
             info = model.info
     print(f"{info.device} ({info.instruction_set}), {jina_omni.__file__}")
