@@ -30,7 +30,7 @@ OWN_KERNEL = 128
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[Context]:
-    context = Context(CPU, 2)
+    context = Context(CPU, 2, exact=True)  # what rounds to 14 bits is in tests/parity
     yield context
     context.close()
 
