@@ -72,12 +72,14 @@ def test_the_number_of_rows_is_that_of_the_reference() -> None:
     assert [mel_rows(length) for length in (-(2**31), -1, 0, 2**31 - 1)] == [0, 0, 0, 2**29]
 
 
-def test_threads_and_repetition_do_not_change_a_bit(context: Context, small: Checkpoint) -> None:
+@pytest.mark.parametrize("exact", [False, True])
+def test_threads_and_repetition_do_not_change_a_bit(small: Checkpoint, *, exact: bool) -> None:
     audio = Projector(small.audio, CPU)
     clips = [mel(length) for length in (3, 90, 200, 401, 1100)]
+    context, single = (Context(CPU, n, exact=exact) for n in (2, 1))
     first, second = (np.concatenate(encode(context, audio, clips)) for _ in range(2))
-    single = Context(CPU, 1)
     one_thread = np.concatenate(encode(single, audio, clips))
+    context.close()
     single.close()
     assert np.array_equal(first, second)
     assert np.array_equal(first, one_thread)
