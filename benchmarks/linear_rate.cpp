@@ -88,9 +88,7 @@ int main(int argc, char ** argv) {
     for (int turn = 0; turn < 5; turn++) {
         const auto start = std::chrono::steady_clock::now();
         for (const matrix & m : matrices) {
-            using omni::row_format;
-            const auto takes = [&](row_format f) { return kernels.linear_takes(f, type, m.n_in, m.n_out); };
-            const row_format format = takes(row_format::q8) ? row_format::q8 : takes(row_format::q16) ? row_format::q16 : row_format::f32;
+            const omni::row_format format = omni::fastest_rows(kernels, type, m.n_in, m.n_out);
             const size_t stride = kernels.row_size(format, m.n_in);
             const int64_t n_together = 16; // so much work that handing it to another thread pays
             threads.run((int32_t) ((n_row + n_together - 1) / n_together), [&](int, int32_t block) {

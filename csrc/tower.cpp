@@ -146,10 +146,8 @@ void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
-    const auto takes = [&](row_format format) {
-        return device_.runs_kernels() && device_.kernels.linear_takes(format, weight->type, weight->ne[0], weight->ne[1]);
-    };
-    if (!takes(row_format::f32)) {
+    const kernel_set & kernels = device_.kernels;
+    if (!device_.runs_kernels() || !kernels.linear_takes(row_format::f32, weight->type, weight->ne[0], weight->ne[1])) {
         ggml_tensor * y = ggml_mul_mat(context(), weight, x);
         y = bias ? ggml_add(context(), y, bias) : y;
         return residual ? ggml_add(context(), y, residual) : y;
@@ -158,7 +156,7 @@ ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor *
     task.bias     = bias;
     task.residual = residual;
     if (!device_.exact) {
-        task.format = takes(row_format::q8) ? row_format::q8 : takes(row_format::q16) ? row_format::q16 : row_format::f32;
+        task.format = fastest_rows(kernels, weight->type, weight->ne[0], weight->ne[1]);
     }
     std::vector<ggml_tensor *> args = {weight, task.format == row_format::f32 ? x : quantized_rows(x, task.format)};
     for (ggml_tensor * t : {bias, residual}) {

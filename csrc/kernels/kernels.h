@@ -96,6 +96,16 @@ struct kernel_set {
     void    (*swiglu)(const float * gate, const float * up, int64_t n, float * y);
 };
 
+// The fastest format of rows for such weights, which the kernels take as float32 at least.
+inline row_format fastest_rows(const kernel_set & kernels, ggml_type type, int64_t n_in, int64_t n_out) {
+    for (const row_format format : {row_format::q8, row_format::q16}) {
+        if (kernels.linear_takes(format, type, n_in, n_out)) {
+            return format;
+        }
+    }
+    return row_format::f32;
+}
+
 // What this processor runs of those that were compiled, the best first. Never empty.
 const std::vector<const kernel_set *> & runnable_kernels();
 
