@@ -76,6 +76,13 @@ def test_what_is_no_python_is_told_so(program, monkeypatch):
     assert children() == []
 
 
+def test_a_start_that_takes_too_long_is_told_so(monkeypatch):
+    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0)
+    with pytest.raises(UnsupportedMediaError, match=r"this program can't start one \(over 0 seconds\); render it to PNG"):
+        new()
+    assert children() == []
+
+
 def test_a_package_that_does_not_start_there_is_told_so(tmp_path, monkeypatch):
     package = tmp_path / "resvg_py" / "__init__.py"
     package.parent.mkdir()

@@ -100,7 +100,7 @@ class Sandbox:
         self._end = weakref.finalize(self, _end, self._process)
         reply = self._exchange()
         if reply is None or reply[0] != b"+":
-            reason = _first_line(reply[1]) if reply else self._last_words()
+            reason = _first_line(reply[1]) if reply else self._excess or self._last_words()
             self.close()
             raise UnsupportedMediaError(f"{drawn} can't start one ({reason}); {instead}")
 
