@@ -7,6 +7,7 @@ float32 operations, not from numpy's distributions, whose streams may change bet
 from __future__ import annotations
 
 import hashlib
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -435,6 +436,8 @@ def _values(item: Tensor | NDArray[np.float32], kind: GGMLQuantizationType, seed
 
 def _sinusoid(n_pos: int, n_embd: int) -> NDArray[np.float32]:
     half = n_embd // 2
-    step = np.exp(-np.log(10000.0) / (half - 1) * np.arange(half))
-    angle = np.arange(n_pos)[:, None] * step
-    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+    rate = -math.log(10000.0) / (half - 1)
+    steps = [math.exp(rate * i) for i in range(half)]
+    # numpy's sines differ in last bits with its version and the processor
+    rows = [[turn(at * step) for turn in (math.sin, math.cos) for step in steps] for at in range(n_pos)]
+    return np.array(rows, np.float32)

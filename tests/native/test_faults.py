@@ -243,12 +243,14 @@ def test_embed_interrupted_at_random_moments_goes_on_and_ends_the_same(
     for seed in range(5):
         argv = [sys.executable, "-m", "jina_omni", *command, str(out)]
         process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        start = time.monotonic()
         timer = threading.Timer(seconds * random.Random(seed).random(), process.send_signal, [signal.SIGINT])
         timer.start()
         _, stderr = process.communicate()
         timer.cancel()
         assert process.returncode in (0, 1, 130, -signal.SIGINT), stderr
         n_cut += process.returncode != 0
+        seconds = min(seconds, time.monotonic() - start)  # the first run may have been slower than later ones
     assert n_cut > 0
     assert main([*command, str(out)]) == 0
     assert rows_of(out) == rows_of(whole)

@@ -78,7 +78,7 @@ def test_what_is_no_python_is_told_so(program, monkeypatch):
 
 def test_a_start_that_takes_too_long_is_told_so(monkeypatch):
     monkeypatch.setattr(sandbox, "TIME_LIMIT", 0)
-    with pytest.raises(UnsupportedMediaError, match=r"this program can't start one \(over 0 seconds\); render it to PNG"):
+    with pytest.raises(UnsupportedMediaError, match=r"can't start one \(over 0 seconds\); render it to PNG"):
         new()
     assert children() == []
 
