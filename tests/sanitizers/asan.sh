@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The native tests under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer.
+# The native tests, and a backend that fails in mid-graph, under AddressSanitizer with its leak check, and
+# UndefinedBehaviorSanitizer.
 #
 #   tests/sanitizers/asan.sh [PYTEST ARGUMENT...]
 source "$(dirname "$0")/build.sh"
-build_with address _lib
+build_with address _lib failing_backend
 use_extension asan
 
 here=$root/tests/sanitizers
@@ -14,6 +15,14 @@ export UBSAN_OPTIONS=suppressions=$here/undefined.txt:halt_on_error=1:print_stac
 export PYTHONMALLOC=malloc # so that Python's own pools hide nothing
 
 cd "$root"
+models=$(mktemp -d)
+"$python" -m tests.fuzz.files "$models"
+for text in qwen3 eurobert-odd; do
+    "$build/failing_backend" "$models/$text.gguf" "$models/combined.gguf"
+done
+rm -rf "$models"
+
+"$python" -m tests.engine.build # not by a fixture: cmake hangs under a preloaded sanitizer
 if [ $# = 0 ]; then
     # not: what measures memory or time, loads another llama.cpp, or leaves a forked child's objects alone as it must
     set -- tests/native/test_files.py tests/native/test_instruction_sets.py tests/native/test_processes.py tests/native/test_towers.py \

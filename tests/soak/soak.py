@@ -1,8 +1,8 @@
 """Calls and loads without end take no more at the end: ``python -m tests.soak.soak --encodes 100000 --loads 1000``.
 
 Writes a line of CSV for each hundredth of the run, and a plot where matplotlib is installed. Memory is compared after a
-first tenth, in which caches fill, and after malloc_trim: glibc keeps what was freed between blocks in use, for later
-calls, and the holes that loading a model leaves are megabytes that nobody holds.
+first tenth, in which caches fill; both as it is and after malloc_trim, since glibc keeps what was freed between blocks in
+use, for later calls, and the holes that loading a model leaves are megabytes that nobody holds.
 """
 
 from __future__ import annotations
@@ -72,12 +72,11 @@ def check(taken: list[Point]) -> None:
     early, late = taken[len(taken) // 10 : len(taken) // 5], taken[-len(taken) // 10 :]
     print(f"{taken[-1].n_encodes:,} encodes, {taken[-1].n_loads:,} loads: files {early[0].n_files} to "
           f"{late[-1].n_files}, threads {early[0].n_threads} to {late[-1].n_threads}")
-    growth = 0.0
     for name in ("with_freed", "resident"):
         before, after = (sum(getattr(point, name) for point in some) / len(some) for some in (early, late))
         growth = after / before - 1
         print(f"{name}: {before / 2**20:.1f} MiB to {after / 2**20:.1f} MiB ({growth:+.2%})")
-    assert growth < TOLERANCE  # of the memory that is in use
+        assert growth < TOLERANCE, name
     # The fewest: threads that read ahead may still be ending when a call returns.
     assert min(point.n_files for point in late) <= min(point.n_files for point in early)
     assert min(point.n_threads for point in late) <= min(point.n_threads for point in early)
