@@ -56,3 +56,10 @@ set(LLAMA_BUILD_COMMIT "${LLAMA_CPP_COMMIT}")
 set(GIT_EXE "")
 
 add_subdirectory("${LLAMA_CPP_DIR}" llama.cpp EXCLUDE_FROM_ALL SYSTEM)
+
+# Tiles are of no use to weights that stay mapped, and ggml would ask the kernel for them, for the whole process.
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-mno-amx-int8 COMPILER_HAS_AMX_INT8)
+if(COMPILER_HAS_AMX_INT8)
+    target_compile_options(ggml-cpu PRIVATE -mno-amx-int8)
+endif()

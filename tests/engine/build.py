@@ -98,9 +98,9 @@ def digest(tree: Path) -> str:
     Returns
     -------
     str
-        sha256 over the tree's sources and over our own two files.
+        sha256 over the tree's sources and over our own files.
     """
-    files = [HERE / "CMakeLists.txt", HERE / "layouts.py"]
+    files = [HERE / name for name in ("CMakeLists.txt", "amx.cmake", "layouts.py")]
     for part in PARTS:
         files += sorted(p for p in (tree / part).rglob("*") if p.is_file())
     h = hashlib.sha256()

@@ -25,6 +25,7 @@ _OPTIONS = {
     "LLAMA_BUILD_UI": "OFF",
     "LLAMA_USE_PREBUILT_UI": "OFF",  # would be downloaded
     "LLAMA_OPENSSL": "OFF",
+    "CMAKE_PROJECT_llama.cpp_INCLUDE": str(Path(__file__).with_name("amx.cmake")),
 }
 
 # the parts of the tree that its own CMake files want for that

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.checkpoints import spans
 from tests.checkpoints.cases import clip, image, sound
 from tests.checkpoints.numpy_reference import NumpyAudio, NumpyText, NumpyVision
 from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, Edits, write_text
+from tests.checkpoints.writer import Checkpoint, Edits, write_audio, write_text
 from tests.media_files import (
     as_librosa,
     encoded,
@@ -182,6 +183,17 @@ def test_a_sound_over_thirty_seconds_is_refused_or_cut(model: Model) -> None:
     assert raised.value.index == 1
     whole = model.encode(as_audio(long[: 30 * RATE]))
     assert np.array_equal(model.encode(as_audio(long), truncate=True), whole)
+
+
+def test_a_sound_over_what_the_tower_takes_is_an_error_of_its_own(small: Checkpoint, tmp_path: Path) -> None:
+    """Published towers take thirty seconds; a file may have positions for fewer."""
+    shape = replace(TINY["small"], audio=replace(TINY["small"].audio, n_pos=100))
+    with Model(small.text, write_audio(tmp_path / "audio-mmproj.gguf", shape)) as model:
+        rows, errors = model.encode([as_audio(tones(2.1)), "a", as_audio(tones(2))], on_error="return")
+        assert list(errors) == [0]
+        assert isinstance(errors[0], jina_omni.InputTooLongError)
+        assert "input 0 is a sound of 210 mel frames, over the 200 of the audio tower" in str(errors[0])
+        assert np.array_equal(rows[1:], model.encode(["a", as_audio(tones(2))]))
 
 
 def test_a_missing_tower_is_named_with_the_file_to_pass(files: Checkpoint) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -168,6 +169,29 @@ def test_threads_that_the_system_refuses_are_an_error_and_none_stays() -> None:
         """
     )
     assert (done.stdout.split(), done.stderr) == (["True", "0"], "")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="asks Linux on x86-64")
+def test_nothing_is_asked_of_the_kernel_for_the_whole_process(small: Checkpoint) -> None:
+    """Tiles of AMX would make the signal frames of all threads of the host larger, too large for small stacks."""
+    done = run_python(
+        """
+        import ctypes, sys
+        import jina_omni
+        def permitted():
+            mask = ctypes.c_uint64()
+            get_permissions = 0x1022  # ARCH_GET_XCOMP_PERM
+            ctypes.CDLL(None).syscall(158, get_permissions, ctypes.byref(mask))
+            return mask.value
+        before = permitted()
+        for compute in ("fast", "exact"):
+            with jina_omni.Model(*sys.argv[1:], compute=compute, n_threads=2) as model:
+                model.encode("a text")
+        print(before == permitted())
+        """,
+        small.text,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_a_pickled_model_opens_its_files_anew(nano: Checkpoint) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import ModalityNotLoadedError
+from jina_omni.errors import InputTooLongError, ModalityNotLoadedError
 from jina_omni.inputs import Audio, Image, Media, Pdf
 from jina_omni.media import audio, image, mel, pdf, video
 from jina_omni.media.files import FileSource
@@ -87,7 +87,7 @@ class MediaReader:
 
     def __init__(self, vision: Projector | None, audio_: Projector | None, dialect: Dialect) -> None:
         self._geometry = None if vision is None else VisionGeometry.of(vision)
-        self._n_mel = None if audio_ is None else audio_.n_mel
+        self._audio = audio_
         self._dialect = dialect
 
     def measure(self, part: Media, where: str, *, truncate: bool) -> list[Medium]:
@@ -125,18 +125,18 @@ class MediaReader:
         return [self._track(part.source, clip, where, truncate=truncate), _frames(clip, geometry, where)]
 
     def _sound(self, part: Audio, where: str, *, truncate: bool) -> Medium:
-        n_mel = self._require_audio("a sound", where)
+        tower = self._require_audio("a sound", where)
         n_samples = audio.measure(part, where)
-        return _heard(n_samples, lambda: audio.samples_of(part, where, truncate=truncate), n_mel, where)
+        return _heard(n_samples, lambda: audio.samples_of(part, where, truncate=truncate), tower, where)
 
     def _track(self, source: FileSource, clip: video.Clip, where: str, *, truncate: bool) -> Medium:
-        n_mel = self._require_audio("a video with sound, which this dialect embeds too", where)
+        tower = self._require_audio("a video with sound, which this dialect embeds too", where)
 
         def samples() -> mel.Samples:
             found = audio.track_samples(source, where, truncate=truncate)
             return np.empty(0, np.float32) if found is None else found
 
-        return _heard(round(clip.n_frames / clip.fps * mel.SAMPLE_RATE), samples, n_mel, where)
+        return _heard(round(clip.n_frames / clip.fps * mel.SAMPLE_RATE), samples, tower, where)
 
     def _vision_geometry(self, what: str, where: str) -> VisionGeometry:
         if self._geometry is None:
@@ -145,12 +145,12 @@ class MediaReader:
             )
         return self._geometry
 
-    def _require_audio(self, what: str, where: str) -> int:
-        if self._n_mel is None:
+    def _require_audio(self, what: str, where: str) -> Projector:
+        if self._audio is None:
             raise ModalityNotLoadedError(
                 f"{where} holds {what}, but no audio tower is loaded; pass ...-audio-mmproj-F16.gguf as mmproj"
             )
-        return self._n_mel
+        return self._audio
 
 
 def _still(grid: Grid, patches: Callable[[], tuple[Floats, Grid]], geometry: VisionGeometry) -> Medium:
@@ -180,10 +180,15 @@ def _frames(clip: video.Clip, geometry: VisionGeometry, where: str) -> Medium:
     return Medium("vision", extent(clip), read)
 
 
-def _heard(n_samples: int, samples: Callable[[], mel.Samples], n_mel: int, where: str) -> Medium:
+def _heard(n_samples: int, samples: Callable[[], mel.Samples], tower: Projector, where: str) -> Medium:
     def read(_stop: threading.Event) -> Reading:
         found = samples()
         n_frames = mel.require_frames(len(found), where)
-        return Reading(Extent((mel_rows(n_frames),)), mel.log_mel(found, n_mel), (n_frames,))
+        if n_frames > tower.max_mel_frames:  # of no published file, whose towers take what the reference takes
+            raise InputTooLongError(
+                f"{where} is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
+                f"{tower.path}; split it"
+            )
+        return Reading(Extent((mel_rows(n_frames),)), mel.log_mel(found, tower.n_mel), (n_frames,))
 
     return Medium("audio", Extent((mel_rows(mel.frame_count(n_samples)),)), read)
