@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pypdfium2
 import pytest
 import resvg_py
 
-from jina_omni.errors import DecodeError, UnsupportedMediaError
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media import sandbox
 from jina_omni.media.sandbox import Sandbox
 from tests.pdfs import INCH, document, forms_of_forms
@@ -59,6 +60,28 @@ def test_what_the_environment_adds_to_python_is_not_seen_there(monkeypatch, tmp_
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "io.py"))
     monkeypatch.chdir(tmp_path)
     assert new().ask(SVG, "an SVG image", "input 3").startswith(b"\x89PNG")
+
+
+@contextlib.contextmanager
+def stopped(process, seconds):
+    """Give a process no processor for so long."""
+    process.suspend()
+    timer = threading.Timer(seconds, process.resume)
+    timer.start()
+    yield
+    timer.cancel()
+    timer.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process computes")
+def test_a_process_that_waits_for_a_processor_may_take_longer(monkeypatch):
+    decoder = new()
+    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0.5)
+    with stopped(children()[0], 1.5):
+        assert decoder.ask(SVG, "an SVG image", "input 3").startswith(b"\x89PNG")
+    with stopped(children()[0], 60), pytest.raises(InputError, match=r"^input 3 is a drawing that takes over 3\.0 seconds"):
+        decoder.ask(SVG, "a drawing", "input 3")
+    assert children() == []
 
 
 # ---- no process ----

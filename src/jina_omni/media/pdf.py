@@ -125,7 +125,7 @@ def pages_of(pdf: Pdf, where: str = "input") -> list[PdfPage]:
     InputError
         The file can't be read; the document is encrypted or has no pages; it does not have a page that is asked for, or
         none is; the resolution is out of range; a page has more than `PIXEL_LIMIT` pixels; opening it takes over 1 GiB,
-        in which its bytes count and a file does not, or 20 seconds.
+        in which its bytes count and a file does not, or 20 seconds of a processor.
 
     .. versionadded:: 0.1.0
     """
@@ -175,7 +175,7 @@ def decode(page: PdfPage, where: str = "input") -> PILImage.Image:
     DecodeError
         The page is damaged, or the file has changed.
     InputError
-        As in `pages_of`; or drawing the page takes over 1 GiB or 20 seconds.
+        As in `pages_of`; or drawing the page takes over 1 GiB or 20 seconds of a processor.
 
     .. versionadded:: 0.1.0
     """

@@ -54,7 +54,8 @@ def to_png(data: bytes, where: str = "input") -> bytes:
     DecodeError
         The file is damaged.
     InputError
-        It refers to other files, its entities or its size are too large, or drawing it takes over 1 GiB or 20 seconds.
+        It refers to other files, its entities or its size are too large, or drawing it takes over 1 GiB or 20 seconds
+        of a processor.
 
     .. versionadded:: 0.1.0
     """
