@@ -16,7 +16,7 @@ build_with() {
     cmake --build "$build" --target "$@"
 }
 
-# A copy of the package with the extension of $build, as PYTHONPATH, and what must be in the process before Python.
+# A copy of the package with the extension of $build, as PYTHONPATH.
 use_extension() {
     mkdir -p "$build/python"
     rm -rf "$build/python/jina_omni"
@@ -24,6 +24,4 @@ use_extension() {
     rm -f "$build"/python/jina_omni/native/_lib.*
     cp "$build"/jina_omni/_lib.*so "$build/python/jina_omni/native/"
     export PYTHONPATH=$build/python
-    export OMNI_PRELOAD
-    OMNI_PRELOAD=$("${CC:-clang}" -print-file-name="libclang_rt.$1-$(uname -m).so")
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# The thread pool and the C boundary under ThreadSanitizer, each for SECONDS (30), with files of all kinds.
+# The thread pool and the C boundary under ThreadSanitizer, each for SECONDS (30), with files of all kinds; then the native
+# tests of threads and processes.
 #
 #   tests/sanitizers/tsan.sh [SECONDS]
 source "$(dirname "$0")/build.sh"
-build_with thread stress_pool stress_boundary
+build_with thread _lib stress_pool stress_boundary
+use_extension
 
 export TSAN_OPTIONS=halt_on_error=1
 models=$(mktemp -d)
@@ -14,3 +16,10 @@ cd "$root"
 for text in qwen3 eurobert-odd; do
     "$build/stress_boundary" "$models/$text.gguf" "$models/combined.gguf" "${1:-30}"
 done
+
+# GCC's runtime, which understands what clang compiles: clang's crashes in a program that was compiled without it.
+# ignore_noninstrumented_modules: other packages were compiled without it too, and how their threads wait stays unseen.
+# not: what measures memory, gives it a limit or loads another llama.cpp; threads do not survive a fork under it
+TSAN_OPTIONS=ignore_noninstrumented_modules=1 LD_PRELOAD=$(g++ -print-file-name=libtsan.so) \
+    "$python" -m pytest -p no:cacheprovider tests/native/test_threads.py tests/native/test_processes.py \
+    -k "not another and not llama_cpp and not leaks and not forked and not refuses and not leave_nothing"

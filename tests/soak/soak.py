@@ -1,8 +1,8 @@
 """Calls and loads without end take no more at the end: ``python -m tests.soak.soak --encodes 100000 --loads 1000``.
 
 Writes a line of CSV for each hundredth of the run, and a plot where matplotlib is installed. Memory is compared after a
-first tenth, in which caches fill; both as it is and after malloc_trim, since glibc keeps what was freed between blocks in
-use, for later calls, and the holes that loading a model leaves are megabytes that nobody holds.
+first tenth, in which caches fill; both as it is and after malloc_trim, since glibc keeps what was freed between blocks
+in use, for later calls, and the holes that loading a model leaves are megabytes that nobody holds.
 """
 
 from __future__ import annotations

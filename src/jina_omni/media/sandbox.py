@@ -215,7 +215,7 @@ def _memory_of(pid: int) -> int:
 
 
 def _seconds_of(pid: int) -> float:
-    """Return the seconds that a process has computed, 0 where it has ended; where the system is not Linux, the clock's."""
+    """Return the seconds that a process has computed, 0 where it has ended; not on Linux, the clock's."""
     if sys.platform != "linux":
         return time.monotonic()
     try:
