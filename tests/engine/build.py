@@ -100,7 +100,7 @@ def digest(tree: Path) -> str:
     str
         sha256 over the tree's sources and over our own files.
     """
-    files = [HERE / name for name in ("CMakeLists.txt", "amx.cmake", "layouts.py")]
+    files = [HERE / name for name in ("CMakeLists.txt", "amx.cmake", "amx_tiles.cpp", "layouts.py")]
     for part in PARTS:
         files += sorted(p for p in (tree / part).rglob("*") if p.is_file())
     h = hashlib.sha256()

@@ -68,9 +68,11 @@ def stopped(process, seconds):
     process.suspend()
     timer = threading.Timer(seconds, process.resume)
     timer.start()
-    yield
-    timer.cancel()
-    timer.join()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process computes")
