@@ -124,7 +124,7 @@ def as_librosa(samples, rate):
 def sound_container(samples, kind, codec, rate=RATE, options=None, *, picture=False):
     """Return a file by PyAV, with a few pictures if asked for."""
     file = io.BytesIO()
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
     with av.open(file, "w", format=kind, options=options or {}) as out:
         if picture:
             video = out.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p")
@@ -136,8 +136,8 @@ def sound_container(samples, kind, codec, rate=RATE, options=None, *, picture=Fa
         sound.codec_context.open(strict=False)  # a muxer may have opened it
         size = sound.codec_context.frame_size or 1024
         for start in range(0, len(samples), size):
-            planes = np.ascontiguousarray(samples[start : start + size].T)
-            frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+            plane = np.ascontiguousarray(samples[start : start + size]).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(plane, format="flt", layout=layout)
             frame.sample_rate, frame.pts = rate, start
             out.mux(sound.encode(frame))
         out.mux(sound.encode(None))

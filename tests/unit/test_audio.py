@@ -124,6 +124,17 @@ def test_a_lossy_file_that_tells_its_padding_starts_where_the_original_does(name
     assert np.dot(found[:n], original[:n]) > 0.98 * np.linalg.norm(found[:n]) * np.linalg.norm(original[:n])
 
 
+@pytest.mark.parametrize("kind", ["mp4", "matroska", "adts"])
+def test_eight_channels_are_mixed(kind):
+    """PyAV's own arrays of eight planes and more read anywhere."""
+    data = sound_container(signal(0.5, 48_000, 8), kind, "aac", 48_000)
+    to_packed = av.AudioResampler(format="flt")
+    with av.open(io.BytesIO(data)) as container:
+        frames = [piece.to_ndarray() for frame in container.decode(audio=0) for piece in to_packed.resample(frame)]
+    expected = as_librosa(np.concatenate(frames, axis=1).reshape(-1, 8), 48_000)
+    assert np.abs(samples_of(Audio(data)) - expected).max() < 1e-6
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 32_000, 48_000, 96_000, 192_000])
 def test_every_rate_and_number_of_channels(rate, channels):

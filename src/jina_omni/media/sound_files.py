@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import DecodeError, InputError
@@ -27,6 +28,7 @@ MIN_RATE, MAX_RATE = 1_000, 768_000
 
 _MAX_CHANNELS = 64
 _BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
 _UNKNOWN = 1 << 62  # libsndfile's count where a header has none is above this
 
 _SNDFILE_KINDS = ("audio/wav", "audio/flac", "audio/ogg", "audio/aiff", "audio/mpeg")
@@ -190,10 +192,27 @@ def _decoded(container: Any, where: str) -> Sound:
                 raise DecodeError(
                     f"{where} changes its sampling rate from {rate:,} to {frame.sample_rate:,} halfway; resample it"
                 )
-            samples = frame.to_ndarray()
-            yield samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+            yield _samples(frame, where)
 
     return Sound(rate, _announced(container, stream, rate), exact=False, blocks=blocks())
+
+
+def _samples(frame: Any, where: str) -> Block:
+    """Return the samples of a frame.
+
+    PyAV's own `to_ndarray` takes for planes what it finds up to a null pointer. FFmpeg puts none behind eight and more,
+    so that it would read anywhere.
+    """
+    from av.audio.plane import AudioPlane
+
+    n_channels = frame.layout.nb_channels
+    dtype = _TYPES.get(frame.format.packed.name)
+    if dtype is None:
+        raise InputError(f"{where} has samples of the type {frame.format.name}; convert them to 16 or 32 bits")
+    n_planes, n_columns = (n_channels, 1) if frame.format.is_planar else (1, n_channels)
+    planes: list[Any] = [AudioPlane(frame, i) for i in range(n_planes)]
+    columns = [np.frombuffer(plane, dtype, frame.samples * n_columns).reshape(-1, n_columns) for plane in planes]
+    return np.concatenate(columns, axis=1)
 
 
 def _first_track(container: Any, where: str) -> Any | None:
