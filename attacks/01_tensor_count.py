@@ -4,6 +4,7 @@ ModelLoadError that names the file and the count.
 """
 
 from stage import refuses
-from tests.native.damages import patch, u64
+
+from testing.gguf_damages import patch, u64
 
 refuses(*(patch("small", "n_tensors", "", u64(n), f"announces {n} tensors") for n in (65537, 1 << 61, (1 << 64) - 1)))

@@ -4,6 +4,7 @@ ModelLoadError that names the file and the key.
 """
 
 from stage import refuses
-from tests.native.damages import TOKENS, patch, u64
+
+from testing.gguf_damages import TOKENS, patch, u64
 
 refuses(*(patch("small", "string length", TOKENS, u64(n), f"'{TOKENS}'") for n in (1 << 24, 1 << 63, (1 << 64) - 1)))

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key.
 """
 
 from stage import refuses
-from tests.native.damages import patch, u64
+
+from testing.gguf_damages import patch, u64
 
 TYPES = "tokenizer.ggml.token_type"
 refuses(*(patch("small", "count", TYPES, u64(n), f"'{TYPES}'") for n in (1 << 23, 1 << 62, (1 << 64) - 1)))

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the tensor.
 """
 
 from stage import refuses
-from tests.native.damages import Q, patch, u32, u64
+
+from testing.gguf_damages import Q, patch, u32, u64
 
 refuses(
     *(patch("small", "n_dims", Q, u32(n), f"'{Q}' has {n} dimensions") for n in (0, 5, (1 << 32) - 1)),

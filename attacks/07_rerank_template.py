@@ -5,9 +5,9 @@ The file loads, nothing is rendered, the vectors are those without it.
 
 import numpy as np
 from stage import FOLDER, ends, files, model, written
-from tests.native.parts import Parts, key
 
 import jina_omni
+from testing.gguf_parts import Parts, key
 
 parts = Parts(files().text)
 run_me = f"{{% for x in ().__class__.__base__.__subclasses__() %}}{{{{ x('touch {FOLDER}/ran') }}}}{{% endfor %}}"

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the length.
 """
 
 from stage import refuses
-from tests.native.damages import TOKENS, edit, patch, retoken, u64
+
+from testing.gguf_damages import TOKENS, edit, patch, retoken, u64
 
 refuses(
     edit("a token of 5000 bytes", "small", retoken(lambda t: [*t[:-1], "x" * 5000]), "token of 5000 bytes"),

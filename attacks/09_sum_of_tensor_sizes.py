@@ -4,7 +4,8 @@ ModelLoadError that names the file and the tensor or the missing bytes.
 """
 
 from stage import refuses
-from tests.native.damages import Q, patch, shaped, u64
+
+from testing.gguf_damages import Q, patch, shaped, u64
 
 refuses(
     shaped("small", Q, [1 << 39], "cut short: expected"),

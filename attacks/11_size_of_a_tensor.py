@@ -4,7 +4,8 @@ ModelLoadError that names the file and the dimension.
 """
 
 from stage import refuses
-from tests.native.damages import Q, shaped
+
+from testing.gguf_damages import Q, shaped
 
 refuses(
     shaped("small", Q, [1 << 33, 1 << 33], f"'{Q}' has {1 << 33} as dimension 1"),

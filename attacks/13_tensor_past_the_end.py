@@ -4,7 +4,8 @@ ModelLoadError that names the file and what is missing.
 """
 
 from stage import refuses
-from tests.native.damages import Case, Q, patch, u64
+
+from testing.gguf_damages import Case, Q, patch, u64
 
 refuses(
     patch("small", "offset", Q, u64(1 << 30), "cut short: expected"),

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the tokenizer's model.
 """
 
 from stage import refuses
-from tests.native.damages import value
+
+from testing.gguf_damages import value
 
 models = ("plamo2", "t5", "rwkv", "llama", "bert", "no such")
 refuses(*(value("small", "tokenizer.ggml.model", "string", name, f"model is '{name}'") for name in models))

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key or tensor.
 """
 
 from stage import refuses
-from tests.native.damages import value
+
+from testing.gguf_damages import value
 
 refuses(
     *(value("vision", "clip.vision.patch_size", "u32", n) for n in (0, 65, 1 << 31)),

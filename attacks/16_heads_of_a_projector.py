@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key or tensor.
 """
 
 from stage import refuses
-from tests.native.damages import value
+
+from testing.gguf_damages import value
 
 refuses(
     *(value("vision", "clip.vision.attention.head_count", "u32", n) for n in (0, 3, 1 << 31)),

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key or tensor.
 """
 
 from stage import refuses
-from tests.native.damages import value
+
+from testing.gguf_damages import value
 
 refuses(
     *(value("vision", "clip.vision.image_mean", "f32", x) for x in ([0.5] * 2, [], 0.5)),

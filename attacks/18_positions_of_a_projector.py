@@ -5,7 +5,8 @@ ModelLoadError that names the file and the key or tensor.
 
 from gguf import GGMLQuantizationType as Type
 from stage import refuses
-from tests.native.damages import shaped, value
+
+from testing.gguf_damages import shaped, value
 
 refuses(
     shaped("vision", "v.position_embd.weight", [128, 2303], "'v.position_embd.weight'", Type.F32),

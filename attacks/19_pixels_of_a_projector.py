@@ -4,8 +4,9 @@ ModelLoadError that names the file and the key or tensor.
 """
 
 from stage import refuses
-from tests.native.damages import edit, value
-from tests.native.parts import Parts, key
+
+from testing.gguf_damages import edit, value
+from testing.gguf_parts import Parts, key
 
 
 def gigapixel(parts: Parts) -> None:

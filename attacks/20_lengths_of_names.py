@@ -4,7 +4,8 @@ ModelLoadError that names the file and the length.
 """
 
 from stage import refuses
-from tests.native.damages import patch, u64
+
+from testing.gguf_damages import patch, u64
 
 refuses(
     *(patch("small", "key length", "", u64(n), "key number 0 ") for n in (0, 65536, 1 << 63, (1 << 64) - 1)),

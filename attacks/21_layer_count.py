@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key.
 """
 
 from stage import refuses
-from tests.native.damages import value
+
+from testing.gguf_damages import value
 
 refuses(
     *(value("small", "qwen3.block_count", "u32", n) for n in (0, 513, (1 << 32) - 1)),

@@ -4,7 +4,8 @@ ModelLoadError that names the file and the key.
 """
 
 from stage import refuses
-from tests.native.damages import Q, patch, u64, value
+
+from testing.gguf_damages import Q, patch, u64, value
 
 refuses(
     *(value("small", "general.alignment", "u32", n) for n in (0, 1, 3, 48, 1 << 31, (1 << 32) - 1)),

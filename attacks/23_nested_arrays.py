@@ -6,8 +6,9 @@ ModelLoadError that names the file and the key.
 import struct
 
 from stage import refuses
-from tests.native.damages import edit
-from tests.native.parts import Parts, string
+
+from testing.gguf_damages import edit
+from testing.gguf_parts import Parts, string
 
 NESTED = struct.pack("<IQ", 9, 1)  # an array of one array
 

@@ -4,8 +4,9 @@ ModelLoadError that names the file and the name.
 """
 
 from stage import refuses
-from tests.native.damages import Q, edit, retoken
-from tests.native.parts import tensor
+
+from testing.gguf_damages import Q, edit, retoken
+from testing.gguf_parts import tensor
 
 refuses(
     edit("a key twice", "small", lambda p: p.keys.update(again=p.keys["general.name"]), "'general.name' occurs twice"),

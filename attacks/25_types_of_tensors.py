@@ -5,7 +5,8 @@ ModelLoadError that names the file and the tensor.
 
 from gguf import GGMLQuantizationType as Type
 from stage import refuses
-from tests.native.damages import EMBD, Q, patch, shaped, u32
+
+from testing.gguf_damages import EMBD, Q, patch, shaped, u32
 
 refuses(
     *(patch("small", "tensor type", Q, u32(n), f"'{Q}' is of type {n}") for n in (4, 31, 99, 1 << 31)),

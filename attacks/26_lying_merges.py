@@ -5,9 +5,9 @@ The file loads, and text becomes a vector.
 
 import numpy as np
 from stage import ends, files, written
-from tests.native.parts import Parts, key
 
 import jina_omni
+from testing.gguf_parts import Parts, key
 
 changes = {
     "tokenizer.ggml.merges": lambda old: [" ", "a", "a  b", "a b", "b a", "ab a", b"\xff \xff", "x" * 9000, *old],

@@ -4,8 +4,9 @@ ModelLoadError that names the file and the count.
 """
 
 from stage import refuses
-from tests.native.damages import TOKENS, edit
-from tests.native.parts import Parts, key
+
+from testing.gguf_damages import TOKENS, edit
+from testing.gguf_parts import Parts, key
 
 N = 5_000_000
 

@@ -8,9 +8,9 @@ import struct
 
 import numpy as np
 from stage import ends, files, model, written
-from tests.native.parts import Parts
 
 import jina_omni
+from testing.gguf_parts import Parts
 
 parts = Parts(files().text)
 token = int(model()._encoder.tokenizer("~")[0])

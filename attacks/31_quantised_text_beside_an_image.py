@@ -6,10 +6,10 @@ The vector of the dequantised weights.
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from stage import FOLDER, ends, files
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Edits, write_text
 
 import jina_omni
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Edits, write_text
 
 TYPES = (Type.F16, Type.Q8_0, Type.Q4_0)
 

@@ -5,9 +5,9 @@ The vectors of the file that says it.
 
 import numpy as np
 from stage import ends, files, model, written
-from tests.native.parts import Parts, key
 
 import jina_omni
+from testing.gguf_parts import Parts, key
 
 for kind in (None, 0, 1, 2, 3, 4, 99):
     parts = Parts(files().text)

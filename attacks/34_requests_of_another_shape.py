@@ -6,9 +6,9 @@ The vector of what they ask for, or InputError that names the key.
 import base64
 
 from stage import embeds, rejects
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 picture = base64.b64encode(media_file("png")).decode()
 image = jina_omni.Image(media_file("png"))

@@ -7,9 +7,9 @@ import base64
 
 import PIL.Image
 from stage import embeds, rejects
-from tests.media_files import encoded
 
 import jina_omni
+from testing.media_files import encoded
 
 
 def frame(width: int) -> str:

@@ -4,9 +4,9 @@ The kind comes from the bytes, whatever the name.
 """
 
 from stage import embeds, written
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 sound, film = media_file("m4a"), media_file("mp4")
 embeds(written("film.mp4", sound), like=jina_omni.Audio(sound))

@@ -6,9 +6,9 @@ A vector of the text; nothing is opened or fetched.
 import sys
 
 from stage import embeds, rejects, written
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 
 def audit(event: str, arguments: tuple) -> None:

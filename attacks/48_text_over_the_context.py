@@ -5,10 +5,10 @@ InputTooLongError with the counts, or cut when asked for.
 
 import numpy as np
 from stage import FOLDER, ends
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Edits, write_text
 
 import jina_omni
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Edits, write_text
 
 KEYS = {"qwen3.context_length": 512}
 

@@ -6,10 +6,10 @@ InputError, and nobody waits.
 import os
 
 from stage import FOLDER, ends, model, written
-from tests.media_files import media_file
 
 import jina_omni
 from jina_omni.media import files
+from testing.media_files import media_file
 
 path = written("picture.png", media_file("png"))
 look = files.stat.S_ISREG

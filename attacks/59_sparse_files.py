@@ -4,7 +4,8 @@ A vector, or an error; nothing reads them whole.
 """
 
 from stage import survives, written
-from tests.media_files import media_file
+
+from testing.media_files import media_file
 
 for kind in ("webp", "avif", "heic", "svg", "png", "jpg", "gif", "tif", "wav", "flac", "mp4", "mkv"):
     path = written(f"sparse.{kind}", media_file(kind))

@@ -8,9 +8,9 @@ import warnings
 
 import PIL.Image
 from stage import embeds, survives
-from tests.media_files import encoded
 
 import jina_omni
+from testing.media_files import encoded
 
 picture = encoded(PIL.Image.new("RGB", (64, 64), (9, 99, 199)), "TIFF")
 first = struct.unpack_from("<I", picture, 4)[0]

@@ -5,9 +5,9 @@ InputError that counts them.
 
 import PIL.Image
 from stage import embeds, rejects
-from tests.media_files import encoded
 
 import jina_omni
+from testing.media_files import encoded
 
 picture = encoded(PIL.Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
 scan = picture[picture.rindex(b"\xff\xda") : -2]

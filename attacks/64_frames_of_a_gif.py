@@ -5,9 +5,9 @@ The vector of its first frame.
 
 import PIL.Image
 from stage import embeds
-from tests.media_files import encoded
 
 import jina_omni
+from testing.media_files import encoded
 
 picture = PIL.Image.new("P", (64, 64), 3)
 gif = encoded(picture, "GIF")

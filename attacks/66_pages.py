@@ -4,9 +4,9 @@ InputError, in seconds and within the sandbox.
 """
 
 from stage import rejects, survives
-from tests.pdfs import INCH, document, forms_of_forms
 
 import jina_omni
+from testing.pdfs import INCH, document, forms_of_forms
 
 one = document((INCH, b"/X Do"), forms=[(b"/BBox[0 0 9 9]", b"/X Do")])
 survives(jina_omni.Pdf(one.replace(b"/Kids[4 0 R]", b"/Kids[2 0 R]")))  # pages of themselves

@@ -6,9 +6,9 @@ An error, or what is there, in no memory.
 import struct
 
 from stage import survives
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 
 def wav(channels: int, rate: int, size: int = (1 << 32) - 1) -> jina_omni.Audio:

@@ -6,9 +6,9 @@ DecodeError, before FFmpeg makes an entry of each.
 import struct
 
 from stage import rejects
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 film = media_file("mp4")
 table = film.index(b"stsz") + 4

@@ -6,9 +6,9 @@ An error, or a vector of what is there.
 import struct
 
 from stage import survives
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 film = media_file("mp4")
 entry = film.index(b"mp4v") + 28  # width and height of the sample entry, ISO 14496-12, 12.1.3

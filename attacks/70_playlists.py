@@ -6,9 +6,9 @@ UnsupportedMediaError or DecodeError; nothing else is opened.
 import sys
 
 from stage import FOLDER, rejects, written
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 
 def audit(event: str, arguments: tuple) -> None:

@@ -4,9 +4,9 @@ InputError or the vector; never an abort.
 """
 
 from stage import survives
-from tests.media_files import media_file
 
 import jina_omni
+from testing.media_files import media_file
 
 wrappers = (jina_omni.Image, jina_omni.Audio, jina_omni.Video, jina_omni.Pdf)
 for kind in ("jpg", "webp", "heic", "svg", "mp4", "mkv", "wav", "mp3", "ogg", "pdf"):

@@ -6,10 +6,10 @@ DecodeError or the vector; never an abort.
 import random
 
 from stage import survives
-from tests.fuzz.drivers import damaged
-from tests.media_files import signal, sound_container
 
 import jina_omni
+from testing.media_files import signal, sound_container
+from tests.fuzz.drivers import damaged
 
 rng = random.Random(0)
 for kind in ("mp4", "adts"):

@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, write_checkpoint
-from tests.native import memory
-from tests.native.damages import Case
-from tests.native.parts import Parts
 
 import jina_omni
+from testing import memory
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, write_checkpoint
+from testing.gguf_damages import Case
+from testing.gguf_parts import Parts
 
 ADDRESSES = 4 << 30  # bytes that the process may reserve
 RESIDENT = 1 << 30  # bytes that it may hold at any time

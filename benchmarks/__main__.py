@@ -1,6 +1,6 @@
 """Run a benchmark: ``python -m benchmarks scoreboard``, or one of the parts that it is made of.
 
-The sides that libllama's sources make, and any quantised text file, need ``python -m tests.engine.build`` before;
+The sides that libllama's sources make, and any quantised text file, need ``python -m testing.engine.build`` before;
 libmtmd and llama-server are built when they are first asked for.
 """
 

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.checkpoints import shapes, writer
-from tests.checkpoints.shapes import ModelShape
-from tests.engine.llama import quantize
+from testing.checkpoints import shapes, writer
+from testing.checkpoints.shapes import ModelShape
+from testing.engine.llama import quantize
 
 
 def default_cache() -> Path:
@@ -50,7 +50,7 @@ class Checkpoints:
         Parameters
         ----------
         ftype
-            ``F16`` or another key of `tests.engine.llama.FTYPES`.
+            ``F16`` or another key of `testing.engine.llama.FTYPES`.
 
         Returns
         -------

@@ -70,7 +70,7 @@ class LlamaText:
     """libllama's embedding context, made for the lengths of one row of the benchmark."""
 
     def __init__(self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int]) -> None:
-        from tests.engine.llama import Embedder
+        from testing.engine.llama import Embedder
 
         options = asdict(settings) | {"n_seq_max": settings.n_seq_max(lengths), "n_ctx": settings.n_ctx(lengths)}
         self._embedder = Embedder(path, n_threads=n_threads, **options)
@@ -105,8 +105,9 @@ class TorchText:
 
     def __init__(self, path: Path, n_threads: int, *, bfloat16: bool = False) -> None:
         import torch
-        from tests.checkpoints import torch_reference
-        from tests.checkpoints.weights import Weights
+
+        from testing.checkpoints import torch_reference
+        from testing.checkpoints.weights import Weights
 
         torch.set_num_threads(n_threads)
         self._torch = torch

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.checkpoints import cases
+
+from testing.checkpoints import cases
 
 SAMPLE_RATE = 16_000
 FPS = 2

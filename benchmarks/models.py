@@ -14,7 +14,8 @@ from benchmarks.media import FPS, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from tests.checkpoints.spans import Part
+
+    from testing.checkpoints.spans import Part
 
 Item = Path | Any
 """The path of a file, or a PIL image."""
@@ -38,7 +39,8 @@ class TorchModel:
 
     def __init__(self, n_threads: int, text: Path, *, bfloat16: bool = False, **projectors: Path) -> None:
         import torch
-        from tests.checkpoints.torch_reference import TorchReference
+
+        from testing.checkpoints.torch_reference import TorchReference
 
         torch.set_num_threads(n_threads)
         self._model = TorchReference(text, **projectors)
@@ -58,7 +60,8 @@ def _suffix(item: Item) -> str:
 def _parts(item: Item) -> list[Part]:
     """Read an input with the decoders of the reference."""
     from PIL import Image
-    from tests.checkpoints.spans import Audio, Video
+
+    from testing.checkpoints.spans import Audio, Video
 
     suffix = _suffix(item)
     if suffix == ".txt":

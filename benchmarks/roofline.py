@@ -19,13 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoints.shapes import TextShape
-from tests.engine import build
-
 from benchmarks import report
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Spread
 from benchmarks.report import Figures
+from testing.checkpoints.shapes import TextShape
+from testing.engine import build
 
 _SOURCE = Path(__file__).with_name("peak.c")
 _FLOATS = ("f32", "f16", "bf16")

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tests.engine.server import build_server
 
 from benchmarks.engines import LlamaSettings, Rows, Tokens
+from testing.engine.server import build_server
 
 _START_S = 120
 

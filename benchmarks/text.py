@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.engine.server import build_server
 
 from benchmarks import report
 from benchmarks.calibrate import Memory, calibrate
@@ -22,6 +21,7 @@ from benchmarks.engines import LlamaPython, LlamaSettings, LlamaText, OursText, 
 from benchmarks.options import some_of
 from benchmarks.report import Figures
 from benchmarks.server import LlamaServer
+from testing.engine.server import build_server
 
 TokenLists = list[list[int]]
 

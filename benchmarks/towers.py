@@ -48,7 +48,7 @@ class OursAudio(_OursTower):
 
 class _LlamaMedia:
     def __init__(self, n_threads: int, text: Path, projector: Path) -> None:
-        from tests.engine.mtmd import MediaEncoder
+        from testing.engine.mtmd import MediaEncoder
 
         self._encoder = MediaEncoder(projector, text, n_threads=n_threads)
 

@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.engine.build import build_mtmd
-
 from benchmarks import report
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Engine, Side, compare
 from benchmarks.models import Item, OursModel, TorchModel
+from testing.engine.build import build_mtmd
 
 
 def add_options(parser: argparse.ArgumentParser, *, mtmd: bool = False) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from tests.checkpoints.vocabulary import Vocabulary
-from tests.checkpoints.writer import Edits, write_audio, write_text, write_vision
+
+from testing.checkpoints.vocabulary import Vocabulary
+from testing.checkpoints.writer import Edits, write_audio, write_text, write_vision
 
 from .shape import SHAPE
 

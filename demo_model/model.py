@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tests.checkpoints.hf_tokenizer import build_tokenizer
 
 from jina_omni.demo.scenes import CLIP_SECONDS, Clip, Picture, Sound
 from jina_omni.inputs import Video
 from jina_omni.media import image, video
 from jina_omni.media.mel import log_mel
 from jina_omni.media.patches import VisionGeometry
+from testing.checkpoints.hf_tokenizer import build_tokenizer
 
 from . import towers
 from .captions import Scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
+from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
 
 # A picture gets 48 to 80 patches, a clip 36 to 54 for each pair of its frames. The audio tower's 1500 positions are
 # what lets a clip be 30 seconds long.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from tests.checkpoints.hf_tokenizer import QWEN2_PATTERN
-from tests.checkpoints.vocabulary import CONTROL, NORMAL, TINY_SPECIALS, UNUSED, Vocabulary
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+from testing.checkpoints.hf_tokenizer import QWEN2_PATTERN
+from testing.checkpoints.vocabulary import CONTROL, NORMAL, TINY_SPECIALS, UNUSED, Vocabulary
 
 from .captions import KINDS, caption, trained
 from .shape import SHAPE

@@ -1,6 +1,6 @@
 """The three towers in torch, for training: batches of equal size, parameters named as in the files.
 
-The arithmetic is that of the suite's references in ``tests/checkpoints``, for batches.
+The arithmetic is that of the suite's references in ``testing/checkpoints``, for batches.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import math
 
 import numpy as np
 import torch
-from tests.checkpoints.writer import Tensor, audio_tensors, text_tensors, vision_tensors
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
+
+from testing.checkpoints.writer import Tensor, audio_tensors, text_tensors, vision_tensors
 
 from .shape import SHAPE
 

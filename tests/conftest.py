@@ -10,8 +10,8 @@ import pytest
 # Before numpy is imported: threads of its own would fight ours for the processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, write_checkpoint
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, write_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 @pytest.fixture(scope="session")
 def engine() -> ModuleType:
     """Return libllama as an ordinary shared library, built from the vendored tree at the first use (minutes)."""
-    from tests.engine import build, llama
+    from testing.engine import build, llama
 
     build.build()
     return llama

@@ -18,8 +18,8 @@ import soundfile
 from PIL import Image
 
 import jina_omni
-from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
-from tests.checkpoints.writer import write_checkpoint
+from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
+from testing.checkpoints.writer import write_checkpoint
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"cluster.md", "integrations.md"}  # run by tests/integrations

@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image as PILImage
 
 import jina_omni
+from testing.media_files import media_file
 from tests.fuzz import files
-from tests.media_files import media_file
 
 SECONDS = 60  # that a case may take on a busy machine
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gguf import GGMLQuantizationType as Type
 
-from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
-from tests.checkpoints.vocabulary import CONTROL, NORMAL, TINY_SPECIALS, UNUSED, Vocabulary, tiny
-from tests.checkpoints.writer import Edits, write_audio, write_combined, write_text, write_vision
+from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
+from testing.checkpoints.vocabulary import CONTROL, NORMAL, TINY_SPECIALS, UNUSED, Vocabulary, tiny
+from testing.checkpoints.writer import Edits, write_audio, write_combined, write_text, write_vision
 
 N_VOCAB = 300
 

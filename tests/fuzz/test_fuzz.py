@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.gguf_header import read_header
 from tests.fuzz import files
-from tests.native import read_header
 from tests.native.loader import Loader
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 from tests.integrations.packages import framework
 
 mteb = framework("mteb")

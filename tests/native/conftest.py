@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 from tests.native.weight_types import TYPES
 
 

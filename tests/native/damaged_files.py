@@ -19,8 +19,8 @@ from jina_omni.inputs import Text, as_parts
 from jina_omni.media.medium import MediaReader
 from jina_omni.native import Projector, find_device
 from jina_omni.prompts import DIALECTS
-from tests.media_files import ENDINGS, media_file
-from tests.native import memory
+from testing import memory
+from testing.media_files import ENDINGS, media_file
 
 N_FLIPPED = 60  # files of each type
 NEVER = threading.Event()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, Edits, write_checkpoint
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, Edits, write_checkpoint
 
 LEAST, MOST = 64 * 64, 256 * 256  # pixels
 

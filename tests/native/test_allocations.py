@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 
 ROOT = Path(__file__).parents[2]
 COMPILER = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from jina_omni import Cancelled, InputError, ModelLoadError
 from jina_omni.native import CancelToken, Context, Projector, find_device, mel_rows
-from tests.checkpoints.cases import mel
-from tests.checkpoints.numpy_reference import NumpyAudio
-from tests.checkpoints.shapes import TINY, AudioShape
-from tests.checkpoints.writer import BF16, F32, Checkpoint, Edits, audio_tensors, write_audio, write_combined
+from testing.checkpoints.cases import mel
+from testing.checkpoints.numpy_reference import NumpyAudio
+from testing.checkpoints.shapes import TINY, AudioShape
+from testing.checkpoints.writer import BF16, F32, Checkpoint, Edits, audio_tensors, write_audio, write_combined
 
 Floats = NDArray[np.float32]
 

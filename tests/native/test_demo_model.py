@@ -13,17 +13,17 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from demo_model.captions import KINDS, N_HELD_OUT, Scene, attributes, caption, held_out, trained
-from demo_model.export import NAME
-from demo_model.shape import SHAPE
 from gguf import GGUFReader
 
 import jina_omni
+from demo_model.captions import KINDS, N_HELD_OUT, Scene, attributes, caption, held_out, trained
+from demo_model.export import NAME
+from demo_model.shape import SHAPE
 from jina_omni import demo
 from jina_omni.demo import DATA
 from jina_omni.demo.samples import SAMPLES
 from jina_omni.demo.scenes import COLOURS, MOTIONS, SAMPLING_RATE, SHAPES, Clip, Picture, Sound
-from tests.checkpoints.writer import Checkpoint, audio_tensors, text_tensors, vision_tensors
+from testing.checkpoints.writer import Checkpoint, audio_tensors, text_tensors, vision_tensors
 
 
 @pytest.fixture(scope="module")

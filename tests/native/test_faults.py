@@ -19,8 +19,8 @@ import pytest
 
 import jina_omni
 from jina_omni.cli import main
-from tests.checkpoints.writer import Checkpoint
-from tests.media_files import media_file
+from testing.checkpoints.writer import Checkpoint
+from testing.media_files import media_file
 
 ROOT = Path(__file__).parents[2]
 

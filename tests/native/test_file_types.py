@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from jina_omni import Audio, Image, Model, Pdf, Video
-from tests.checkpoints.writer import Checkpoint
-from tests.media_files import ENDINGS, media_file
+from testing.checkpoints.writer import Checkpoint
+from testing.media_files import ENDINGS, media_file
 from tests.native import small_pictures
 from tests.native.sequences import cosines
 

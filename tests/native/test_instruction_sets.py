@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import jina_omni
 from jina_omni.native import Context, Projector, TextModel, find_device, instruction_sets
-from tests.checkpoints.numpy_reference import NumpyText
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.numpy_reference import NumpyText
+from testing.checkpoints.writer import Checkpoint
 from tests.native.sequences import cosines, pooled
 from tests.native.weight_types import TYPES
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jina_omni.native import instruction_sets
-from tests.engine import build
+from testing.engine import build
 
 
 @pytest.fixture(scope="module")

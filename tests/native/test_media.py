@@ -21,12 +21,12 @@ import jina_omni
 from jina_omni import Audio, Image, Model, Pdf, Video
 from jina_omni.media.mel import log_mel
 from jina_omni.native import Context
-from tests.checkpoints import spans
-from tests.checkpoints.cases import clip, image, sound
-from tests.checkpoints.numpy_reference import NumpyAudio, NumpyText, NumpyVision
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, Edits, write_audio, write_text
-from tests.media_files import (
+from testing.checkpoints import spans
+from testing.checkpoints.cases import clip, image, sound
+from testing.checkpoints.numpy_reference import NumpyAudio, NumpyText, NumpyVision
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, Edits, write_audio, write_text
+from testing.media_files import (
     as_librosa,
     encoded,
     looped,
@@ -37,10 +37,10 @@ from tests.media_files import (
     track_file,
     video_file,
 )
+from testing.pdfs import document, rectangle
 from tests.native import small_pictures
 from tests.native.sequences import cosines
 from tests.native.weight_types import TYPES
-from tests.pdfs import document, rectangle
 
 RATE = 16_000
 A4 = b"/MediaBox[0 0 595 842]"  # 1,260 tokens

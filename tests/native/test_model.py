@@ -18,10 +18,10 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni import Image, Model
-from tests.checkpoints.cases import image
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, Edits, write_text, write_vision
-from tests.media_files import encoded
+from testing.checkpoints.cases import image
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, Edits, write_text, write_vision
+from testing.media_files import encoded
 from tests.native.sequences import cosines
 
 N_CTX = 512  # of the models with a short context

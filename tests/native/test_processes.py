@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -224,7 +224,7 @@ def test_another_llama_cpp_in_the_process_changes_nothing(small: Checkpoint) -> 
         sys.path.insert(0, ".")
         first = sys.argv[2] == "first"
         def load():
-            from tests.engine import llama
+            from testing.engine import llama
             ctypes.CDLL(str(llama.library_path()), mode=ctypes.RTLD_GLOBAL)
             return llama
         llama = load() if first else None

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jina_omni
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 from tests.native import small_pictures
 from tests.soak import soak, threads
 from tests.soak.inputs import mixed, same

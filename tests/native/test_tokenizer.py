@@ -15,12 +15,12 @@ import pytest
 
 from jina_omni.native import TextModel, find_device
 from jina_omni.sequences import Tokenizer
-from tests.checkpoints import vocabulary
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import write_text
-from tests.engine.build import default_tree
+from testing.checkpoints import vocabulary
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import write_text
+from testing.engine.build import default_tree
 
-hf = pytest.importorskip("tests.checkpoints.hf_tokenizer", reason="needs tokenizers", exc_type=ImportError)
+hf = pytest.importorskip("testing.checkpoints.hf_tokenizer", reason="needs tokenizers", exc_type=ImportError)
 
 ROOT = Path(__file__).parents[2]
 CPU = find_device("cpu")

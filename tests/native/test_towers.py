@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from jina_omni.native import Context, Projector, TextModel, find_device
-from tests.checkpoints.numpy_reference import NumpyText, NumpyVision
-from tests.checkpoints.pixels import Patches
-from tests.checkpoints.weights import Weights
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.numpy_reference import NumpyText, NumpyVision
+from testing.checkpoints.pixels import Patches
+from testing.checkpoints.weights import Weights
+from testing.checkpoints.writer import Checkpoint
 from tests.native.sequences import Span, cosines, pooled
 from tests.native.weight_types import TYPES
 

@@ -2,7 +2,7 @@
 
 Each ``data/<size>.npz`` belongs to the seeded tiny checkpoints of that size and has
 
-- ``names``: the cases of ``tests.checkpoints.cases``, in order;
+- ``names``: the cases of ``testing.checkpoints.cases``, in order;
 - ``embeddings`` (n_cases, n_embd): unit-length vectors;
 - ``n_positions`` (n_cases): tokens and rows of each sequence;
 - ``ids_<case>``: token ids of the sequence, with -1 where a row of a tower stands;
@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
-from tests.checkpoints.pixels import image_patches
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.torch_reference import TorchReference
-from tests.checkpoints.writer import sha256, write_checkpoint
+from testing.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
+from testing.checkpoints.pixels import image_patches
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.torch_reference import TorchReference
+from testing.checkpoints.writer import sha256, write_checkpoint
 
 DATA = Path(__file__).parent / "data"
 

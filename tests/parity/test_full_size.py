@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.checkpoints.cases import image
-from tests.checkpoints.shapes import FULL_SMALL
-from tests.checkpoints.spans import Audio
-from tests.checkpoints.writer import Checkpoint, write_audio, write_text, write_vision
+from testing.checkpoints.cases import image
+from testing.checkpoints.shapes import FULL_SMALL
+from testing.checkpoints.spans import Audio
+from testing.checkpoints.writer import Checkpoint, write_audio, write_text, write_vision
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoint]:
 
 
 def test_texts_an_image_and_a_sound_equal_torch(full: Checkpoint) -> None:
-    torch_reference = pytest.importorskip("tests.checkpoints.torch_reference", reason="torch is not installed")
+    torch_reference = pytest.importorskip("testing.checkpoints.torch_reference", reason="torch is not installed")
     import jina_omni
 
     picture = image("full-size", 640, 480)

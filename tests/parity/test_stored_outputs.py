@@ -16,9 +16,9 @@ import jina_omni
 from jina_omni.media.image import grid_of, patches_of
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
-from tests.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
-from tests.checkpoints.spans import Audio, Part, Video
-from tests.checkpoints.writer import Checkpoint, sha256
+from testing.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
+from testing.checkpoints.spans import Audio, Part, Video
+from testing.checkpoints.writer import Checkpoint, sha256
 
 DATA = Path(__file__).parent / "data"
 

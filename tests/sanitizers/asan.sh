@@ -22,7 +22,7 @@ for text in qwen3 eurobert-odd; do
 done
 rm -rf "$models"
 
-"$python" -m tests.engine.build # not by a fixture: cmake hangs under a preloaded sanitizer
+"$python" -m testing.engine.build # not by a fixture: cmake hangs under a preloaded sanitizer
 if [ $# = 0 ]; then
     # not: what measures memory or time, loads another llama.cpp, or leaves a forked child's objects alone as it must
     set -- tests/native/test_{audio_tower,files,instruction_sets,model,processes,towers}.py \

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import jina_omni
-from tests.media_files import media_file
+from testing.media_files import media_file
 
 
 def mixed(n: int, *, with_pages: bool = True) -> list[Any]:

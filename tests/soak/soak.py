@@ -20,7 +20,7 @@ from typing import NamedTuple
 import psutil
 
 import jina_omni
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 from tests.native import small_pictures
 from tests.soak.inputs import mixed
 

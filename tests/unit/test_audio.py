@@ -21,7 +21,7 @@ from jina_omni.inputs import Audio
 from jina_omni.media import audio as audio_module
 from jina_omni.media.audio import measure, samples_of, track_samples
 from jina_omni.media.containers import DEMUXERS
-from tests.media_files import RATE, as_librosa, signal, sound_container, sound_file
+from testing.media_files import RATE, as_librosa, signal, sound_container, sound_file
 from tests.reference_pack import PACK, needs_pack
 
 # Format and codec of each kind of file that PyAV writes here, and their rate.

@@ -28,8 +28,8 @@ from jina_omni.cli import bench, chunks, main
 from jina_omni.cli.files import inputs_of
 from jina_omni.cli.lock import lock
 from jina_omni.demo import DATA
-from tests.checkpoints.shapes import TINY
-from tests.checkpoints.writer import Checkpoint, write_checkpoint, write_text
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 
 COMMANDS = ("models", "download", "info", "embed", "index", "search")
 

@@ -14,7 +14,7 @@ from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.inputs import Audio, Image, Pdf, Video, as_parts
 from jina_omni.media import files as files_module
 from jina_omni.media.files import as_decode_error, kind_of, sniff
-from tests.media_files import SVG, media_file
+from testing.media_files import SVG, media_file
 
 # Ending, what it is told as, and the wrapper that a path of it gets.
 KINDS = {

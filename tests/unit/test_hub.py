@@ -22,7 +22,7 @@ from jina_omni.cli import main
 from jina_omni.info import quantization_of
 from jina_omni.prompts import TASKS
 from jina_omni.repository import choose_files
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 from tests.hub_server import HubServer, Repository
 
 constants = pytest.importorskip("huggingface_hub.constants")

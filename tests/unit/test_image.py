@@ -29,7 +29,7 @@ from jina_omni.media import patches as patches_module
 from jina_omni.media.files import sniff
 from jina_omni.media.image import decode, grid_of, patches, patches_of
 from jina_omni.media.patches import VisionGeometry, pack, smart_resize
-from tests.media_files import encoded
+from testing.media_files import encoded
 from tests.reference_pack import PACK, needs_pack
 
 GEOMETRY = VisionGeometry()

@@ -11,8 +11,8 @@ import pytest
 from jina_omni import Model, ModelInfo, ModelLoadError, info, prompts
 from jina_omni.info import MODEL_LICENSE, quantization_of, trained_dims
 from jina_omni.prompts import TASKS, task_of
-from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
-from tests.checkpoints.writer import Edits, write_combined, write_text, write_vision
+from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
+from testing.checkpoints.writer import Edits, write_combined, write_text, write_vision
 
 # The 14 published types (MODEL_FACTS 8.1).
 QUANTIZATIONS = (

@@ -22,7 +22,7 @@ from jina_omni.media import image as image_module
 from jina_omni.media import sandbox
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import PdfPage, decode, grid_of, pages_of, patches_of
-from tests.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
+from testing.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
 from tests.processes import children
 
 GEOMETRY = VisionGeometry()

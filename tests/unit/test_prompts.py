@@ -30,10 +30,10 @@ from jina_omni.prompts import (
     prefix,
 )
 from jina_omni.sequences import Tokenizer
-from tests.checkpoints import vocabulary
-from tests.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
-from tests.checkpoints.vocabulary import Vocabulary
-from tests.checkpoints.writer import write_text, write_vision
+from testing.checkpoints import vocabulary
+from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
+from testing.checkpoints.vocabulary import Vocabulary
+from testing.checkpoints.writer import write_text, write_vision
 
 NAMES: tuple[PromptName | None, ...] = (None, "query", "document")
 VISION = VisionShape(1, 64, 1, 64, 64, 1e-6, None)

@@ -19,7 +19,7 @@ import resvg_py
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media import sandbox
 from jina_omni.media.sandbox import Sandbox
-from tests.pdfs import INCH, document, forms_of_forms
+from testing.pdfs import INCH, document, forms_of_forms
 from tests.processes import children
 
 ROOT = Path(__file__).parents[2]

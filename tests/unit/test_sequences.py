@@ -14,7 +14,7 @@ from jina_omni import InputTooLongError, Text
 from jina_omni.native import TextModel, find_device
 from jina_omni.prompts import Piece, Rows
 from jina_omni.sequences import Tokenizer, build_sequence, with_ordered_marks
-from tests.checkpoints.writer import Checkpoint
+from testing.checkpoints.writer import Checkpoint
 
 MEDIA = -1
 PLENTY = 1_000_000

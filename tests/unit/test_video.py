@@ -22,8 +22,8 @@ from jina_omni.media import extras
 from jina_omni.media import video as video_module
 from jina_omni.media.patches import VisionGeometry, smart_resize
 from jina_omni.media.video import has_sound, has_video, measure, patches_of
-from tests.checkpoints import pixels
-from tests.media_files import noise_block, remuxed, track_file, video_file
+from testing.checkpoints import pixels
+from testing.media_files import noise_block, remuxed, track_file, video_file
 from tests.reference_pack import PACK, needs_pack
 
 GEOMETRY = VisionGeometry()

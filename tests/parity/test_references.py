@@ -16,18 +16,17 @@ from gguf.gguf_writer import GGUFValue
 from numpy.typing import NDArray
 from PIL import Image
 
+from testing.checkpoints import vocabulary, writer
+from testing.checkpoints.cases import AUDIO_LENGTHS, Case, all_cases, image_cases, media_cases, mel
+from testing.checkpoints.numpy_reference import NumpyAudio, NumpyText, NumpyVision
+from testing.checkpoints.pixels import image_patches, smart_resize
+from testing.checkpoints.shapes import FULL, TINY
+from testing.checkpoints.spans import Audio, Part, Span, Video
+from testing.checkpoints.weights import Array, Weights
+from testing.checkpoints.writer import Checkpoint, Edits
 from tests.reference_pack import PACK, needs_pack
 
-from . import vocabulary, writer
-from .cases import AUDIO_LENGTHS, Case, all_cases, image_cases, media_cases, mel
-from .numpy_reference import NumpyAudio, NumpyText, NumpyVision
-from .pixels import image_patches, smart_resize
-from .shapes import FULL, TINY
-from .spans import Audio, Part, Span, Video
-from .weights import Array, Weights
-from .writer import Checkpoint, Edits
-
-PARITY = Path(__file__).parents[1] / "parity" / "data"
+PARITY = Path(__file__).parent / "data"
 
 needs_torch = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("torch", "transformers", "tokenizers")),
@@ -104,7 +103,7 @@ def test_numpy_audio_rows_are_the_stored_ones(files: Checkpoint, stored: Stored)
 
 @needs_torch
 def test_torch_still_computes_the_stored_outputs(files: Checkpoint, stored: Stored) -> None:
-    from .torch_reference import TorchReference
+    from testing.checkpoints.torch_reference import TorchReference
 
     model = TorchReference(files.text, files.combined, files.combined)
     assert model.audio is not None
@@ -120,8 +119,8 @@ def test_torch_still_computes_the_stored_outputs(files: Checkpoint, stored: Stor
 @needs_torch
 @pytest.mark.parametrize("case", image_cases(), ids=lambda case: case.name)
 def test_patches_are_those_of_the_transformers_processor(case: Case) -> None:
-    from .pixels import Limits
-    from .torch_reference import hf_patches
+    from testing.checkpoints.pixels import Limits
+    from testing.checkpoints.torch_reference import hf_patches
 
     ours, theirs = image_patches(_picture(case), Limits()), hf_patches(_picture(case), Limits())
     assert ours.grid == theirs.grid
@@ -132,7 +131,7 @@ def test_patches_are_those_of_the_transformers_processor(case: Case) -> None:
 @needs_torch
 @needs_pack
 def test_torch_agrees_with_the_reference_pack(size: str) -> None:
-    from .torch_reference import TorchReference
+    from testing.checkpoints.torch_reference import TorchReference
 
     name = f"jina-embeddings-v5-omni-{size}-clustering"
     kinds = ("F16", "vision-mmproj-F16", "audio-mmproj-F16")
@@ -147,7 +146,7 @@ def test_torch_agrees_with_the_reference_pack(size: str) -> None:
 
 @needs_torch
 def test_numpy_agrees_with_torch_on_other_tensor_types(size: str, tmp_path: Path) -> None:
-    from .torch_reference import TorchText
+    from testing.checkpoints.torch_reference import TorchText
 
     for kind in (GGMLQuantizationType.Q8_0, GGMLQuantizationType.Q4_0, writer.BF16, writer.F32):
         path = writer.write_text(tmp_path / f"{kind.name}.gguf", TINY[size], edits=Edits(weight_type=kind))
@@ -158,7 +157,7 @@ def test_numpy_agrees_with_torch_on_other_tensor_types(size: str, tmp_path: Path
 
 @needs_tokenizers
 def test_stored_ids_are_those_of_the_tokenizer(files: Checkpoint, stored: Stored) -> None:
-    from .hf_tokenizer import build_tokenizer
+    from testing.checkpoints.hf_tokenizer import build_tokenizer
 
     tokenizer = build_tokenizer(files.text)
     for case in all_cases():
@@ -168,7 +167,7 @@ def test_stored_ids_are_those_of_the_tokenizer(files: Checkpoint, stored: Stored
 
 @needs_tokenizers
 def test_tokenizers_normalise_and_add_tokens_as_the_models_do(small: Checkpoint, nano: Checkpoint) -> None:
-    from .hf_tokenizer import build_tokenizer
+    from testing.checkpoints.hf_tokenizer import build_tokenizer
 
     one, other = build_tokenizer(small.text), build_tokenizer(nano.text)
     assert one.encode("cafe\u0301").ids == one.encode("caf\u00e9").ids

@@ -1,6 +1,6 @@
 """Token tables of the checkpoints: the first tokens of the real vocabularies, and the special tokens after them.
 
-``python -m tests.checkpoints.vocabulary MODELS`` cuts the two files in ``data/`` again from ``ggml-vocab-qwen2.gguf``
+``python -m testing.checkpoints.vocabulary MODELS`` cuts the two files in ``data/`` again from ``ggml-vocab-qwen2.gguf``
 and ``ggml-vocab-llama-bpe.gguf`` in the folder MODELS (``models/`` of llama.cpp's source tree).
 """
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.checkpoints.weights import Weights
-from tests.engine import llama
-from tests.engine.build import EngineError, check_layouts, library_path
-from tests.engine.layouts import MtmdContextParams, MtmdInputText
+from testing.checkpoints.weights import Weights
+from testing.engine import llama
+from testing.engine.build import EngineError, check_layouts, library_path
+from testing.engine.layouts import MtmdContextParams, MtmdInputText
 
 _IMAGE, _AUDIO = 1, 2  # enum mtmd_input_chunk_type
 _PIECE = 480_000  # samples that the audio tower takes at a time: 30 seconds

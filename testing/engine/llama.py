@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.engine.build import EngineError, check_layouts, library_path
-from tests.engine.layouts import Batch, ContextParams, ImatrixData, ModelParams, QuantizeParams
+from testing.engine.build import EngineError, check_layouts, library_path
+from testing.engine.layouts import Batch, ContextParams, ImatrixData, ModelParams, QuantizeParams
 
 FTYPES = {
     "F16": 1,
@@ -102,7 +102,7 @@ def library() -> c.CDLL:
     """
     path = library_path()
     if not path.exists():
-        raise EngineError(f"{path} is missing: run python -m tests.engine.build")
+        raise EngineError(f"{path} is missing: run python -m testing.engine.build")
     check_layouts("llama")
     # ggml would start a debugger for the backtrace of an abort
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")

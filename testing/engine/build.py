@@ -1,6 +1,6 @@
 """Build libllama and ggml from the vendored tree as ordinary shared libraries.
 
-``python -m tests.engine.build [TREE]``: without TREE it takes the tree that the build of jina_omni takes, which is
+``python -m testing.engine.build [TREE]``: without TREE it takes the tree that the build of jina_omni takes, which is
 the environment variable ``JINA_OMNI_LLAMA_CPP`` or ``vendor/llama.cpp/source``. The result goes to ``build/engine``, or
 to the folder that ``JINA_OMNI_ENGINE`` names. A second run with the same tree does nothing. libmtmd comes beside them
 when a benchmark first asks for it.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engine import layouts
+from testing.engine import layouts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -81,10 +81,10 @@ def check_layouts(name: str, folder: Path | None = None) -> None:
     """
     probe = library_path(name, folder).with_name(f"{name}_layouts" + (".exe" if sys.platform == "win32" else ""))
     if not probe.exists():
-        raise EngineError(f"{probe} is missing: run python -m tests.engine.build")
+        raise EngineError(f"{probe} is missing: run python -m testing.engine.build")
     wrong = layouts.differences(name, json.loads(_run([str(probe)], f"the layout probe of {name}.h")))
     if wrong:
-        raise EngineError(f"the structs of {name}.h differ from those of tests/engine/layouts.py:\n" + "\n".join(wrong))
+        raise EngineError(f"the structs of {name}.h differ from those of layouts.py:\n" + "\n".join(wrong))
 
 
 def digest(tree: Path) -> str:
@@ -239,7 +239,7 @@ def main() -> int:
     int
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python -m tests.engine.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m testing.engine.build", description=__doc__)
     parser.add_argument("tree", nargs="?", type=Path, help="a llama.cpp tree (default: see above)")
     parser.add_argument("-j", "--jobs", type=int, help="parallel compilations")
     args = parser.parse_args()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from gguf import GGMLQuantizationType as Type
 
-from tests.native.parts import Parts, key, tensor
+from testing.gguf_parts import Parts, key, tensor
 
 
 def u32(value: int) -> bytes:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from tests.engine.build import ROOT, EngineError, _run, _tool, _usable_cpus, default_tree, engine_dir
+from testing.engine.build import ROOT, EngineError, _run, _tool, _usable_cpus, default_tree, engine_dir
 
 _OPTIONS = {
     "CMAKE_BUILD_TYPE": "Release",

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.native import SCALARS, Header, read_header
+from testing.gguf_header import SCALARS, Header, read_header
 
 _NAMES = ("u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64")
 KINDS = {name: code for code, name in enumerate(_NAMES)}
