@@ -31,8 +31,6 @@ class ModelSource:
     --------
     >>> ModelSource({"path": "text.gguf", "device": "cpu"}).arguments
     {'path': 'text.gguf', 'device': 'cpu'}
-
-    .. versionadded:: 0.1.0
     """
 
     def __init__(self, model: Model | Mapping[str, Any]) -> None:
