@@ -174,16 +174,18 @@ class Model:
         dialect: Dialect = "card",
         task: str | None = None,
     ) -> None:
-        check_str("device", device)
-        check_choice("compute", compute, COMPUTES)
-        check_choice("dialect", dialect, DIALECTS)
-        if n_threads is not None:
-            n_threads = check_int("n_threads", n_threads, 1, _MAX_THREADS)
-        if task is not None:
-            check_choice("task", task, TASKS)
+        _check_model_options(device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)
         paths = find_model(model, mmproj, modality)
-        # Of the files, not of their name: a worker opens the same ones.
-        self._arguments: tuple[Any, ...] = (paths.text, paths.mmproj, device, n_threads, compute, dialect, task)
+        # The files, not the name of a folder or on the Hub: a pickle must open the same ones.
+        self._arguments = {
+            "model": paths.text,
+            "mmproj": paths.mmproj,
+            "device": device,
+            "n_threads": n_threads,
+            "compute": compute,
+            "dialect": dialect,
+            "task": task,
+        }
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
         self._n_users = 0
@@ -232,7 +234,8 @@ class Model:
         --------
         >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", revision="v1")  # doctest: +SKIP
         """
-        inspect.signature(cls).bind("", (), **options)  # a wrong argument must fail before gigabytes are downloaded
+        inspect.signature(cls).bind("", (), **options)  # wrong arguments must fail before gigabytes are downloaded
+        _check_model_options(**options)
         paths = download(
             name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
@@ -676,7 +679,7 @@ class Model:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open, self._arguments
+        return _open, (self._arguments,)
 
     def __repr__(self) -> str:
         return f"Model({self._info.path!r}, task={self._info.task!r}, device={self._info.device!r})"
@@ -741,6 +744,23 @@ class Model:
         return prompt
 
 
+def _check_model_options(
+    *,
+    device: str = "auto",
+    n_threads: int | None = None,
+    compute: Compute = "fast",
+    dialect: Dialect = "card",
+    task: str | None = None,
+) -> None:
+    check_str("device", device)
+    check_choice("compute", compute, COMPUTES)
+    check_choice("dialect", dialect, DIALECTS)
+    if n_threads is not None:
+        check_int("n_threads", n_threads, 1, _MAX_THREADS)
+    if task is not None:
+        check_choice("task", task, TASKS)
+
+
 def _describe(
     paths: ModelPaths,
     files: ModelFiles,
@@ -780,13 +800,5 @@ def _describe(
     )
 
 
-def _open(
-    model: PathLike,
-    mmproj: Sequence[PathLike],
-    device: str,
-    n_threads: int | None,
-    compute: Compute,
-    dialect: Dialect,
-    task: str | None,
-) -> Model:
-    return Model(model, mmproj, device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)
+def _open(arguments: dict[str, Any]) -> Model:
+    return Model(**arguments)

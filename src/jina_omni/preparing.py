@@ -75,7 +75,7 @@ class InputPreparer:
     """
 
     def __init__(self, files: ModelFiles, dialect: Dialect) -> None:
-        self._tokenizer = Tokenizer(files.text)
+        self.tokenizer = Tokenizer(files.text)
         self._max_tokens = files.text.n_ctx
         self._dialect = dialect
         self._towers = Towers(files.vision, files.audio, dialect)
@@ -148,9 +148,9 @@ class InputPreparer:
     def _build_sequence(
         self, parts: Sequence[Text | Medium], prompt: str, *, truncate: bool, limit: int | None = None
     ) -> Ints:
-        pieces = apply_template(parts, prompt, self._dialect, self._tokenizer.special_token)
+        pieces = apply_template(parts, prompt, self._dialect, self.tokenizer.special_token)
         limit = self._max_tokens if limit is None else limit
-        return build_sequence(pieces, self._tokenizer, limit=limit, truncate=truncate)
+        return build_sequence(pieces, self.tokenizer, limit=limit, truncate=truncate)
 
     def _add_page_advice(
         self, error: InputTooLongError, parts: Sequence[LocatedPart], measured: Sequence[Text | Medium]
@@ -161,7 +161,7 @@ class InputPreparer:
             return error
         # A page may be over the limit by itself.
         counts = [len(self._build_sequence([page], "", truncate=False, limit=UNLIMITED)) for page in measured]
-        pages = [count - len(self._tokenizer.end) for count in counts]
+        pages = [count - len(self.tokenizer.end) for count in counts]
         room = error.limit - (error.tokens - sum(pages))
         n_fit = sum(total <= room for total in np.cumsum(pages))
         chosen = pdf.pages if pdf.pages is not None else range(len(pages))

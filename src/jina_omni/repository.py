@@ -101,7 +101,7 @@ def choose_files(names: Iterable[str], quantization: str | None, modality: Modal
 
 def _find_text_file(texts: list[str], quantization: str | None, source: str) -> str:
     if not texts:
-        raise ModelLoadError(f"{source}: there is no text file, which is a .gguf without 'mmproj' in its name")
+        raise ModelLoadError(f"{source}: there is no text model file, which is a .gguf without 'mmproj' in its name")
     if quantization is None and len(texts) > 1:
         defaults = {recommend_quantization(PurePosixPath(name).name) for name in texts}
         quantization = defaults.pop() if len(defaults) == 1 else None
@@ -110,8 +110,8 @@ def _find_text_file(texts: list[str], quantization: str | None, source: str) -> 
         candidates = [name for name in texts if find_quantization(name) == quantization.upper()]
     if not candidates:
         there = dict.fromkeys(find_quantization(name) or name for name in texts)
-        raise ModelLoadError(f"{source}: there is no text file of {quantization}; there is {', '.join(there)}")
-    return _require_one(candidates, "text", source)
+        raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")
+    return _require_one(candidates, "text model", source)
 
 
 def _find_projector(projectors: list[str], tower: str, modality: Modality, source: str) -> str:
@@ -123,16 +123,16 @@ def _find_projector(projectors: list[str], tower: str, modality: Modality, sourc
     if not candidates:
         others = " or ".join(repr(m) for m in _PROJECTORS if m != modality and tower not in _PROJECTORS[m])
         raise ModelLoadError(
-            f"{source}: there is no {tower} file, which is a .gguf with 'mmproj' and {tower!r} in its name; there is "
-            f"{', '.join(projectors) or 'no projector at all'}. Do without by modality={others}"
+            f"{source}: there is no {tower} projector file, which is a .gguf with 'mmproj' and {tower!r} in its "
+            f"name; there is {', '.join(projectors) or 'no projector file at all'}. Do without by modality={others}"
         )
-    return _require_one(candidates, tower, source)
+    return _require_one(candidates, f"{tower} projector", source)
 
 
 def _require_one(candidates: list[str], what: str, source: str) -> str:
     if len(candidates) > 1:
         quantizations = {find_quantization(name) for name in candidates} - {None}
-        has_choice = what == "text" and len(quantizations) == len(candidates)
+        has_choice = what == "text model" and len(quantizations) == len(candidates)
         raise ModelLoadError(
             f"{source}: {len(candidates)} {what} files fit; {'name a quantisation or ' if has_choice else ''}pass "
             f"those that you mean to Model: {', '.join(candidates)}"

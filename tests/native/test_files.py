@@ -427,7 +427,7 @@ def test_a_weight_of_a_projector_that_is_no_number_is_an_error_and_never_a_row(
 def test_a_model_whose_weight_is_no_number_stays_usable_for_other_inputs(small: Checkpoint, tmp_path: Path) -> None:
     parts = Parts(small.text)
     with jina_omni.Model(small.text) as model:
-        token = int(model._encoder.tokenizer("~")[0])
+        token = int(model._preparer.tokenizer("~")[0])
         expected = model.encode(TEXT)
     path = tmp_path / "text.gguf"
     path.write_bytes(parts.overwritten(parts.header.tensors[EMBD] + 512 * token, struct.pack("<e", float("nan"))))

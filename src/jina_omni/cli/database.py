@@ -94,7 +94,7 @@ class Database:
         try:
             lancedb = import_optional("lancedb", "search")
         except ImportError as error:
-            raise CommandError(f"a database needs LanceDB: {error}") from error
+            raise CommandError("a database needs LanceDB: pip install 'jina-omni[search]'") from error
         if not (folder / f"{_TABLE}.lance").is_dir():
             return None
         with _told(folder):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from jina_omni.cli.problems import CommandError
 from jina_omni.demo import demo_model
 from jina_omni.dialects import DIALECTS
 from jina_omni.model import Model
@@ -105,6 +106,9 @@ def add_encoding_options(parser: argparse.ArgumentParser) -> None:
 def open_model(choice: Choice, args: argparse.Namespace, dialect: str | None) -> Iterator[Model]:
     """Open a model; without a choice, the packaged one, with a warning."""
     options = {"device": args.device, "n_threads": args.threads, "compute": args.compute, "dialect": dialect or "card"}
+    if choice.mmproj and not Path(choice.model or "").is_file():
+        what = "the packaged model" if choice.model is None else choice.model
+        raise CommandError(f"--mmproj goes with a text model file, but {what} is not one; pass --modality instead")
     with ExitStack() as stack:
         if choice.model is None:
             print(

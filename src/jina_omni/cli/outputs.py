@@ -34,7 +34,7 @@ def check_format(path: Path) -> None:
         try:
             import_optional("pyarrow", "parquet")
         except ImportError as error:
-            raise CommandError(f"{path}: a Parquet file needs pyarrow: {error}") from error
+            raise CommandError(f"{path}: a Parquet file needs pyarrow: pip install 'jina-omni[parquet]'") from error
 
 
 def write_vectors(path: Path, names: Sequence[str], vectors: npt.NDArray[Any], identity: str) -> None:

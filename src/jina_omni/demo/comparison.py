@@ -45,8 +45,7 @@ def format_table(scores: Floats) -> list[str]:
     n_right = int((nearest == np.arange(len(SAMPLES))).sum())
     lines += [
         f"\n{n_right} of {len(SAMPLES)} texts are nearest to the picture, sound or clip that they describe.",
-        "This model is a toy: it knows only a few drawn shapes and made sounds, its embeddings of anything else mean "
-        "nothing.",
+        "This toy model knows only drawn shapes and made sounds. Its embeddings of anything else mean nothing.",
         "For real media pass the published files to jina_omni.Model; the README says which.",
     ]
     return lines

@@ -29,7 +29,7 @@ class JinaOmniEmbeddingFunction(EmbeddingFunction[Embeddable]):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 

@@ -44,7 +44,7 @@ class JinaOmniTextEmbedder(_Embedder):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
@@ -68,7 +68,7 @@ class JinaOmniDocumentEmbedder(_Embedder):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 

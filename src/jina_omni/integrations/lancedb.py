@@ -31,13 +31,13 @@ class JinaOmniEmbeddings(EmbeddingFunction):
     Parameters
     ----------
     model : dict
-        Arguments to make a `Model` of, such as ``{"path": "text.gguf"}``.
+        Arguments to make a `Model` of, such as ``{"model": "text.gguf"}``.
     options : dict
         Of `Model.encode`, such as ``{"truncate_dim": 256}``.
 
     Examples
     --------
-    >>> function = get_registry().get("jina-omni").create(model={"path": "text.gguf"})  # doctest: +SKIP
+    >>> function = get_registry().get("jina-omni").create(model={"model": "text.gguf"})  # doctest: +SKIP
     """
 
     model: dict[str, Any]

@@ -179,7 +179,7 @@ def unsupported_type(media_type: str, kind: str) -> UnsupportedMediaError:
     elif other and other != kind:
         advice = f"pass jina_omni.{other.capitalize()}"
     else:
-        advice = f"it takes {list_names(kind)}"
+        advice = f"it takes {list_names(kind)}{' and the sound of videos' if kind == 'audio' else ''}"
     return UnsupportedMediaError(f"is {what}, which jina_omni.{kind.capitalize()} does not take; {advice}")
 
 

@@ -319,7 +319,9 @@ def read_patches(page: PdfPage, geometry: VisionGeometry) -> tuple[Patches, Patc
     InputError
         As in `decode` and `find_grid`.
     """
-    return patch_pixels(decode(page), geometry)
+    pixels = decode(page)
+    with located(page=page.number):
+        return patch_pixels(pixels, geometry)
 
 
 def _check_scale(pdf: Pdf) -> float:

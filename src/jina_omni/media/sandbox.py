@@ -74,7 +74,7 @@ class Sandbox:
         # Elsewhere only standard streams are inherited, and they are taken.
         descriptors = (file.fileno(),) if file and os.name == "posix" else ()
         source = str(descriptors[0]) if descriptors else str(Path(file.name).absolute()) if file else ""
-        limits = (str(address_space), str(SANDBOX_CLOCK_FACTOR * SANDBOX_SECONDS + 1))
+        limits = (str(address_space), str(int(SANDBOX_CLOCK_FACTOR * SANDBOX_SECONDS) + 1))
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our program, and the document comes by a pipe
                 [sys.executable, "-I", "-S", str(_PROGRAM), package.__name__, str(folder), *limits, source],

@@ -37,7 +37,7 @@ _OPTIONS = {
 }
 
 
-def unwrap_request(request: dict[str, Any]) -> Any:
+def unwrap_request(request: dict[str, Any]) -> object:
     """Return the inputs that a whole request asks to embed: `Model.encode` of a request is `Model.encode` of this.
 
     Parameters
@@ -73,7 +73,7 @@ def unwrap_request(request: dict[str, Any]) -> Any:
             if option in request:
                 raise InputError(f"sets {option!r}; take it out, and pass encode its {argument}")
         check_keys(request, {body}, {"model"})
-    inputs = request[body]
+    inputs: object = request[body]
     if body == "input" or is_prompt(inputs):
         return inputs
     if isinstance(inputs, (list, tuple)) and inputs and all(isinstance(x, str) or is_prompt(x) for x in inputs):

@@ -58,7 +58,7 @@ def parse_prompt(value: dict[str, Any]) -> Iterator[LocatedPart]:
     texts = prompt.split(_MARKER)
     if len(texts) - 1 != len(files) + len(pairs):
         raise InputError(
-            f"has {len(texts) - 1} {_MARKER} in its prompt_string, but {len(files) + len(pairs)} media "
+            f"has {len(texts) - 1} markers {_MARKER} in its prompt_string, but {len(files) + len(pairs)} media "
             f"({len(files)} in multimodal_data, {len(pairs)} in videopair_data); each marker takes one"
         )
     media = [locate(partial(_read_file, file), multimodal_data=i) for i, file in enumerate(files)]
