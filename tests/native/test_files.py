@@ -160,7 +160,7 @@ def wrong_sets(small: Checkpoint, nano: Checkpoint, folder: Path) -> dict[str, t
         "vision twice": ([small.text, small.vision, small.vision], small.vision, "a second vision projector"),
         "audio twice": ([small.text, small.audio, small.audio], small.audio, "a second audio projector"),
         "both and vision": ([small.text, small.combined, small.vision], small.vision, "a second vision projector"),
-        "another task": ([small.text, other_task], other_task, "is of the task retrieval"),
+        "another task": ([small.text, other_task], other_task, "is for the task retrieval"),
         "another width": ([nano.text, other_size], other_size, "rows of width 128, but the text file"),
         "pixel limits that cross": (
             [small.text, folder / "pixels-mmproj.gguf"],

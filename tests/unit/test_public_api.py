@@ -78,9 +78,8 @@ def describe(name: str, value: Any) -> Iterator[str]:
 
 def describe_all() -> str:
     """Return the whole file."""
-    return "".join(
-        f"{line}\n" for module in MODULES for name, value in sorted(public_names(module)) for line in describe(name, value)
-    )
+    names = [name for module in MODULES for name in sorted(public_names(module))]
+    return "".join(f"{line}\n" for name, value in names for line in describe(name, value))
 
 
 def test_names_and_signatures_are_the_stored_ones() -> None:
