@@ -26,7 +26,7 @@ class ModelInfo:
     quantization : str or None
         As the file's name says, such as ``Q4_K_M``.
     task : str or None
-        ``retrieval``, ``text-matching``, ``clustering``, ``classification``; None where no name tells.
+        ``retrieval``, ``text-matching``, ``clustering``, ``classification``; None where no name contains one.
     modalities : tuple of str
         What `Model.encode` takes.
     dim : int

@@ -140,10 +140,10 @@ def quantize_embeddings(
     if precision in ("float32", "float16"):
         return values.astype(precision)
     rows = np.atleast_2d(values)
-    valid = _valid(rows)
+    valid = _find_valid(rows)
     kept = rows[valid]
     if precision in CALIBRATED:
-        low, high = _ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
+        low, high = _choose_ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
         step = (high - low) / 255
         step[step == 0] = 1
         codes = np.clip(np.floor((kept - low) / step), 0, 255).astype(np.uint8)
@@ -156,10 +156,10 @@ def quantize_embeddings(
     return out if values.ndim == 2 else out[0]
 
 
-def _ranges(
+def _choose_ranges(
     kept: npt.NDArray[Any], precision: str, ranges: npt.ArrayLike | None, calibration: npt.ArrayLike | None
 ) -> npt.NDArray[Any]:
-    """Return the minima and maxima of each dimension: the given, or those of the calibration, or of the kept rows."""
+    """Return the minima and maxima of each dimension: as given, of the calibration, or of the embeddings."""
     dim = kept.shape[1]
     if ranges is not None:
         bounds = np.asarray(ranges)
@@ -168,11 +168,11 @@ def _ranges(
         return bounds
     if calibration is not None:
         rows = np.asarray(calibration)
-        if rows.ndim != 2 or rows.shape[1] != dim or not _valid(rows).any():
+        if rows.ndim != 2 or rows.shape[1] != dim or not _find_valid(rows).any():
             raise ValueError(
                 f"calibration_embeddings have the shape {rows.shape}, expected (m, {dim}) with a row without NaN"
             )
-        rows = rows[_valid(rows)]
+        rows = rows[_find_valid(rows)]
         return np.stack([rows.min(axis=0), rows.max(axis=0)])
     check_precision(precision, len(kept))
     if not len(kept):
@@ -186,7 +186,7 @@ def _ranges(
     return np.stack([kept.min(axis=0), kept.max(axis=0)])
 
 
-def _valid(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Return which rows hold no NaN."""
+def _find_valid(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return a mask of the rows without NaN."""
     valid: npt.NDArray[np.bool_] = ~np.isnan(rows).any(axis=1)
     return valid

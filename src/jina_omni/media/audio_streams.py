@@ -179,7 +179,7 @@ def _decode_container(container: Any) -> AudioStream:
     if stream is None:
         raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
     frames = _decode_frames(container, stream)
-    first = next(frames, None)  # headers may tell another rate than the decoder (HE-AAC)
+    first = next(frames, None)  # the header may have another rate than the decoder (HE-AAC)
     if first is None:
         raise DecodeError("has a sound track without samples; it is damaged or cut short")
     rate = first.sample_rate

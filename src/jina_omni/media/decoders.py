@@ -41,8 +41,8 @@ def import_decoder(module: str, extra: str, what: str) -> ModuleType:
 def as_decode_error(what: str) -> Iterator[None]:
     """Turn whatever a decoder raises into a `DecodeError`; errors of this library pass as they are.
 
-    Decoders have no class of their own for damaged files: OSError, SyntaxError, ValueError, struct.error, EOFError and
-    more. A MemoryError comes from sizes in damaged headers, a Warning where the caller's filters make it an error.
+    Decoders raise errors of many classes for damaged files: OSError, SyntaxError, ValueError, struct.error, EOFError
+    and more. A MemoryError comes from sizes in damaged headers, a Warning where the caller's filters make it an error.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The types of files: what their bytes begin with, and what reads them. A file's name is never looked at.
 
-`FILE_TYPES` has a row for each. A new type is a new row, and its decoder where none that is here reads it.
+`FILE_TYPES` has a row for each. A new type is a new row, and a decoder where no present one reads it.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Medium:
     tower : {"vision", "audio"}
         The tower that embeds it.
     layout : TokenLayout
-        As far as the header tells.
+        As far as the header says.
     decode : callable
         Decodes it; may be called from any thread, and raises `InputError`. What may take long raises `Cancelled` soon
         after the event is set.
@@ -88,7 +88,7 @@ def make_still(
     Parameters
     ----------
     grid : tuple of int
-        (1, h, w), in patches, as far as the header tells.
+        (1, h, w), in patches, as far as the header says.
     read : callable
         Returns the patches and their grid.
     geometry : VisionGeometry

@@ -18,7 +18,7 @@ __all__ = ["decode_ahead"]
 def decode_ahead(media: Sequence[Medium]) -> Generator[Future[DecodedMedium], None, None]:
     """Yield the future of each decoded medium, in order, while the next ones are being decoded.
 
-    When the generator is closed, media that have not begun are dropped, and those that have are told to stop.
+    When the generator is closed, media that are not being decoded yet are dropped, and the others are stopped.
     """
     if not media:
         return

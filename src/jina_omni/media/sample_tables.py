@@ -45,7 +45,7 @@ def check_samples(file: BinaryIO) -> None:
     if n_samples > length:
         raise DecodeError(f"announces {n_samples:,} samples in {length:,} bytes; it is damaged")
     if n_edits > MAX_USUAL_EDITS and n_edits * n_samples > MAX_EDITED_SAMPLES:
-        raise DecodeError(f"has an edit list of {n_edits:,} edits; write it anew: ffmpeg -i in.mp4 out.mp4")
+        raise DecodeError(f"has an edit list of {n_edits:,} edits; write it again: ffmpeg -i in.mp4 out.mp4")
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:

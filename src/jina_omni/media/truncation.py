@@ -66,7 +66,7 @@ def _matroska_length(file: BinaryIO, there: int) -> int:
 
 
 def _ebml_length(file: BinaryIO) -> int:
-    """Read a length, whose first set bit tells of how many bytes it is; 0 if unknown: all ones (RFC 8794, 4 to 6)."""
+    """Read a length, whose first set bit gives its number of bytes; 0 if unknown: all ones (RFC 8794, 4 to 6)."""
     first = file.read(1)
     n_bits = 7 * (9 - int.from_bytes(first, "big").bit_length())
     value = int.from_bytes(first + file.read(n_bits // 7 - 1), "big") & ((1 << n_bits) - 1)

@@ -362,7 +362,7 @@ def _decode_frames(container: Any, selection: FrameSelection) -> Iterator[Any]:
 def _damaged(what: str, count: int, selection: FrameSelection) -> DecodeError:
     return DecodeError(
         f"is damaged: only {count:,} of its {selection.n_frames:,} frames can be read ({what}); to do without the "
-        "others, write it anew: ffmpeg -i damaged.mp4 repaired.mp4"
+        "others, write it again: ffmpeg -i damaged.mp4 repaired.mp4"
     )
 
 
