@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sort the files of a folder into groups by what they show, with scikit-learn.
 
-    pip install '.[all]' scikit-learn       # in a checkout of jina_omni
+    pip install '.[all,examples]'           # in a checkout of jina_omni
     python examples/cluster_folder.py       # the toy model, on drawn pictures of four scenes
     python examples/cluster_folder.py ~/photos --clusters 12 --model small-clustering
 

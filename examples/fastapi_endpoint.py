@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serve embeddings over HTTP with FastAPI.
 
-    pip install '.[all]' fastapi uvicorn    # in a checkout of jina_omni
+    pip install '.[all,examples]'           # in a checkout of jina_omni
     python examples/fastapi_endpoint.py     # the toy model
     python examples/fastapi_endpoint.py --model small-retrieval
     curl -H 'Content-Type: application/json' -d '{"inputs": [{"type": "text", "value": "a cat"}]}' localhost:8000/embed

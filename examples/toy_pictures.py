@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that the packaged toy model knows, so that the examples run without files of yours."""
+"""Pictures that the packaged toy model knows, so that the examples need no files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from testing.media_files import sound_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name != "toy_pictures.py")
-PACKAGES = {"cluster_folder.py": ("sklearn",), "fastapi_endpoint.py": ("fastapi", "uvicorn")}
+PACKAGES = {"cluster_folder.py": ("sklearn",), "fastapi_endpoint.py": ("fastapi", "httpx2", "uvicorn")}
 
 SCENES = {
     "stars": Picture("star", "red", 3, "left"),
@@ -136,7 +136,6 @@ def test_pictures_get_the_labels_of_what_they_show(tmp_path: Path, run) -> None:
 
 def test_the_endpoint_gives_the_embeddings_of_the_model_and_refuses_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     require_packages("fastapi_endpoint.py")
-    pytest.importorskip("httpx")
     from fastapi.testclient import TestClient
 
     spec = importlib.util.spec_from_file_location("fastapi_endpoint", EXAMPLES / "fastapi_endpoint.py")
