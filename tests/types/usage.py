@@ -10,10 +10,11 @@ import numpy.typing as npt
 from typing_extensions import assert_type
 
 import jina_omni
+from jina_omni.errors import LocatedError
 from jina_omni.precision import Embeddings
 
 Floats = npt.NDArray[np.float32]
-Errors = dict[int, jina_omni.JinaOmniError]
+Errors = dict[int, LocatedError]
 
 
 def embed(m: jina_omni.Model, path: Path) -> None:
@@ -26,7 +27,7 @@ def embed(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.encode_query("a", truncate=True), Floats)
     assert_type(m.encode_document(["a"], on_error="return"), tuple[Floats, Errors])
     assert_type(m.encode_iter(["a"]), Iterator[Floats])
-    assert_type(m.encode_iter(["a"], on_error="return"), Iterator[Embeddings | jina_omni.JinaOmniError])
+    assert_type(m.encode_iter(["a"], on_error="return"), Iterator[Embeddings | LocatedError])
     m.encode("a", batch_size=8)  # type: ignore[call-overload]
     m.encode_query("a", prompt_name="document")  # type: ignore[call-overload]
     m.encode("a", truncate_dim="32")  # type: ignore[call-overload]

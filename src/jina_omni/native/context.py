@@ -43,7 +43,7 @@ class CancelToken:
     def check(self) -> None:
         """Raise `jina_omni.Cancelled` once `cancel` was called; for work outside of native code."""
         if self.cancelled:
-            raise Cancelled("cancelled")
+            raise Cancelled
 
 
 class Context(Handle):
