@@ -18,8 +18,8 @@ template <typename T> constexpr T larger(T a, T b) { return a < b ? b : a; }
 
 namespace simd {
 
-inline vec   load(const f16 * p) { return isa::load(p); }
-inline float to_float(f16 x) { return isa::to_float(x); }
+inline vec   load(const f16 * p) { return isa::load_f16(p); }
+inline float to_float(f16 x) { return isa::convert_f16(x); }
 
 // e^x for x <= 0, 0 below -87. Relative error under 2e-7: the range is cut to [-ln2/2, ln2/2] with ln2 in two parts, and the
 // series of e^r is taken to its seventh power. Of a NaN it is NaN: max gives its second argument where the two don't compare.

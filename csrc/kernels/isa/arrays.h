@@ -68,8 +68,8 @@ inline void transpose(vec (&rows)[width]) {
 } // namespace simd
 
 struct arrays {
-    static float     to_float(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
-    static simd::vec load(const simd::f16 * p) { return simd::each([=](int i) { return to_float(p[i]); }); }
+    static float     convert_f16(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
+    static simd::vec load_f16(const simd::f16 * p) { return simd::each([=](int i) { return convert_f16(p[i]); }); }
 
     static constexpr int register_block_f32 = 6; // rows
 };

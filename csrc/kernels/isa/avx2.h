@@ -10,7 +10,7 @@ namespace omni::OMNI_VARIANT::simd { constexpr int width = 8; }
 namespace omni::OMNI_VARIANT {
 
 struct avx2 : x86_v3 {
-    static vec load(const simd::f16 * p) { return (vec) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p)); }
+    static vec load_f16(const simd::f16 * p) { return (vec) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p)); }
 
     static ivec dot_i16(ivec sum, ivec a, ivec b) { return sum + (ivec) _mm256_madd_epi16((__m256i) a, (__m256i) b); }
 

@@ -10,7 +10,7 @@ namespace omni::OMNI_VARIANT::simd { constexpr int width = 16; }
 namespace omni::OMNI_VARIANT {
 
 struct avx512 : x86_v3 {
-    static vec load(const simd::f16 * p) {
+    static vec load_f16(const simd::f16 * p) {
         return (vec) _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i *) p)); // the plain form warns
     }
 

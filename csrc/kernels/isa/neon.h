@@ -9,12 +9,12 @@
 namespace omni::OMNI_VARIANT {
 
 struct neon : vector128 {
-    static float to_float(simd::f16 x) {
+    static float convert_f16(simd::f16 x) {
         __fp16 f;
         std::memcpy(&f, &x.bits, sizeof(f));
         return f;
     }
-    static vec load(const simd::f16 * p) { return (vec) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&p->bits))); }
+    static vec load_f16(const simd::f16 * p) { return (vec) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&p->bits))); }
 
     static bytes16 look_up(bytes16 table, bytes16 index) { return (bytes16) vqtbl1q_u8((uint8x16_t) table, (uint8x16_t) index); }
 

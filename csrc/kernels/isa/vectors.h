@@ -100,11 +100,11 @@ struct vectors {
     using ivec    = simd::ivec;
     using bytes16 = simd::bytes16;
 
-    static float to_float(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
+    static float convert_f16(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
 
-    static vec load(const simd::f16 * p) {
+    static vec load_f16(const simd::f16 * p) {
         vec v;
-        for (int i = 0; i < simd::width; i++) { v[i] = to_float(p[i]); }
+        for (int i = 0; i < simd::width; i++) { v[i] = convert_f16(p[i]); }
         return v;
     }
 
