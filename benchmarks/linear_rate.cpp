@@ -96,8 +96,8 @@ int main(int argc, char ** argv) {
                     product.quantize(x.data() + row * m.n_in, m.n_in, quantized.data() + row * stride);
                 }
             });
-            const omni::linear_operands p = {&product, m.weight.data(), type, m.n_in, m.n_out, quantized.data(), stride, nullptr, nullptr,
-                                             y.data(), n_row, threads.size()};
+            const omni::linear_operands p = {&product, m.weight.data(), type, m.n_in, m.n_out, quantized.data(), stride,
+                                             nullptr, nullptr, y.data(), n_row, threads.size()};
             threads.run(kernels.count_linear_blocks(p), [&](int, int32_t block) { kernels.compute_linear_block(p, block); });
         }
         best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

@@ -127,7 +127,8 @@ ggml_tensor * graph::quantized_rows(ggml_tensor * x, const linear_product & prod
             args.assign(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
             scratch_size_ = std::max(scratch_size_, (size_t) x->ne[0]);
         }
-        rows = kernel_op(GGML_TYPE_I8, (int64_t) product.row_size(x->ne[0]), x->ne[1], std::move(args), rows_op, std::move(task));
+        rows = kernel_op(GGML_TYPE_I8, (int64_t) product.row_size(x->ne[0]), x->ne[1], std::move(args), rows_op,
+                         std::move(task));
     }
     return rows;
 }
@@ -137,16 +138,18 @@ void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
     const compute_device & device = task.owner->device_;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     const auto floats = [](const ggml_tensor * t) { return t ? (const float *) t->data : nullptr; };
-    const linear_operands p = {task.product, weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data,
-                               x->nb[1], floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1],
-                               device.threads.size()};
+    const linear_operands p = {task.product, weight->data, weight->type, weight->ne[0], weight->ne[1],
+                               (const uint8_t *) x->data, x->nb[1], floats(task.bias), floats(task.residual),
+                               (float *) dst->data, x->ne[1], device.threads.size()};
     task.owner->run_blocks(device.kernels.count_linear_blocks(p),
                            [&](int32_t block, float *) { device.kernels.compute_linear_block(p, block); });
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
-    const linear_product * product =
-        device_.runs_kernels() ? choose_product(device_.kernels, device_.exact, weight->type, weight->ne[0], weight->ne[1]) : nullptr;
+    const linear_product * product = nullptr;
+    if (device_.runs_kernels()) {
+        product = choose_product(device_.kernels, device_.exact, weight->type, weight->ne[0], weight->ne[1]);
+    }
     if (!product) {
         ggml_tensor * y = ggml_mul_mat(context(), weight, x);
         y = bias ? ggml_add(context(), y, bias) : y;

@@ -172,8 +172,8 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
                 const int n = smaller(n_row_together, n_row - row);
                 const int n_visible = smaller(n_seen(row + n - 1) - first, n_key);
                 if (n_visible > 0) {
-                    multiply_f32(n, w.scores + (size_t) row * n_key_block, n_key_block, w.values + (size_t) d * n_key, n_visible,
-                                 w.out + (size_t) row * n_padded + d, n_padded, true);
+                    multiply_f32(n, w.scores + (size_t) row * n_key_block, n_key_block, w.values + (size_t) d * n_key,
+                                 n_visible, w.out + (size_t) row * n_padded + d, n_padded, true);
                 }
             }
         }

@@ -12,8 +12,8 @@
 
 namespace omni {
 
-// What a row of activations holds that a linear product takes: floats, or integers with one scale per 32 values, of up to 127 (8
-// bits) or up to 8191 (14 bits).
+// What a row of activations holds that a linear product takes: floats, or integers with one scale per 32 values, up to 127 in
+// 8 bits or up to 8191 in 14 bits.
 enum class row_format { f32, q8, q14 };
 
 struct linear_operands;
@@ -33,7 +33,8 @@ struct linear_product {
     void   (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row);
 };
 
-// y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight n_out rows of n_in values; y and residual rows of n_out floats.
+// y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight has n_out rows of n_in values; y and residual have rows of
+// n_out floats.
 struct linear_operands {
     const linear_product * product;
     const void *    weight;
@@ -65,7 +66,8 @@ struct attention_operand {
     size_t        head_stride;
 };
 
-// n_query queries of a span, from q_first of it on, in all heads that share a key head; their product is at most n_attention_row.
+// n_query queries of a span, from q_first of it on, in all heads that share a key head: n_attention_row rows at most, one for
+// each query and head.
 constexpr int n_attention_row = 96; // enough rows to amortise the packing of the keys
 struct attention_tile {
     attention_span span;
@@ -105,22 +107,25 @@ struct kernel_set {
     size_t  (*attention_scratch)(int head_dim); // floats
     void    (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
 
-    // Of one row of n values: x / sqrt(mean(x^2) + epsilon) * weight, and (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias
+    // Of one row of n values: x / sqrt(mean(x^2) + epsilon) * weight, and
+    // (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias
     void    (*rms_norm)(const float * x, int64_t n, const float * weight, float epsilon, float * y);
     void    (*layer_norm)(const float * x, int64_t n, const float * weight, const float * bias, float epsilon, float * y);
 
     // A head turned by a row of rotary_table, in place where y is x.
     void    (*rotate)(const float * x, int head_dim, const float * table, float * y);
 
-    // Of n values: GELU in its tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); GELU itself, 0.5 x (1 + erf(x / sqrt(2)));
-    // gate / (1 + e^-gate) * up. Absolute errors under 5e-7 for results of the size of 1.
+    // Of n values: GELU in its tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); GELU itself,
+    // 0.5 x (1 + erf(x / sqrt(2))); gate / (1 + e^-gate) * up. Absolute errors under 5e-7 for results of the size of 1.
     void    (*gelu_tanh)(const float * x, int64_t n, float * y);
     void    (*gelu_erf)(const float * x, int64_t n, float * y);
     void    (*swiglu)(const float * gate, const float * up, int64_t n, float * y);
 };
 
-// The fastest product that takes such weights, or, with `exact`, the fastest of those that take rows of floats. Null where none does.
-inline const linear_product * choose_product(const kernel_set & kernels, bool exact, ggml_type type, int64_t n_in, int64_t n_out) {
+// The fastest product that takes such weights, or, with `exact`, the fastest of those that take rows of floats. Null where none
+// does.
+inline const linear_product * choose_product(const kernel_set & kernels, bool exact, ggml_type type, int64_t n_in,
+                                             int64_t n_out) {
     for (const linear_product * product : kernels.products) {
         if ((product->x == row_format::f32 || !exact) && product->takes(type, n_in, n_out)) {
             return product;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear layers. Nothing is laid out in advance: a panel of the weights is converted and laid out when its turn comes, and then
-// meets all rows of its block of work (Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication"). So a file
-// stays mapped and shared. What a panel is, and how it meets the rows, is the product's.
+// Linear layers. Nothing is laid out in advance, so that a file stays mapped and shared: a panel of the weights is converted
+// and laid out when it is needed, and then multiplied with all rows of a block of work (Goto and van de Geijn 2008, "Anatomy of
+// high-performance matrix multiplication"). How this is done is up to the product.
 #pragma once
 
 #include "kernels.h"

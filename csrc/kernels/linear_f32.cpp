@@ -26,7 +26,8 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
         const int64_t n_in = smaller(n_in_panel, p.n_in - in_first);
         prefetch_panel(p, weight_row_size, out_first, in_first / n_in_panel, n_panel);
         convert_panel(p, out_first, in_first, n_in, values, panel);
-        multiply_f32((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, (int) n_in, y, (size_t) p.n_out, in_first > 0);
+        multiply_f32((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, (int) n_in, y, (size_t) p.n_out,
+                     in_first > 0);
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The product in 14 bits: weights of all types but float32, rounded to 14 bits, with the rows of q14_rows.h, nearly twice as fast
-// as in float32.
+// The product in 14 bits: weights of all types but float32, rounded to 14 bits, with the rows of q14_rows.h. It is nearly twice
+// as fast as in float32.
 #include "micro_kernel_q14.h"
 #include "weight_panels.h"
 
@@ -31,8 +31,8 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
             convert_panel(p, out_first, in_first + g * n_q14_group, n_q14_group, values, group);
             quantize_q14_columns(group, codes + g * n_q14_group * n_column, scales + g * n_column);
         }
-        multiply_q14((int) n_row, x + in_first, x_scales + first_group, p.x_stride, {codes, scales, (int) n}, y, (size_t) p.n_out,
-                     in_first > 0);
+        multiply_q14((int) n_row, x + in_first, x_scales + first_group, p.x_stride, {codes, scales, (int) n}, y,
+                     (size_t) p.n_out, in_first > 0);
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The product in 8 bits: the weight types of weight_types.h with the rows of q8_rows.h, several times as fast as in float32.
+// The product in 8 bits: the weight types of weight_types.h with the rows of q8_rows.h. It is several times as fast as in
+// float32.
 #include "q8_panel.h"
 
 namespace omni::OMNI_VARIANT {
@@ -22,9 +23,10 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
     float *         y = p.y + row_first * p.n_out + out_first;
     const size_t    weight_row_size = ggml_row_size(p.type, p.n_in);
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
-        const q8_panel panel = memory.unpack(p, coding, weight_row_size, out_first, in_first, smaller(n_in_panel, p.n_in - in_first));
-        multiply((int) n_row, (const int8_t *) x + in_first, (const q8_group *) (x + p.n_in) + in_first / n_q8_group, p.x_stride,
-                 panel, y, (size_t) p.n_out, in_first > 0);
+        const int64_t  n_in  = smaller(n_in_panel, p.n_in - in_first);
+        const q8_panel panel = memory.unpack(p, coding, weight_row_size, out_first, in_first, n_in);
+        multiply((int) n_row, (const int8_t *) x + in_first, (const q8_group *) (x + p.n_in) + in_first / n_q8_group,
+                 p.x_stride, panel, y, (size_t) p.n_out, in_first > 0);
     }
 }
 

@@ -65,7 +65,8 @@ inline void multiply_rows_q14(const int16_t * x, const float * x_scales, size_t 
             float scale;
             std::memcpy(&scale, (const char *) (x_scales + g) + r * x_stride, sizeof(scale));
             for (int v = 0; v < 2; v++) {
-                total[r][v] = total[r][v] + to_float(sum[r][v]) * (splat(scale) * load(panel.scales + g * n_column + v * width));
+                const float * scales = panel.scales + g * n_column + v * width;
+                total[r][v] = total[r][v] + to_float(sum[r][v]) * (splat(scale) * load(scales));
             }
         }
     }
@@ -76,8 +77,8 @@ inline void multiply_rows_q14(const int16_t * x, const float * x_scales, size_t 
 }
 
 // The same for any number of rows; a row's result does not depend on how many there are.
-inline void multiply_q14(int n_row, const int16_t * x, const float * x_scales, size_t x_stride, const q14_panel & panel, float * y,
-                         size_t y_stride, bool accumulate) {
+inline void multiply_q14(int n_row, const int16_t * x, const float * x_scales, size_t x_stride, const q14_panel & panel,
+                         float * y, size_t y_stride, bool accumulate) {
     in_register_blocks<isa::register_block_i16>(n_row, [&](auto n, int first) {
         multiply_rows_q14<n.value>((const int16_t *) ((const char *) x + first * x_stride),
                                    (const float *) ((const char *) x_scales + first * x_stride), x_stride, panel,

@@ -9,8 +9,8 @@
 
 namespace omni::OMNI_VARIANT {
 
-// n_column columns of weights: isa::n_side_codes codes of every column, then the next of every column, and so on; and of each group
-// one or two scales of every column, and a minimum where the form has them.
+// n_column columns of weights: isa::n_side_codes codes of every column, then the next of every column, and so on. For each
+// group one or two scales of every column, and a minimum where the form has them.
 struct q8_panel {
     const uint8_t * codes;
     const float *   scales;
@@ -67,11 +67,11 @@ inline void multiply_rows_q8(const int8_t * x, const q8_group * groups, size_t x
 
 // The same for any number of rows; a row's result does not depend on how many there are.
 template <code_form form>
-inline void multiply_q8(int n_row, const int8_t * x, const q8_group * groups, size_t x_stride, const q8_panel & panel, float * y,
-                        size_t y_stride, bool accumulate) {
+inline void multiply_q8(int n_row, const int8_t * x, const q8_group * groups, size_t x_stride, const q8_panel & panel,
+                        float * y, size_t y_stride, bool accumulate) {
     in_register_blocks<isa::register_block_i8>(n_row, [&](auto n, int first) {
-        multiply_rows_q8<n.value, form>(x + first * x_stride, (const q8_group *) ((const char *) groups + first * x_stride), x_stride,
-                                        panel, y + first * y_stride, y_stride, accumulate);
+        multiply_rows_q8<n.value, form>(x + first * x_stride, (const q8_group *) ((const char *) groups + first * x_stride),
+                                        x_stride, panel, y + first * y_stride, y_stride, accumulate);
     });
 }
 

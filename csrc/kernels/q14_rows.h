@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of activations in 14 bits, each in an int16_t: closer than float16, and twice as many products in an instruction as float32
-// has. Every 32 values share a scale.
+// Rows of activations in 14 bits, each in an int16_t: more precise than float16, and twice as many products in an instruction
+// as float32 has. Every 32 values share a scale.
 #pragma once
 
 #include <cstddef>

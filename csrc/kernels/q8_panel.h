@@ -31,8 +31,8 @@ template <int64_t n_in> struct q8_panel_memory {
     alignas(64) float   minima[n_column * n_scale];
 
     // Unpacks columns [out_first, out_first + n_column) and values [in_first, in_first + n).
-    q8_panel unpack(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first, int64_t in_first,
-                    int64_t n) {
+    q8_panel unpack(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
+                    int64_t in_first, int64_t n) {
         if (coding.unpack_panel) {
             unpack_super_blocks(p, coding, row_size, out_first, in_first, n);
         } else {
@@ -56,8 +56,8 @@ private:
         }
     }
 
-    void unpack_rows(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first, int64_t in_first,
-                     int64_t n) {
+    void unpack_rows(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
+                     int64_t in_first, int64_t n) {
         alignas(64) uint8_t row_codes[n_column * n_in];
         float row_scales[n_column * n_scale];
         const int64_t n_panel = (p.n_in + n_in - 1) / n_in;

@@ -13,7 +13,8 @@ void quantize_q8_row(const float * x, int64_t n_in, uint8_t * out) {
     for (int64_t i = 0; i < n_in; i += n_q8_group) {
         q8_group & group = groups[i / n_q8_group];
         ivec offsets[2] = {};
-        group.scale = quantize_group<n_q8_group, 127>(x + i, codes + i, [&](int v, ivec whole) { offsets[2 * v / n_vec] -= 128 * whole; });
+        const auto add_offsets = [&](int v, ivec whole) { offsets[2 * v / n_vec] -= 128 * whole; };
+        group.scale = quantize_group<n_q8_group, 127>(x + i, codes + i, add_offsets);
         const auto add = [](ivec a, ivec b) { return a + b; };
         group.first_offset  = reduce(offsets[0], add);
         group.second_offset = reduce(offsets[1], add);

@@ -8,9 +8,10 @@
 
 namespace omni::OMNI_VARIANT {
 
-// Quantizes n values, a multiple of the vectors' width: the largest magnitude becomes largest_code. Calls each(i, vector i of the
-// codes), and returns the scale, which is not finite where a value is not.
-template <int n, int largest_code, typename code, typename F> inline float quantize_group(const float * x, code * codes, F && each) {
+// Quantizes n values, a multiple of the vectors' width: the largest magnitude becomes largest_code. Calls each(i, vector i of
+// the codes), and returns the scale, which is not finite where a value is not.
+template <int n, int largest_code, typename code, typename F>
+inline float quantize_group(const float * x, code * codes, F && each) {
     using namespace simd;
     constexpr int n_vec = n / width;
     // As integers, the bits of magnitudes have the order of the magnitudes, and NaN is above infinity.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the linear products share: panels of the weights as floats, and asking for the weights of the next panel.
+// What the linear products share: panels of the weights as floats, and prefetching the next panel.
 #pragma once
 
 #include "kernels.h"
@@ -13,23 +13,23 @@ inline bool fits_panels(ggml_type type, int64_t n_out) {
     return n_out % n_column == 0 && n_in_convert % ggml_blck_size(type) == 0;
 }
 
-// Asks for part `part` of `n_part` of the panel that this thread is likely to get next, since few rows leave no time to wait for
-// the memory. The columns of a panel are rows of the file, one after the other: in their order memory is several times as fast as
-// in that of the panel.
-inline void prefetch_panel(const linear_operands & p, size_t row_size, int64_t out_first, int64_t part, int64_t n_part) {
+// Prefetches piece `piece` of `n_piece` of the panel that this thread is likely to get next, since few rows leave no time to
+// wait for the memory. The columns of a panel are rows of the file, one after the other: in their order memory is several times
+// as fast as in that of the panel.
+inline void prefetch_panel(const linear_operands & p, size_t row_size, int64_t out_first, int64_t piece, int64_t n_piece) {
     constexpr size_t n_line = 64;
     out_first += n_column * p.n_thread;
     if (out_first < p.n_out) {
         const size_t n = n_column * row_size / n_line;
         const char * panel = (const char *) p.weight + out_first * row_size;
-        for (size_t i = part * n / n_part; i < (part + 1) * n / n_part; i++) {
+        for (size_t i = piece * n / n_piece; i < (piece + 1) * n / n_piece; i++) {
             simd::prefetch(panel + i * n_line);
         }
     }
 }
 
-// Converts columns [out_first, out_first + n_column) and values [in_first, in_first + n_in) to a panel of floats. Types that come
-// in blocks go through `values`, which holds n_in_convert of each column from the last multiple of that on.
+// Converts columns [out_first, out_first + n_column) and values [in_first, in_first + n_in) to a panel of floats. Types that
+// have blocks go through `values`, which keeps n_in_convert values of each column for the following calls.
 inline void convert_panel(const linear_operands & p, int64_t out_first, int64_t in_first, int64_t n_in, float * values,
                           float * panel) {
     const int64_t first = out_first * p.n_in + in_first;

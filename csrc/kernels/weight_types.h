@@ -23,8 +23,8 @@ struct weight_coding {
     code_form form;
     // One of these two. Weights [first, first + n) of a row of the file, in whole blocks, with a scale for every 32:
     void (*unpack_row)(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales);
-    // One block of 256 weights of each column of a panel, stride bytes apart, as part of a q8_panel with 4 codes of a column side
-    // by side:
+    // One block of 256 weights of each column of a panel, stride bytes apart, as part of a q8_panel with 4 codes of a column
+    // side by side:
     void (*unpack_panel)(const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales, float * minima);
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The K types. Their blocks of 256 weights have sub-blocks, of 32 or 16, with a scale each, which is a small integer times the
-// float16 of the block; so is a minimum. Blocks are cut into units of 4 bytes that lie beside the same units of the other columns,
-// and then unpacked with whole vectors: codes, scales and minima are bytes or parts of bytes, 4 to an element.
+// The K types. Their blocks of 256 weights have sub-blocks, of 32 or 16, with a scale each, which is a small integer times a
+// float16 of the block; so is a minimum. Blocks are cut into units of 4 bytes, which are laid out beside the same units of the
+// other columns and then unpacked with whole vectors: codes, scales and minima are bytes or bits of them, 4 bytes to a lane.
 #include "weight_types.h"
 
 #include "panel.h"
@@ -60,8 +60,8 @@ void read_float16(const uint8_t * blocks, size_t stride, size_t at, float * out)
     }
 }
 
-// The scales and minima of a block that begins as block_q4_k does. Eight pairs of 6-bit integers lie in 12 bytes: the first four
-// pairs as bytes, the upper bits of the others in the two bits that those bytes have left.
+// The scales and minima of a block that begins as block_q4_k does. Eight pairs of 6-bit integers lie in 12 bytes: four scales,
+// four minima, and the lower 4 bits of the other pairs, whose upper bits are the two that the first eight bytes have left.
 void read_scales_and_minima(const uint8_t * blocks, size_t stride, const column_units & u, float * scales, float * minima) {
     static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
                   offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks), "the two begin differently");

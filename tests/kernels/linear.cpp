@@ -141,7 +141,8 @@ void check_layer(const omni::kernel_set & kernels, const linear_product & produc
     }
     check_products(m, x, y, [&](int64_t o, int64_t i) { return errors[(o * m.n_in + i) / 32]; }, what);
     for (int64_t i = 0; i < n_row * n_out; i++) {
-        check_near(more[i], y[i] + (double) bias[i % n_out] + residual[i], 1e-6 * (1.0 + std::fabs(y[i])), what + " and the rest");
+        check_near(more[i], y[i] + (double) bias[i % n_out] + residual[i], 1e-6 * (1.0 + std::fabs(y[i])),
+                   what + " with bias and residual");
     }
     for (int64_t n = 1; n < n_row; n += n < 20 ? 1 : 7) {
         const int64_t first = random_bits()() % (n_row - n + 1);
@@ -176,8 +177,8 @@ void check_poison(const omni::kernel_set & kernels, const linear_product & produ
     }
 }
 
-// Weights of float16 and bfloat16 that are at least an eighth of the largest keep their value in 14 bits; NaN and infinity spoil
-// only their column.
+// Weights of float16 and bfloat16 that are at least an eighth of the largest keep their value in 14 bits. NaN and infinity
+// change only their column.
 void check_weights_in_14_bits(const omni::kernel_set & kernels, const linear_product & product, ggml_type type) {
     const int64_t n_in = 96, spoilt = 7;
     std::uniform_real_distribution<float> eighth(1.0f, 7.99f);

@@ -123,7 +123,7 @@ template <typename code> void check_group(const floats & x, int g, const code * 
     float largest = 0.0f;
     for (int i = 0; i < 32; i++) {
         const float value = x[32 * g + i];
-        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a value of " + std::to_string(largest_code) + " codes");
+        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a code of up to " + std::to_string(largest_code));
         largest = std::fmax(largest, std::fabs(value));
     }
     check_near(largest_code * (double) scale, largest, 1e-6 * largest, "the scale of a group");
@@ -145,7 +145,8 @@ void check_q8_row(const linear_product & product) {
         const int8_t * code = codes + 32 * g;
         const int first = std::accumulate(code, code + 16, 0), second = std::accumulate(code + 16, code + 32, 0);
         check(groups[g].first_offset == -128 * first && groups[g].second_offset == -128 * second, "the sums of a group");
-        check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second), "the sum of a group");
+        check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second),
+                   "the sum of a group");
     }
 }
 

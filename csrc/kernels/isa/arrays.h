@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors as plain arrays, for compilers that have no others: their vectoriser sees through the loops. They serve the products in
-// float32, for which no vectors of integers are needed. The file that includes this one has defined `simd::width` before.
+// Vectors as plain arrays, for compilers that have no others: their vectoriser sees through the loops. They are for kernels in
+// float32, which need no vectors of integers. The file that includes this one has defined `simd::width` before.
 #pragma once
 
 #include "float16.h"

@@ -8,7 +8,8 @@ namespace omni::OMNI_VARIANT {
 
 struct dotprod : neon {
     template <typename, bool, int n_row>
-    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
+                            ivec (&sum)[n_row][2]) {
         for (int i = first; i < end; i += 16, codes += 32 * simd::width) {
             int8x16_t rows[n_row];
             for (int r = 0; r < n_row; r++) {

@@ -11,7 +11,8 @@ struct i8mm : dotprod {
 
     // Two rows with two columns at a time. A row without another is taken twice.
     template <typename, bool, int n_row>
-    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
+                            ivec (&sum)[n_row][2]) {
         int32x4_t square[(n_row + 1) / 2][4] = {};
         for (int i = first; i < end; i += 8, codes += 16 * simd::width) {
             int8x16_t columns[4];

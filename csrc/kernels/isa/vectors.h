@@ -120,16 +120,17 @@ struct vectors {
     static constexpr int register_block_i8  = 4;
     static constexpr int register_block_i16 = 4;
 
-    // Of dot_i8: the code of a weight of 0 where codes have an offset, 128 for unsigned bytes and 0 for signed ones; and how many
-    // codes of a column lie side by side in a panel.
+    // Of dot_i8: the code of a weight of 0 where codes have an offset, which is 128 for unsigned bytes and 0 for signed ones;
+    // and how many codes of a column lie side by side in a panel.
     static constexpr int code_zero    = 128;
     static constexpr int n_side_codes = 4;
 
-    // Adds to the sums of each row the products of its values [first, end), whole groups of 16, with as many codes of every column
-    // of a panel. small: all codes are below 64. `set` is the instruction set that this is called for, whose dot_i8 adds the four
-    // products of its bytes to each element.
+    // Adds to the sums of each row the products of its values [first, end), a multiple of 16, with as many codes of every
+    // column of a panel. small: all codes are below 64. `set` is the instruction set that this is called for, whose dot_i8 adds
+    // the four products of its bytes to each element.
     template <typename set, bool small, int n_row>
-    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2]) {
+    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
+                            ivec (&sum)[n_row][2]) {
         using namespace simd;
         for (int i = first; i < end; i += 4, codes += 8 * width) {
             const ivec a = load_int(codes), b = load_int(codes + 4 * width);
