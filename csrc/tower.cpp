@@ -86,7 +86,6 @@ ggml_tensor * graph::kernel_op(ggml_type type, int64_t ne0, int64_t ne1, std::ve
 
 void graph::rows_op(ggml_tensor * dst, int, int, void * userdata) {
     const kernel_task & task = *(const kernel_task *) userdata;
-    const kernel_set & kernels = task.owner->device_.kernels;
     const ggml_tensor * x = dst->src[0];
     // a block of work is large enough that handing it to another thread pays
     const int64_t n_row = std::max<int64_t>(1, 16384 / dst->ne[0]);
@@ -94,13 +93,13 @@ void graph::rows_op(ggml_tensor * dst, int, int, void * userdata) {
         const int64_t first = block * n_row;
         for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
             uint8_t * out = (uint8_t *) dst->data + row * dst->nb[1];
-            if (task.format == row_format::f32) {
+            if (!task.product) {
                 task.compute(row, (float *) out);
             } else if (task.compute) {
                 task.compute(row, scratch);
-                kernels.quantize(task.format, scratch, task.n_value, out);
+                task.product->quantize(scratch, task.n_value, out);
             } else {
-                kernels.quantize(task.format, row_of(x, row), task.n_value, out);
+                task.product->quantize(row_of(x, row), task.n_value, out);
             }
         }
     });
@@ -114,12 +113,12 @@ ggml_tensor * graph::computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_te
     return y;
 }
 
-// Computed rows are quantised at once: unless something else asks for them too, they never exist as floats.
-ggml_tensor * graph::quantized_rows(ggml_tensor * x, row_format format) {
-    ggml_tensor *& rows = quantized_rows_[{x, format}];
+// Computed rows are quantized at once: unless something else asks for them too, they never exist as floats.
+ggml_tensor * graph::quantized_rows(ggml_tensor * x, const linear_product & product) {
+    ggml_tensor *& rows = quantized_rows_[{x, product.x}];
     if (rows == nullptr) {
         kernel_task task;
-        task.format  = format;
+        task.product = &product;
         task.n_value = x->ne[0];
         std::vector<ggml_tensor *> args = {x};
         const auto known = computed_.find(x);
@@ -128,7 +127,7 @@ ggml_tensor * graph::quantized_rows(ggml_tensor * x, row_format format) {
             args.assign(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
             scratch_size_ = std::max(scratch_size_, (size_t) x->ne[0]);
         }
-        rows = kernel_op(GGML_TYPE_I8, (int64_t) device_.kernels.row_size(format, x->ne[0]), x->ne[1], std::move(args), rows_op,
+        rows = kernel_op(GGML_TYPE_I8, (int64_t) product.row_size(x->ne[0]), x->ne[1], std::move(args), rows_op,
                          std::move(task));
     }
     return rows;
@@ -139,26 +138,28 @@ void graph::linear_op(ggml_tensor * dst, int, int, void * userdata) {
     const compute_device & device = task.owner->device_;
     const ggml_tensor * weight = dst->src[0], * x = dst->src[1];
     const auto floats = [](const ggml_tensor * t) { return t ? (const float *) t->data : nullptr; };
-    const linear_operands p = {weight->data, weight->type, weight->ne[0], weight->ne[1], (const uint8_t *) x->data, task.format,
-                               x->nb[1], floats(task.bias), floats(task.residual), (float *) dst->data, x->ne[1],
-                               device.threads.size()};
-    task.owner->run_blocks(device.kernels.linear_blocks(p), [&](int32_t block, float *) { device.kernels.linear_block(p, block); });
+    const linear_operands p = {task.product, weight->data, weight->type, weight->ne[0], weight->ne[1],
+                               (const uint8_t *) x->data, x->nb[1], floats(task.bias), floats(task.residual),
+                               (float *) dst->data, x->ne[1], device.threads.size()};
+    task.owner->run_blocks(device.kernels.count_linear_blocks(p),
+                           [&](int32_t block, float *) { device.kernels.compute_linear_block(p, block); });
 }
 
 ggml_tensor * graph::linear(ggml_tensor * weight, ggml_tensor * x, ggml_tensor * bias, ggml_tensor * residual) {
-    const kernel_set & kernels = device_.kernels;
-    if (!device_.runs_kernels() || !kernels.linear_takes(row_format::f32, weight->type, weight->ne[0], weight->ne[1])) {
+    const linear_product * product = nullptr;
+    if (device_.runs_kernels()) {
+        product = choose_product(device_.kernels, device_.exact, weight->type, weight->ne[0], weight->ne[1]);
+    }
+    if (!product) {
         ggml_tensor * y = ggml_mul_mat(context(), weight, x);
         y = bias ? ggml_add(context(), y, bias) : y;
         return residual ? ggml_add(context(), y, residual) : y;
     }
     kernel_task task;
+    task.product  = product;
     task.bias     = bias;
     task.residual = residual;
-    if (!device_.exact) {
-        task.format = fastest_rows(kernels, weight->type, weight->ne[0], weight->ne[1]);
-    }
-    std::vector<ggml_tensor *> args = {weight, task.format == row_format::f32 ? x : quantized_rows(x, task.format)};
+    std::vector<ggml_tensor *> args = {weight, product->x == row_format::f32 ? x : quantized_rows(x, *product)};
     for (ggml_tensor * t : {bias, residual}) {
         if (t) {
             args.push_back(t);
@@ -266,7 +267,7 @@ void graph::attention_op(ggml_tensor * dst, int, int, void * userdata) {
     const attention_operands p = {operand(dst->src[0]), operand(dst->src[1]), operand(dst->src[2]), (float *) dst->data,
                                   plan.n_head, plan.n_kv_head, plan.head_dim, plan.causal};
     task.owner->run_blocks((int64_t) plan.tiles.size(), [&](int32_t tile, float * scratch) {
-        task.owner->device_.kernels.attention_tile(p, plan.tiles[tile], scratch);
+        task.owner->device_.kernels.attend_tile(p, plan.tiles[tile], scratch);
     });
 }
 

@@ -106,7 +106,7 @@ private:
         row_function                    compute; // of rows
         const ggml_tensor *             bias     = nullptr; // of a linear layer
         const ggml_tensor *             residual = nullptr;
-        row_format                      format   = row_format::f32; // of the rows that a linear layer takes, or that are made
+        const linear_product *          product  = nullptr; // of a linear layer, or that rows are quantized for
         int64_t                         n_value  = 0; // of a row that is quantised
         graph *                         owner    = nullptr;
     };
@@ -117,7 +117,7 @@ private:
 
     // A tensor whose rows `compute` writes from those of the arguments.
     ggml_tensor * computed_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
-    ggml_tensor * quantized_rows(ggml_tensor * x, row_format format);
+    ggml_tensor * quantized_rows(ggml_tensor * x, const linear_product & product);
     ggml_tensor * portable_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_plan & plan);
     ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
     // The operation is one of these to ggml, which runs them on the calling thread; the kernels share it out.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows taken in blocks of as many as the registers hold sums of.
+// Register blocks: the rows that a micro-kernel holds accumulators for.
 #pragma once
 
 namespace omni::OMNI_VARIANT {
@@ -16,8 +16,8 @@ template <int n_most, typename F> inline void in_last_block(int n_row, int first
     }
 }
 
-// work(row_count<n>(), first) for the rows [first, first + n), n_block of them at a time, and last the rest.
-template <int n_block, typename F> inline void in_row_blocks(int n_row, F && work) {
+// Calls work(row_count<n>(), first) for the rows [first, first + n): n_block rows at a time, and then the rest.
+template <int n_block, typename F> inline void in_register_blocks(int n_row, F && work) {
     int first = 0;
     for (; n_row - first >= n_block; first += n_block) {
         work(row_count<n_block>(), first);

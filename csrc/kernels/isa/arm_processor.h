@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an ARM processor has beyond its baseline, for the compilers that don't say: the system knows. An unknown system is taken
-// to have nothing.
+// What an ARM processor has beyond its baseline. Compilers have no function for it, so the system is asked. On an unknown
+// system the answer is no.
 #pragma once
 
 #if defined(__linux__)
