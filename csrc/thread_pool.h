@@ -9,6 +9,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -19,7 +20,7 @@ namespace omni {
 // Where threads wait for something that other threads make true.
 class waiting_room {
 public:
-    template <typename F> void wait(F && ready);
+    void wait(const std::function<bool()> & ready);
     void wake_all(); // after it became true
 
 private:

@@ -4,6 +4,7 @@
 
 #include "gguf_file.h"
 #include "llama.h"
+#include "text_architecture.h"
 
 #include <memory>
 #include <string>
@@ -19,7 +20,7 @@ struct llama_model_deleter {
 
 class vocabulary {
 public:
-    explicit vocabulary(const gguf_file & file); // throws load_error
+    vocabulary(const gguf_file & file, const text_architecture & architecture); // throws error
 
     int32_t size() const { return n_token_; }
     int32_t eos() const { return eos_; } // -1 where the file has none

@@ -33,7 +33,7 @@ class Tokenizer:
     def __init__(self, text: TextModel) -> None:
         self._text = text
         # Qwen's tokenizer normalises to NFC before it splits, EuroBERT's takes text as it is
-        self._normal_form = text.architecture == "qwen3"
+        self._normal_form = text.normalizes_to_nfc
         self.end = np.array([] if text.eos is None else [text.eos], np.int32)
         self.special_token = text.special_token
 

@@ -16,7 +16,7 @@ from jina_omni.inputs import Audio, Image, Media, Pdf
 from jina_omni.media import audio, image, mel, pdf, video
 from jina_omni.media.files import FileSource
 from jina_omni.media.patches import Grid, VisionGeometry
-from jina_omni.native import Projector, mel_rows
+from jina_omni.native import Projector, audio_token_count
 
 if TYPE_CHECKING:
     from jina_omni.prompts import Dialect
@@ -189,6 +189,6 @@ def _heard(n_samples: int, samples: Callable[[], mel.Samples], tower: Projector,
                 f"{where} is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
                 f"{tower.path}; split it"
             )
-        return Reading(Extent((mel_rows(n_frames),)), mel.log_mel(found, tower.n_mel), (n_frames,))
+        return Reading(Extent((audio_token_count(n_frames),)), mel.log_mel(found, tower.n_mel), (n_frames,))
 
-    return Medium("audio", Extent((mel_rows(mel.frame_count(n_samples)),)), read)
+    return Medium("audio", Extent((audio_token_count(mel.frame_count(n_samples)),)), read)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from types import ModuleType
 
-# Each is a distribution with one package, and an extra of jina-omni: docs/wheels.md tells why.
+# Each is a distribution with one package, and an extra of jina-omni: docs/wheels.md explains why.
 ACCELERATORS = ("cuda13", "cuda12", "vulkan")
 
 
@@ -21,8 +21,6 @@ def load_extension() -> tuple[ModuleType, str | None]:
         Of the first accelerator that is installed and loads, else this package's own.
     problem : str or None
         Why an accelerator that is installed does not compute; None where none is, or all is well.
-
-    .. versionadded:: 0.1.0
     """
     problems = []
     for accelerator in ACCELERATORS:
