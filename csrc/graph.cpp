@@ -76,9 +76,10 @@ graph::rotation graph::make_rotation(std::vector<int32_t> coordinates, int n_axi
         std::copy_n(coordinates.begin(), n, coordinates.begin() + (ptrdiff_t) n);
     }
     const int64_t n = (int64_t) coordinates.size();
-    return {input(GGML_TYPE_I32, n, 1, [values = std::move(coordinates)](void * data) {
-        std::memcpy(data, values.data(), values.size() * sizeof(int32_t));
-    }), n_axis, base};
+    ggml_tensor * values = input(GGML_TYPE_I32, n, 1, [coordinates = std::move(coordinates)](void * data) {
+        std::memcpy(data, coordinates.data(), coordinates.size() * sizeof(int32_t));
+    });
+    return {values, n_axis, base};
 }
 
 ggml_tensor * graph::rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) {

@@ -17,7 +17,7 @@
 namespace omni {
 
 // All tensors are float32 with the features along the first dimension, unless said otherwise. The operations here are ggml's,
-// which every device has; kernel_graph replaces most of them.
+// which every device has; make_graph may return one that replaces them.
 class graph {
 public:
     graph(compute_device & device, cancel_flag cancel) : device_(device), cancel_(cancel) {}
@@ -93,7 +93,7 @@ private:
     std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
 };
 
-// The graph that is fastest on the device.
+// Returns the graph that is fastest on the device: on a CPU one with our kernels (kernel_graph.cpp).
 std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel);
 
 } // namespace omni

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel_graph.h"
-
+// The graph of the CPU, whose operations are our kernels where there is one. To ggml such an operation runs on the calling
+// thread; its kernel shares the work out to the threads of the device.
+#include "graph.h"
 #include "rotary_table.h"
 
 #include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace omni {
 
@@ -16,14 +22,47 @@ const float * row_begin(const ggml_tensor * t, int64_t i = 0) {
 
 const float * floats(const ggml_tensor * t) { return t != nullptr ? static_cast<const float *>(t->data) : nullptr; }
 
-} // namespace
+class kernel_graph final : public graph {
+public:
+    using graph::graph;
 
-std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel) {
-    if (device.runs_kernels()) {
-        return std::make_unique<kernel_graph>(device, cancel);
-    }
-    return std::make_unique<graph>(device, cancel);
-}
+    ggml_tensor * linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) override;
+    ggml_tensor * rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * gelu_tanh(ggml_tensor * x) override;
+    ggml_tensor * gelu_erf(ggml_tensor * x) override;
+    ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up) override;
+    rotation      make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
+    ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
+                            const std::shared_ptr<const attention_layout> & layout) override;
+    void          run(ggml_tensor * result, float * out) override;
+
+private:
+    using operation    = std::function<void(ggml_tensor * dst)>;
+    using row_function = std::function<void(int64_t row, float * out)>;
+
+    const kernel_set & kernels() const { return device().kernels; }
+
+    // A tensor that `compute` writes when the graph runs, from the arguments among other things.
+    ggml_tensor * add_operation(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, operation compute);
+    // A tensor whose rows `compute` writes from those of the arguments.
+    ggml_tensor * add_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
+    // The rows of x in a format of linear layers.
+    ggml_tensor * quantized_rows(ggml_tensor * x, row_format format);
+
+    // Calls work(block, scratch of the thread) for each block, unless cancelled.
+    template <typename F> void run_blocks(int64_t n_block, F && work);
+    // Calls work(row, where it begins, scratch of the thread) for each row of dst.
+    template <typename F> void run_rows(ggml_tensor * dst, F && work);
+
+    std::deque<operation> operations_;
+    std::map<const ggml_tensor *, row_function> row_functions_; // what writes the rows of a tensor
+    std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_; // several linear layers may take the same
+    std::vector<float> scratch_;                // scratch_size_ for each thread
+    size_t             scratch_size_  = 0;
+    float *            scratch_begin_ = nullptr;
+};
 
 template <typename F> void kernel_graph::run_blocks(int64_t n_block, F && work) {
     device().threads.run((int32_t) n_block, [&](int thread, int32_t block) {
@@ -85,7 +124,8 @@ ggml_tensor * kernel_graph::quantized_rows(ggml_tensor * x, row_format format) {
 }
 
 ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
-    ggml_tensor * weight = layer.weight, * bias = layer.bias;
+    ggml_tensor * weight = layer.weight;
+    ggml_tensor * bias = layer.bias;
     if (!kernels().linear_takes(row_format::f32, weight->type, weight->ne[0], weight->ne[1])) {
         return graph::linear(layer, x, residual);
     }
@@ -134,14 +174,16 @@ ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
 
 graph::rotation kernel_graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) {
     const int64_t n_token = (int64_t) coordinates.size() / n_axis;
-    return {input(GGML_TYPE_F32, head_dim, n_token, [=, values = std::move(coordinates)](void * data) {
-        rotary_table(values.data(), n_token, n_axis, head_dim, base, static_cast<float *>(data));
-    }), n_axis, base};
+    ggml_tensor * table = input(GGML_TYPE_F32, head_dim, n_token, [=, coordinates = std::move(coordinates)](void * data) {
+        rotary_table(coordinates.data(), n_token, n_axis, head_dim, base, static_cast<float *>(data));
+    });
+    return {table, n_axis, base};
 }
 
 ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) {
     const int64_t head_dim = x->ne[0], n_head = x->ne[1];
-    ggml_tensor * table = by.input, * norm_weight = norm.weight;
+    ggml_tensor * table = by.input;
+    ggml_tensor * norm_weight = norm.weight;
     std::vector<ggml_tensor *> args = {x, table};
     if (norm_weight != nullptr) {
         args.push_back(norm_weight);
@@ -180,6 +222,15 @@ void kernel_graph::run(ggml_tensor * result, float * out) {
     scratch_.resize(scratch_size_ * device().threads.size() + n_line);
     scratch_begin_ = scratch_.data() + (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
     graph::run(result, out);
+}
+
+} // namespace
+
+std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel) {
+    if (device.runs_kernels()) {
+        return std::make_unique<kernel_graph>(device, cancel);
+    }
+    return std::make_unique<graph>(device, cancel);
 }
 
 } // namespace omni

@@ -110,11 +110,17 @@ vision_positions::vision_positions(const gguf_file & file, int64_t n_embd) : n_e
 float * vision_positions::interpolate(const int32_t * grid, int32_t merge_size, float * out) const {
     const auto ys = make_taps(grid[1], side_), xs = make_taps(grid[2], side_);
     for_each_patch(grid, merge_size, [&](int32_t iy, int32_t ix) {
-        const tap & y = ys[iy], & x = xs[ix];
+        const tap & y = ys[iy];
+        const tap & x = xs[ix];
         const auto row = [&](int32_t r, int32_t c) { return table_.data() + ((int64_t) r * side_ + c) * n_embd_; };
-        const float * a = row(y.low, x.low), * b = row(y.low, x.high), * c = row(y.high, x.low), * d = row(y.high, x.high);
-        const float wa = (1 - y.weight) * (1 - x.weight), wb = (1 - y.weight) * x.weight, wc = y.weight * (1 - x.weight),
-                    wd = y.weight * x.weight;
+        const float * a = row(y.low, x.low);
+        const float * b = row(y.low, x.high);
+        const float * c = row(y.high, x.low);
+        const float * d = row(y.high, x.high);
+        const float wa = (1 - y.weight) * (1 - x.weight);
+        const float wb = (1 - y.weight) * x.weight;
+        const float wc = y.weight * (1 - x.weight);
+        const float wd = y.weight * x.weight;
         for (int64_t j = 0; j < n_embd_; j++) {
             out[j] = a[j] * wa + b[j] * wb + c[j] * wc + d[j] * wd;
         }
@@ -198,7 +204,8 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
         }
     });
     std::vector<int32_t> coordinates(2 * (size_t) n_patch);
-    int32_t * row = coordinates.data(), * column = row + n_patch;
+    int32_t * row = coordinates.data();
+    int32_t * column = row + n_patch;
     for (int32_t i = 0; i < n_grids; i++) {
         for_each_patch(grids + 3 * i, hp.merge_size, [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
     }
