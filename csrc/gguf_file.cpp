@@ -84,7 +84,6 @@ gguf_file::entry gguf_file::read_entry(cursor & c) {
 
     e.type     = c.number<uint32_t>();
     e.is_array = e.type == type_array;
-    e.count    = 1;
     if (e.is_array) {
         e.type = c.number<uint32_t>();
         const uint64_t count = c.number<uint64_t>();
@@ -155,7 +154,6 @@ gguf_file::tensor_record gguf_file::read_tensor(cursor & c, uint64_t alignment) 
         throw c.error("has " + std::to_string(n_dims) + " dimensions, expected 1 to 4");
     }
     t.n_dims = int(n_dims);
-    t.ne     = {1, 1, 1, 1};
     uint64_t n_elements = 1;
     for (uint32_t j = 0; j < n_dims; ++j) {
         const uint64_t ne = c.number<uint64_t>();
@@ -191,7 +189,6 @@ gguf_file::tensor_record gguf_file::read_tensor(cursor & c, uint64_t alignment) 
         throw c.error("has " + std::to_string(n_bytes) + " bytes, too many for this process; use a 64-bit one");
     }
     t.n_bytes = size_t(n_bytes);
-    t.data    = nullptr;
     return {std::move(t), offset};
 }
 

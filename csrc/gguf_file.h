@@ -21,11 +21,11 @@ class cursor;
 
 struct gguf_tensor {
     std::string            name;
-    ggml_type              type;
-    std::array<int64_t, 4> ne; // 1 beyond n_dims
-    int                    n_dims;
-    const uint8_t *        data; // in the mapping, at least 8-byte aligned
-    size_t                 n_bytes;
+    ggml_type              type    = GGML_TYPE_F32;
+    std::array<int64_t, 4> ne      = {1, 1, 1, 1}; // 1 beyond n_dims
+    int                    n_dims  = 1;
+    const uint8_t *        data    = nullptr; // in the mapping, at least 8-byte aligned
+    size_t                 n_bytes = 0;
 
     int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
     bool    holds_weights() const { return type == GGML_TYPE_F32 || ggml_get_type_traits(type)->to_float != nullptr; }
@@ -47,12 +47,12 @@ public:
     // Values of keys, nullopt where the file lacks the key; they throw error where its value is of another type, does not fit or
     // is not finite. Views point into the mapping: they end with this object and are not terminated, but hold no NUL.
     bool has(const char * key) const { return find_key(key) != nullptr; }
-    bool has_string(const char * key) const; // false for values of other types too
 
     std::optional<int64_t>          integer(const char * key) const; // any integer type, not bool
     std::optional<double>           real(const char * key) const;    // f32 or f64
     std::optional<bool>             boolean(const char * key) const;
     std::optional<std::string_view> string(const char * key) const;
+    std::optional<std::string_view> find_string(const char * key) const; // nullopt for values of other types too
 
     std::optional<std::vector<int32_t>>          integers(const char * key) const;
     std::optional<std::vector<float>>            reals(const char * key) const;
@@ -70,11 +70,11 @@ public:
 private:
     struct entry {
         std::string key;
-        uint32_t    type; // of the value, or of an array's elements
-        bool        is_array;
-        size_t      count; // elements, 1 for a single value
-        size_t      begin; // byte range of the elements in the file
-        size_t      end;
+        uint32_t    type     = 0; // of the value, or of an array's elements
+        bool        is_array = false;
+        size_t      count    = 1; // elements, 1 for a single value
+        size_t      begin    = 0; // byte range of the elements in the file
+        size_t      end      = 0;
     };
 
     struct counts {
@@ -85,7 +85,7 @@ private:
     // A tensor, not yet placed in the mapping, and its offset in the data of the file.
     struct tensor_record {
         gguf_tensor tensor;
-        uint64_t    offset;
+        uint64_t    offset = 0;
     };
 
     // Parsing, in this order.

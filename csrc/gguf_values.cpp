@@ -73,11 +73,6 @@ double gguf_file::real_at(const entry & e, size_t i) const {
     return value;
 }
 
-bool gguf_file::has_string(const char * key) const {
-    const entry * e = find_key(key);
-    return e != nullptr && !e->is_array && e->type == type_string;
-}
-
 std::optional<int64_t> gguf_file::integer(const char * key) const {
     const entry * e = single(key);
     return e == nullptr ? std::nullopt : std::optional<int64_t>(integer_at(*e, 0));
@@ -109,6 +104,11 @@ std::optional<std::string_view> gguf_file::string(const char * key) const {
     }
     cursor c(file_, e->begin, e->end);
     return c.text();
+}
+
+std::optional<std::string_view> gguf_file::find_string(const char * key) const {
+    const entry * e = find_key(key);
+    return e != nullptr && !e->is_array && e->type == type_string ? string(key) : std::nullopt;
 }
 
 std::optional<std::vector<int32_t>> gguf_file::integers(const char * key) const {
@@ -193,7 +193,7 @@ double gguf_file::required_real(const char * key, double min, double max) const 
     if (!value) {
         throw error("key " + quoted(key) + " is missing");
     }
-    if (!(*value >= min && *value <= max)) {
+    if (*value < min || *value > max) {
         char text[128];
         std::snprintf(text, sizeof(text), " is %.9g, expected %.9g to %.9g", *value, min, max);
         throw error("key " + quoted(key) + text);

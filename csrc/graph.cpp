@@ -116,7 +116,7 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
     ggml_set_input(out);
     const float scale = 1.0f / std::sqrt((float) q->ne[0]);
     const std::vector<attention_span> & segments = layout->segments;
-    for (size_t first = 0, next; first < segments.size(); first = next) {
+    for (size_t first = 0, next = 0; first < segments.size(); first = next) {
         const attention_span & s = segments[first];
         for (next = first + 1; next < segments.size(); next++) {
             const attention_span & a = segments[next - 1];

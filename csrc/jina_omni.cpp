@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,12 @@ template <typename F> omni_status guarded(omni_error * error, F && body) {
     }
 }
 
+// The same for a function without a status: it then returns what it says for "none".
+template <typename T, typename F> T value_or(T none, F && body) {
+    T value = none;
+    return guarded(nullptr, [&] { value = body(); }) == OMNI_OK ? value : none;
+}
+
 void require(bool condition, const char * text) {
     if (!condition) {
         throw omni::error(OMNI_INVALID_ARGUMENT, text);
@@ -74,14 +81,13 @@ ggml_backend_dev_t get_device(int32_t index) {
 // Of a handle that may be null.
 template <typename Handle>
 int64_t read_metadata(const Handle * handle, const char * key, char * value, size_t n_value) {
-    if (handle == nullptr || key == nullptr || !handle->file->has_string(key)) {
-        return -1;
-    }
-    const std::string_view text = *handle->file->string(key);
-    if (value != nullptr) {
-        copy_text(value, n_value, text);
-    }
-    return (int64_t) text.size();
+    return value_or((int64_t) -1, [&] {
+        const auto text = handle == nullptr || key == nullptr ? std::nullopt : handle->file->find_string(key);
+        if (text && value != nullptr) {
+            copy_text(value, n_value, *text);
+        }
+        return text ? (int64_t) text->size() : -1;
+    });
 }
 
 } // namespace
@@ -89,14 +95,13 @@ int64_t read_metadata(const Handle * handle, const char * key, char * value, siz
 // ---- log and devices ----------------------------------------------------------------------------------------------------
 
 int32_t omni_log_next(int32_t * level, char * text, size_t n_text) {
-    return level != nullptr && text != nullptr && omni::next_log_line(level, text, n_text);
+    return value_or(0, [&] { return level != nullptr && text != nullptr && omni::next_log_line(level, text, n_text) ? 1 : 0; });
 }
 
 const char * omni_backend(void) { return OMNI_BACKEND; }
 
 int32_t omni_device_count(void) {
-    omni::capture_native_log();
-    return (int32_t) ggml_backend_dev_count();
+    return value_or(0, [] { return (int32_t) ggml_backend_dev_count(); });
 }
 
 omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error) {
@@ -162,7 +167,7 @@ omni_status omni_text_tokenize(const omni_text * text, const char * utf8, size_t
 }
 
 int32_t omni_text_special_token(const omni_text * text, const char * spelling) {
-    return text == nullptr || spelling == nullptr ? -1 : text->vocabulary.special_token(spelling);
+    return value_or(-1, [&] { return text == nullptr || spelling == nullptr ? -1 : text->vocabulary.special_token(spelling); });
 }
 
 // ---- projector file -----------------------------------------------------------------------------------------------------
@@ -215,8 +220,10 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
 const char * omni_kernels_name(int32_t index) {
-    const auto & all = omni::runnable_kernels();
-    return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+    return value_or<const char *>(nullptr, [&] {
+        const auto & all = omni::runnable_kernels();
+        return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+    });
 }
 
 omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #ifdef _WIN32
 #ifndef WIN32_LEAN_AND_MEAN
@@ -76,7 +77,7 @@ struct descriptor {
 
 } // namespace
 
-mapped_file::mapped_file(const std::string & path_utf8) : path_(path_utf8) {
+mapped_file::mapped_file(std::string path_utf8) : path_(std::move(path_utf8)) {
     if (path_.empty()) {
         throw omni::error(OMNI_LOAD_FAILED, "the path of the model file is empty");
     }
@@ -144,7 +145,7 @@ void mapped_file::map() {
     if (file.fd < 0) {
         throw error(describe_errno(errno));
     }
-    struct stat info;
+    struct stat info = {};
     if (fstat(file.fd, &info) != 0) {
         throw error(describe_errno(errno));
     }

@@ -15,7 +15,7 @@ constexpr const char * download_again = "; download it again"; // the way out of
 // Neither copied nor moved: what refers into it shares its ownership.
 class mapped_file {
 public:
-    explicit mapped_file(const std::string & path_utf8); // throws error
+    explicit mapped_file(std::string path_utf8); // throws error
     mapped_file(const mapped_file &) = delete;
     mapped_file & operator=(const mapped_file &) = delete;
     ~mapped_file();

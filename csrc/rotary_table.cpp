@@ -14,7 +14,8 @@ void rotary_table(const int32_t * coordinates, int64_t n_token, int n_axis, int 
     }
     for (int64_t token = 0; token < n_token; token++, table += head_dim) {
         for (int i = 0; i < n_angle; i++) {
-            const double angle = coordinates[i / share * n_token + token] * frequency[i % share];
+            const int    axis  = i / share;
+            const double angle = coordinates[axis * n_token + token] * frequency[i % share];
             table[i]           = (float) std::cos(angle);
             table[i + n_angle] = (float) std::sin(angle);
         }

@@ -177,11 +177,13 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     const vision_hparams & hp = hparams_;
     const int64_t n_pixel = (int64_t) hp.patch_size * hp.patch_size; // of one channel of one frame
 
+    const auto grid = [=](int32_t i) { return grids + 3 * (int64_t) i; };
+
     std::vector<attention_span> segments;
     int32_t n_patch = 0;
     for (int32_t i = 0; i < n_grids; i++) {
-        const int32_t n_frame = grids[3 * i + 1] * grids[3 * i + 2];
-        for (int32_t t = 0; t < grids[3 * i]; t++, n_patch += n_frame) {
+        const int32_t n_frame = grid(i)[1] * grid(i)[2];
+        for (int32_t t = 0; t < grid(i)[0]; t++, n_patch += n_frame) {
             segments.push_back({n_patch, n_frame, n_patch, n_frame});
         }
     }
@@ -200,14 +202,14 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     ggml_tensor * positions = g.input(GGML_TYPE_F32, hp.n_embd, n_patch, [&](void * data) {
         float * out = static_cast<float *>(data);
         for (int32_t i = 0; i < n_grids; i++) {
-            out = positions_.interpolate(grids + 3 * i, hp.merge_size, out);
+            out = positions_.interpolate(grid(i), hp.merge_size, out);
         }
     });
     std::vector<int32_t> coordinates(2 * (size_t) n_patch);
     int32_t * row = coordinates.data();
     int32_t * column = row + n_patch;
     for (int32_t i = 0; i < n_grids; i++) {
-        for_each_patch(grids + 3 * i, hp.merge_size, [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
+        for_each_patch(grid(i), hp.merge_size, [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
     }
     const auto rotation = g.make_rotation(std::move(coordinates), 2, hp.head_dim(), rope_base);
 

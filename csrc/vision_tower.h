@@ -25,8 +25,8 @@ struct vision_hparams {
     int64_t image_max_pixels;
     int64_t video_min_pixels;
     int64_t video_max_pixels;
-    std::array<float, 3> image_mean;
-    std::array<float, 3> image_std;
+    std::array<float, 3> image_mean = {};
+    std::array<float, 3> image_std  = {};
 
     explicit vision_hparams(const gguf_file & file); // throws error
 

@@ -123,7 +123,7 @@ void weights::map() {
     }
 }
 
-void weights::copy(const placement & p) const {
+void weights::copy(const placement & p) {
     if (p.converts()) {
         const std::vector<float> values = to_float(*p.source);
         ggml_backend_tensor_set(p.tensor, values.data(), 0, values.size() * sizeof(float));

@@ -49,7 +49,7 @@ private:
     const gguf_tensor & require(const std::string & name) const;
     ggml_tensor * declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
     void map();
-    void copy(const placement & p) const;
+    static void copy(const placement & p);
 
     std::shared_ptr<const gguf_file>     file_; // holds the mapping that tensors lie in
     ggml_backend_dev_t                   device_;
