@@ -6,7 +6,8 @@
 
 namespace omni {
 
-attention_layout::attention_layout(std::vector<attention_span> segments_, bool causal_, int n_head_, int n_kv_head_, int head_dim_)
+attention_layout::attention_layout(std::vector<attention_span> segments_, bool causal_, int n_head_, int n_kv_head_,
+                                   int head_dim_)
     : segments(std::move(segments_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_) {
     const int n_query = std::max(1, n_attention_row / (n_head / n_kv_head));
     for (const attention_span & segment : segments) {

@@ -27,13 +27,13 @@ audio_hparams::audio_hparams(const gguf_file & file) {
     const auto integer_or = [&](const char * key, int32_t fallback, int64_t min, int64_t max) {
         return file.has(key) ? integer(key, min, max) : fallback;
     };
-    n_layer    = integer("clip.audio.block_count", 1, 512);
-    n_embd     = integer("clip.audio.embedding_length", 1, 16384);
-    n_head     = integer("clip.audio.attention.head_count", 1, 512);
-    n_ff       = integer("clip.audio.feed_forward_length", 1, 131072);
+    n_layer = integer("clip.audio.block_count", 1, 512);
+    n_embd = integer("clip.audio.embedding_length", 1, 16384);
+    n_head = integer("clip.audio.attention.head_count", 1, 512);
+    n_ff = integer("clip.audio.feed_forward_length", 1, 131072);
     n_embd_out = integer("clip.audio.projection_dim", 1, 16384);
     // Defaults: those of Qwen2.5-Omni's encoder. Files converted before n_window was a key were trained with its value too.
-    n_mel    = integer_or("clip.audio.num_mel_bins", 128, 1, 1024);
+    n_mel = integer_or("clip.audio.num_mel_bins", 128, 1, 1024);
     n_window = integer_or("clip.audio.n_window", 100, 1, n_position_max);
     const char * epsilon = "clip.audio.attention.layer_norm_epsilon";
     layer_norm_epsilon = file.has(epsilon) ? (float) file.required_real(epsilon, 0.0, 0.1) : 1e-5f;
@@ -42,7 +42,7 @@ audio_hparams::audio_hparams(const gguf_file & file) {
                          ", which doesn't divide the width " + std::to_string(n_embd));
     }
     const gguf_tensor * table = file.find("a.position_embd.weight");
-    const int64_t n_row = table ? table->ne[1] : 0;
+    const int64_t       n_row = table ? table->ne[1] : 0;
     if (n_row < n_window || n_row > n_position_max) {
         throw file.error("tensor 'a.position_embd.weight' is missing or has " + std::to_string(n_row) + " rows for the " +
                          std::to_string(n_window) + " positions of 'clip.audio.n_window'");
@@ -60,23 +60,23 @@ audio_tower::audio_tower(const std::shared_ptr<const gguf_file> & file, ggml_bac
     for (int i = 0; i < hparams_.n_layer; i++) {
         layers_.push_back(load_layer(i));
     }
-    post_ln_   = weights_.layer_norm("a.post_ln", n_embd);
+    post_ln_ = weights_.layer_norm("a.post_ln", n_embd);
     projector_ = weights_.linear_with_bias("mm.a.fc", n_embd, hparams_.n_embd_out);
     weights_.place();
 }
 
 audio_tower::layer audio_tower::load_layer(int index) {
     const std::string block = "a.blk." + std::to_string(index) + ".";
-    const int64_t n_embd = hparams_.n_embd, n_ff = hparams_.n_ff;
-    layer l;
-    l.ln1      = weights_.layer_norm(block + "ln1", n_embd);
-    l.q        = weights_.linear_with_bias(block + "attn_q", n_embd, n_embd);
-    l.k        = weights_.linear(block + "attn_k", n_embd, n_embd);
-    l.v        = weights_.linear_with_bias(block + "attn_v", n_embd, n_embd);
+    const int64_t     n_embd = hparams_.n_embd, n_ff = hparams_.n_ff;
+    layer             l;
+    l.ln1 = weights_.layer_norm(block + "ln1", n_embd);
+    l.q = weights_.linear_with_bias(block + "attn_q", n_embd, n_embd);
+    l.k = weights_.linear(block + "attn_k", n_embd, n_embd);
+    l.v = weights_.linear_with_bias(block + "attn_v", n_embd, n_embd);
     l.attn_out = weights_.linear_with_bias(block + "attn_out", n_embd, n_embd);
-    l.ln2      = weights_.layer_norm(block + "ln2", n_embd);
-    l.up       = weights_.linear_with_bias(block + "ffn_up", n_embd, n_ff);
-    l.down     = weights_.linear_with_bias(block + "ffn_down", n_ff, n_embd);
+    l.ln2 = weights_.layer_norm(block + "ln2", n_embd);
+    l.up = weights_.linear_with_bias(block + "ffn_up", n_embd, n_ff);
+    l.down = weights_.linear_with_bias(block + "ffn_down", n_ff, n_embd);
     return l;
 }
 
@@ -86,7 +86,7 @@ void audio_tower::encode(compute_device & device, const float * frames, const in
     for_each_batch(n_clips, 2 * n_batch_position, n_frame, [&](int32_t first, int32_t n) {
         encode_batch(device, frames, lengths + first, n, embeddings, cancel);
         for (int32_t i = first; i < first + n; i++) {
-            frames     += n_frame(i) * hparams_.n_mel;
+            frames += n_frame(i) * hparams_.n_mel;
             embeddings += n_media_token(n_frame(i)) * hparams_.n_embd_out;
         }
     });
@@ -96,10 +96,10 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
                                float * embeddings, cancel_flag cancel) const {
     const audio_hparams & hp = hparams_;
 
-    std::vector<int32_t> chunks; // frames of each
+    std::vector<int32_t>        chunks; // frames of each
     std::vector<attention_span> segments;
-    std::vector<int32_t> pairs; // first position of each
-    int32_t n_frame = 0, n_position = 0;
+    std::vector<int32_t>        pairs; // first position of each
+    int32_t                     n_frame = 0, n_position = 0;
     for (int32_t i = 0; i < n_clips; i++) {
         const int32_t begin = n_position;
         for (int32_t first = 0; first < lengths[i]; first += 2 * hp.n_window) {
@@ -113,16 +113,17 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
         }
         n_frame += lengths[i];
     }
-    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head, hp.head_dim());
+    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
+                                                                 hp.head_dim());
     const std::unique_ptr<graph> described = make_graph(device, cancel);
-    graph & g = *described;
+    graph &                      g = *described;
 
     // Convolution over three rows, for every stride-th row of each chunk. What lies outside the chunk is a row of zeros, put
     // behind all others.
     const auto convolve = [&](ggml_tensor * x, int32_t stride, const linear_layer & kernel) {
         const int64_t n_out = stride == 1 ? n_frame : n_position;
         ggml_tensor * taps = g.input(GGML_TYPE_I32, 3 * n_out, 1, [&, stride](void * data) {
-            int32_t * out   = static_cast<int32_t *>(data);
+            int32_t * out = static_cast<int32_t *>(data);
             int32_t   begin = 0;
             for (const int32_t n : chunks) {
                 for (int32_t centre = 0; centre < n; centre += stride) {
@@ -147,15 +148,15 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
     // the first or the second position of all pairs
     const auto select_half = [&](ggml_tensor * x, int32_t which) {
         ggml_tensor * indices = g.input(GGML_TYPE_I32, (int64_t) pairs.size(), 1, [&, which](void * data) {
-            std::transform(pairs.begin(), pairs.end(), static_cast<int32_t *>(data), [=](int32_t first) { return first + which; });
+            std::transform(pairs.begin(), pairs.end(), static_cast<int32_t *>(data),
+                           [=](int32_t first) { return first + which; });
         });
         return g.select_rows(x, indices);
     };
     const auto heads = [&](ggml_tensor * t) { return g.split_heads(t, 0, hp.head_dim(), hp.n_head); };
 
-    ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_mel, n_frame, [&](void * data) {
-        std::memcpy(data, frames, (size_t) n_frame * hp.n_mel * sizeof(float));
-    });
+    ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_mel, n_frame,
+                              [&](void * data) { std::memcpy(data, frames, (size_t) n_frame * hp.n_mel * sizeof(float)); });
     x = convolve(x, 1, conv1_);
     x = convolve(x, 2, conv2_);
     x = g.add(x, g.select_rows(positions_, position));

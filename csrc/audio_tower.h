@@ -55,8 +55,8 @@ private:
     };
 
     layer load_layer(int index);
-    void  encode_batch(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips, float * embeddings,
-                       cancel_flag cancel) const;
+    void  encode_batch(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips,
+                       float * embeddings, cancel_flag cancel) const;
 
     audio_hparams      hparams_;
     weights            weights_;

@@ -10,7 +10,8 @@
 
 namespace omni {
 
-compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_, bool portable_)
+compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_,
+                               bool portable_)
     : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1) {
     take_thread_errors();
     backend.reset(ggml_backend_dev_init(device, nullptr));

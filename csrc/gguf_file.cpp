@@ -15,12 +15,12 @@ namespace omni {
 
 namespace {
 
-constexpr uint64_t max_keys         = 65536;
-constexpr uint64_t max_tensors      = 65536;
-constexpr uint64_t max_key_length   = 65535;
-constexpr uint64_t max_array        = 16u << 20;             // elements
-constexpr uint64_t max_elements     = uint64_t(1) << 40;     // of one tensor
-constexpr uint64_t min_key_bytes    = 8 + 1 + 4 + 1;         // length, name, type, value
+constexpr uint64_t max_keys = 65536;
+constexpr uint64_t max_tensors = 65536;
+constexpr uint64_t max_key_length = 65535;
+constexpr uint64_t max_array = 16u << 20;                    // elements
+constexpr uint64_t max_elements = uint64_t(1) << 40;         // of one tensor
+constexpr uint64_t min_key_bytes = 8 + 1 + 4 + 1;            // length, name, type, value
 constexpr uint64_t min_tensor_bytes = 8 + 1 + 4 + 8 + 4 + 8; // length, name, n_dims, one dimension, type, offset
 
 uint64_t round_up(uint64_t n, uint64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -32,10 +32,10 @@ gguf_file::gguf_file(const std::string & path_utf8) : file_(path_utf8) {
     if (head.substr(0, 4) != "GGUF") {
         throw error("not a GGUF file: " + describe_foreign_file(head, size()));
     }
-    cursor c(file_, 4, size());
+    cursor       c(file_, 4, size());
     const counts n = read_counts(c);
     read_keys(c, n.keys);
-    const uint64_t alignment = read_alignment();
+    const uint64_t              alignment = read_alignment();
     const std::vector<uint64_t> offsets = read_tensors(c, n.tensors, alignment);
     place_tensors(offsets, round_up(c.pos(), alignment));
     sort_names();
@@ -53,7 +53,7 @@ gguf_file::counts gguf_file::read_counts(cursor & c) const {
         throw error("GGUF version " + std::to_string(version) + " is unknown, expected 2 or 3; a newer release may read it");
     }
     const uint64_t n_tensors = c.number<uint64_t>();
-    const uint64_t n_keys    = c.number<uint64_t>();
+    const uint64_t n_keys = c.number<uint64_t>();
     if (n_tensors > max_tensors || n_keys > max_keys || n_tensors * min_tensor_bytes + n_keys * min_key_bytes > c.left()) {
         throw error("the header announces " + std::to_string(n_tensors) + " tensors and " + std::to_string(n_keys) +
                     " keys, more than it may or can hold: the file is cut short or damaged" + download_again);
@@ -79,10 +79,10 @@ void gguf_file::read_keys(cursor & c, uint64_t n_keys) {
 
 gguf_file::entry gguf_file::read_entry(cursor & c) {
     entry e;
-    e.key  = c.name(max_key_length);
+    e.key = c.name(max_key_length);
     c.item = "key " + quoted(e.key);
 
-    e.type     = c.number<uint32_t>();
+    e.type = c.number<uint32_t>();
     e.is_array = e.type == type_array;
     if (e.is_array) {
         e.type = c.number<uint32_t>();
@@ -105,7 +105,7 @@ gguf_file::entry gguf_file::read_entry(cursor & c) {
         }
     } else {
         const size_t    n_bytes = e.count * value_types[e.type].size;
-        const uint8_t * p       = c.take(n_bytes);
+        const uint8_t * p = c.take(n_bytes);
         if (e.type == type_bool && std::any_of(p, p + n_bytes, [](uint8_t b) { return b > 1; })) {
             throw c.error(std::string("has a bool that is neither 0 nor 1: the file is damaged") + download_again);
         }
@@ -171,7 +171,7 @@ gguf_file::tensor_record gguf_file::read_tensor(cursor & c, uint64_t alignment) 
     }
     t.type = ggml_type(type);
     const int64_t  block_elements = ggml_blck_size(t.type);
-    const uint64_t block_bytes    = ggml_type_size(t.type);
+    const uint64_t block_bytes = ggml_type_size(t.type);
     if (t.ne[0] % block_elements != 0) {
         throw c.error("has rows of " + std::to_string(t.ne[0]) + " elements, expected a multiple of " +
                       std::to_string(block_elements) + " for type " + ggml_type_name(t.type));
@@ -199,8 +199,8 @@ void gguf_file::place_tensors(const std::vector<uint64_t> & offsets, uint64_t da
         n_expected = std::max<uint64_t>(n_expected, data_begin + offsets[i] + tensors_[i].n_bytes);
     }
     if (n_expected > size()) {
-        throw error("the file is cut short: expected " + std::to_string(n_expected) + " bytes, found " + std::to_string(size()) +
-                    download_again);
+        throw error("the file is cut short: expected " + std::to_string(n_expected) + " bytes, found " +
+                    std::to_string(size()) + download_again);
     }
     std::vector<const gguf_tensor *> by_place;
     by_place.reserve(tensors_.size());

@@ -21,10 +21,10 @@ class cursor;
 
 struct gguf_tensor {
     std::string            name;
-    ggml_type              type    = GGML_TYPE_F32;
-    std::array<int64_t, 4> ne      = {1, 1, 1, 1}; // 1 beyond n_dims
-    int                    n_dims  = 1;
-    const uint8_t *        data    = nullptr; // in the mapping, at least 8-byte aligned
+    ggml_type              type = GGML_TYPE_F32;
+    std::array<int64_t, 4> ne = {1, 1, 1, 1}; // 1 beyond n_dims
+    int                    n_dims = 1;
+    const uint8_t *        data = nullptr; // in the mapping, at least 8-byte aligned
     size_t                 n_bytes = 0;
 
     int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
@@ -70,11 +70,11 @@ public:
 private:
     struct entry {
         std::string key;
-        uint32_t    type     = 0; // of the value, or of an array's elements
+        uint32_t    type = 0; // of the value, or of an array's elements
         bool        is_array = false;
-        size_t      count    = 1; // elements, 1 for a single value
-        size_t      begin    = 0; // byte range of the elements in the file
-        size_t      end      = 0;
+        size_t      count = 1; // elements, 1 for a single value
+        size_t      begin = 0; // byte range of the elements in the file
+        size_t      end = 0;
     };
 
     struct counts {
@@ -106,9 +106,9 @@ private:
     double        real_at(const entry & e, size_t i) const;
     omni::error   wrong_type(const entry & e, const char * expected) const;
 
-    mapped_file              file_;
-    std::vector<entry>       entries_; // sorted by key
-    std::vector<gguf_tensor> tensors_;
+    mapped_file                      file_;
+    std::vector<entry>               entries_; // sorted by key
+    std::vector<gguf_tensor>         tensors_;
     std::vector<const gguf_tensor *> by_name_;
 };
 

@@ -17,8 +17,8 @@ omni::error gguf_file::wrong_type(const entry & e, const char * expected) const 
 
 const gguf_file::entry * gguf_file::find_key(const char * key) const {
     const std::string_view wanted(key);
-    const auto it = std::lower_bound(entries_.begin(), entries_.end(), wanted,
-                                     [](const entry & e, std::string_view k) { return e.key < k; });
+    const auto             it = std::lower_bound(entries_.begin(), entries_.end(), wanted,
+                                                 [](const entry & e, std::string_view k) { return e.key < k; });
     return it != entries_.end() && it->key == wanted ? &*it : nullptr;
 }
 
@@ -61,11 +61,11 @@ int64_t gguf_file::integer_at(const entry & e, size_t i) const {
 
 double gguf_file::real_at(const entry & e, size_t i) const {
     const uint8_t * p = base() + e.begin + i * value_types[e.type].size;
-    double value = 0;
+    double          value = 0;
     switch (e.type) {
         case type_f32: value = double(load<float>(p)); break;
-        case type_f64: value = load<double>(p);        break;
-        default: throw wrong_type(e, "f32 or f64");
+        case type_f64: value = load<double>(p); break;
+        default:       throw wrong_type(e, "f32 or f64");
     }
     if (!std::isfinite(value)) {
         throw error("key " + quoted(e.key) + " is not a finite number");
@@ -169,7 +169,7 @@ std::optional<std::vector<std::string_view>> gguf_file::strings(const char * key
         throw wrong_type(*e, "an array of strings");
     }
     std::vector<std::string_view> values(e->count);
-    cursor c(file_, e->begin, e->end);
+    cursor                        c(file_, e->begin, e->end);
     for (std::string_view & value : values) {
         value = c.text();
     }

@@ -83,15 +83,15 @@ graph::rotation graph::make_rotation(std::vector<int32_t> coordinates, int n_axi
 }
 
 ggml_tensor * graph::rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) {
-    const int head_dim = (int) x->ne[0];
+    const int     head_dim = (int) x->ne[0];
     ggml_tensor * t = norm.weight ? graph::rms_norm(x, norm, epsilon) : x;
     if (by.n_axis == 1) {
         return ggml_rope_ext(memory(), t, by.input, nullptr, head_dim, GGML_ROPE_TYPE_NEOX, 0, by.base, 1.0f, 0.0f, 1.0f, 32.0f,
                              1.0f);
     }
     int sections[GGML_MROPE_SECTIONS] = {head_dim / 4, head_dim / 4, head_dim / 4, head_dim / 4};
-    return ggml_rope_multi(memory(), t, by.input, nullptr, head_dim / 2, sections, GGML_ROPE_TYPE_VISION, 0, by.base, 1.0f, 0.0f,
-                           1.0f, 32.0f, 1.0f);
+    return ggml_rope_multi(memory(), t, by.input, nullptr, head_dim / 2, sections, GGML_ROPE_TYPE_VISION, 0, by.base, 1.0f,
+                           0.0f, 1.0f, 32.0f, 1.0f);
 }
 
 ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
@@ -99,7 +99,7 @@ ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
     if (mask == nullptr) {
         mask = input(GGML_TYPE_F16, n_kv, n_q, [=](void * data) {
             const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
-            ggml_fp16_t * row = static_cast<ggml_fp16_t *>(data);
+            ggml_fp16_t *     row = static_cast<ggml_fp16_t *>(data);
             for (int64_t i = 0; i < n_q; i++, row += n_kv) {
                 std::fill(row, row + (n_kv - n_q + i + 1), seen);
                 std::fill(row + (n_kv - n_q + i + 1), row + n_kv, hidden);
@@ -114,7 +114,7 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
                                const std::shared_ptr<const attention_layout> & layout) {
     ggml_tensor * out = ggml_new_tensor_2d(memory(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2]);
     ggml_set_input(out);
-    const float scale = 1.0f / std::sqrt((float) q->ne[0]);
+    const float                         scale = 1.0f / std::sqrt((float) q->ne[0]);
     const std::vector<attention_span> & segments = layout->segments;
     for (size_t first = 0, next = 0; first < segments.size(); first = next) {
         const attention_span & s = segments[first];
@@ -137,9 +137,9 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
             return ggml_cast(memory(), selected, GGML_TYPE_F16);
         };
         ggml_tensor * queries = select(q, s.q_begin, s.q_len);
-        ggml_tensor * keys    = select_f16(k);
-        ggml_tensor * values  = select_f16(v);
-        ggml_tensor * mask    = layout->causal && s.q_len > 1 ? causal_mask(s.q_len, s.kv_len) : nullptr;
+        ggml_tensor * keys = select_f16(k);
+        ggml_tensor * values = select_f16(v);
+        ggml_tensor * mask = layout->causal && s.q_len > 1 ? causal_mask(s.q_len, s.kv_len) : nullptr;
         ggml_tensor * y = ggml_flash_attn_ext(memory(), queries, keys, values, mask, scale, 0.0f, 0.0f);
         ggml_prec_set_acc(y, GGML_PREC_F32);
         // head_dim x heads x tokens x segments: the order of `out`
@@ -171,8 +171,9 @@ void graph::check_operations(ggml_cgraph * built) const {
     for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
         const ggml_tensor * node = ggml_graph_node(built, i);
         if (!ggml_backend_supports_op(device_.backend.get(), node)) {
-            throw error(OMNI_FAILED, std::string("device ") + device_.name() + " lacks the operation " + ggml_op_desc(node) + " for " +
-                                         ggml_type_name(node->src[0] ? node->src[0]->type : node->type) + "; use device=\"cpu\"");
+            throw error(OMNI_FAILED, std::string("device ") + device_.name() + " lacks the operation " + ggml_op_desc(node) +
+                                         " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
+                                         "; use device=\"cpu\"");
         }
     }
 }
@@ -204,7 +205,9 @@ void graph::run(ggml_tensor * result, float * out) {
 
     ggml_backend_t backend = device_.backend.get();
     if (device_.is_cpu()) {
-        const ggml_abort_callback is_cancelled = [](void * cancel) { return static_cast<const cancel_flag *>(cancel)->is_set(); };
+        const ggml_abort_callback is_cancelled = [](void * cancel) {
+            return static_cast<const cancel_flag *>(cancel)->is_set();
+        };
         ggml_backend_cpu_set_abort_callback(backend, is_cancelled, &cancel_);
     }
     take_thread_errors();

@@ -79,8 +79,7 @@ ggml_backend_dev_t get_device(int32_t index) {
 }
 
 // Of a handle that may be null.
-template <typename Handle>
-int64_t read_metadata(const Handle * handle, const char * key, char * value, size_t n_value) {
+template <typename Handle> int64_t read_metadata(const Handle * handle, const char * key, char * value, size_t n_value) {
     return value_or((int64_t) -1, [&] {
         const auto text = handle == nullptr || key == nullptr ? std::nullopt : handle->file->find_string(key);
         if (text && value != nullptr) {
@@ -113,8 +112,8 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
         info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
         size_t free = 0, total = 0;
         ggml_backend_dev_memory(dev, &free, &total);
-        info->memory_free        = (int64_t) free;
-        info->memory_total       = (int64_t) total;
+        info->memory_free = (int64_t) free;
+        info->memory_total = (int64_t) total;
         info->compute_capability = omni::compute_capability(dev);
     });
 }
@@ -135,17 +134,17 @@ omni_status omni_text_get_info(const omni_text * text, omni_text_info * info, om
         require_pointer(info, "info") = {};
         const omni::text_tower & tower = require_pointer(text, "text").tower;
         copy_text(info->architecture, text->architecture.name);
-        info->n_embd            = tower.hparams().n_embd;
-        info->n_layer           = tower.hparams().n_layer;
-        info->n_head            = tower.hparams().n_head;
-        info->n_ctx             = tower.hparams().n_ctx;
-        info->n_vocab           = tower.n_vocab();
-        info->causal            = tower.hparams().causal;
+        info->n_embd = tower.hparams().n_embd;
+        info->n_layer = tower.hparams().n_layer;
+        info->n_head = tower.hparams().n_head;
+        info->n_ctx = tower.hparams().n_ctx;
+        info->n_vocab = tower.n_vocab();
+        info->causal = tower.hparams().causal;
         info->normalizes_to_nfc = text->architecture.normalizes_to_nfc;
-        info->add_eos           = text->vocabulary.add_eos();
-        info->eos               = text->vocabulary.eos();
-        info->n_params          = tower.n_params();
-        info->n_bytes           = tower.n_bytes();
+        info->add_eos = text->vocabulary.add_eos();
+        info->eos = text->vocabulary.eos();
+        info->n_params = tower.n_params();
+        info->n_bytes = tower.n_bytes();
     });
 }
 
@@ -157,7 +156,7 @@ omni_status omni_text_tokenize(const omni_text * text, const char * utf8, size_t
                                size_t * n_ids, omni_error * error) {
     return guarded(error, [&] {
         const omni::vocabulary & vocabulary = require_pointer(text, "text").vocabulary;
-        size_t & count = require_pointer(n_ids, "n_ids");
+        size_t &                 count = require_pointer(n_ids, "n_ids");
         require(utf8 != nullptr || n_utf8 == 0, "utf8 is NULL");
         require(ids != nullptr || n_max == 0, "ids is NULL");
         const std::vector<int32_t> out = vocabulary.tokenize({utf8, n_utf8});
@@ -185,14 +184,14 @@ omni_status omni_projector_get_info(const omni_projector * projector, omni_proje
     return guarded(error, [&] {
         require_pointer(info, "info") = {};
         const auto & vision = require_pointer(projector, "projector").vision;
-        const auto & audio  = projector->audio;
+        const auto & audio = projector->audio;
         info->has_vision = vision != nullptr;
-        info->has_audio  = audio != nullptr;
+        info->has_audio = audio != nullptr;
         info->n_embd_out = projector->n_embd_out;
         if (vision != nullptr) {
             const omni::vision_hparams & hparams = vision->hparams();
-            info->patch_size       = hparams.patch_size;
-            info->merge_size       = hparams.merge_size;
+            info->patch_size = hparams.patch_size;
+            info->merge_size = hparams.merge_size;
             info->image_min_pixels = hparams.image_min_pixels;
             info->image_max_pixels = hparams.image_max_pixels;
             info->video_min_pixels = hparams.video_min_pixels;
@@ -200,15 +199,15 @@ omni_status omni_projector_get_info(const omni_projector * projector, omni_proje
             std::copy(hparams.image_mean.begin(), hparams.image_mean.end(), info->image_mean);
             std::copy(hparams.image_std.begin(), hparams.image_std.end(), info->image_std);
             info->n_params += vision->n_params();
-            info->n_bytes  += vision->n_bytes();
+            info->n_bytes += vision->n_bytes();
         }
         if (audio != nullptr) {
             const omni::audio_hparams & hparams = audio->hparams();
-            info->n_mel          = hparams.n_mel;
-            info->n_window       = hparams.n_window;
+            info->n_mel = hparams.n_mel;
+            info->n_window = hparams.n_window;
             info->max_mel_frames = hparams.n_frame_max();
             info->n_params += audio->n_params();
-            info->n_bytes  += audio->n_bytes();
+            info->n_bytes += audio->n_bytes();
         }
     });
 }
@@ -249,8 +248,8 @@ omni_status omni_encode_patches(omni_context * context, const omni_projector * p
         require_pointer(embeddings, "embeddings");
         require(n_grids >= 1, "n_grids is below 1");
         const omni::vision_tower & tower = *projector->vision;
-        const int32_t merge = tower.hparams().merge_size;
-        int64_t n_patch = 0;
+        const int32_t              merge = tower.hparams().merge_size;
+        int64_t                    n_patch = 0;
         for (int32_t i = 0; i < n_grids; i++) {
             const int32_t * g = grids + 3 * (int64_t) i;
             require(g[0] >= 1 && g[1] >= 1 && g[2] >= 1, "grids has a side below 1");
@@ -278,7 +277,7 @@ omni_status omni_encode_mel(omni_context * context, const omni_projector * proje
         require_pointer(embeddings, "embeddings");
         require(n_clips >= 1, "lengths is empty: n_clips is below 1");
         const omni::audio_tower & tower = *projector->audio;
-        int64_t n_frame = 0;
+        int64_t                   n_frame = 0;
         for (int32_t i = 0; i < n_clips; i++) {
             require(lengths[i] >= 3, "lengths has a clip of fewer than 3 mel frames");
             require(lengths[i] <= tower.hparams().n_frame_max(), "lengths has a clip that is longer than max_mel_frames");
@@ -295,7 +294,7 @@ omni_status omni_encode_sequences(omni_context * context, const omni_text * text
                                   int64_t n_media_embeddings, float * pooled, const volatile int32_t * cancel,
                                   omni_error * error) {
     return guarded(error, [&] {
-        omni::compute_device & device  = require_pointer(context, "context");
+        omni::compute_device &   device = require_pointer(context, "context");
         const omni::text_tower & tower = require_pointer(text, "text").tower;
         require_pointer(tokens, "tokens");
         require_pointer(lengths, "lengths");
@@ -310,7 +309,8 @@ omni_status omni_encode_sequences(omni_context * context, const omni_text * text
         }
         int64_t n_media_token = 0;
         for (int64_t i = 0; i < n_token; i++) {
-            require(tokens[i] >= -1 && tokens[i] < tower.n_vocab(), "tokens has an id that is neither -1 nor in the vocabulary");
+            require(tokens[i] >= -1 && tokens[i] < tower.n_vocab(),
+                    "tokens has an id that is neither -1 nor in the vocabulary");
             n_media_token += tokens[i] == -1;
         }
         require(n_media_token == n_media_embeddings, "media_embeddings is not one row for each -1 in tokens");

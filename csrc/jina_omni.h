@@ -22,12 +22,12 @@ extern "C" {
 #endif
 
 typedef enum omni_status {
-    OMNI_OK               = 0,
-    OMNI_LOAD_FAILED      = 1, // a file is missing, unreadable or refused
+    OMNI_OK = 0,
+    OMNI_LOAD_FAILED = 1,      // a file is missing, unreadable or refused
     OMNI_INVALID_ARGUMENT = 2, // an argument is out of its documented range
-    OMNI_OUT_OF_MEMORY    = 3,
-    OMNI_CANCELLED        = 4, // *cancel became non-zero
-    OMNI_FAILED           = 5, // a backend reported a failure, or a result is not finite
+    OMNI_OUT_OF_MEMORY = 3,
+    OMNI_CANCELLED = 4, // *cancel became non-zero
+    OMNI_FAILED = 5,    // a backend reported a failure, or a result is not finite
 } omni_status;
 
 typedef struct omni_error {
@@ -47,10 +47,10 @@ int32_t omni_log_next(int32_t * level, char * text, size_t n_text);
 // ---- devices ------------------------------------------------------------------------------------------------------------
 
 typedef struct omni_device_info {
-    char    name[64];           // "CPU", "CUDA0", "Metal", ...
+    char    name[64]; // "CPU", "CUDA0", "Metal", ...
     char    description[256];
     int32_t is_cpu;
-    int64_t memory_free;        // bytes, 0 where unknown
+    int64_t memory_free; // bytes, 0 where unknown
     int64_t memory_total;
     int32_t compute_capability; // of an NVIDIA GPU, 10 * major + minor; else 0
 } omni_device_info;
@@ -65,17 +65,17 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
 
 typedef struct omni_text_info {
     char    architecture[32]; // as the file names it
-    int32_t n_embd; // hidden size
+    int32_t n_embd;           // hidden size
     int32_t n_layer;
     int32_t n_head;
-    int32_t n_ctx;            // longest sequence, in tokens
+    int32_t n_ctx; // longest sequence, in tokens
     int32_t n_vocab;
     int32_t causal;
     int32_t normalizes_to_nfc; // the reference's tokenizer normalises text to NFC first, which omni_text_tokenize leaves to you
-    int32_t add_eos;          // the file asks for eos at the end of every sequence
-    int32_t eos;              // token id, -1 where the file has none
+    int32_t add_eos;           // the file asks for eos at the end of every sequence
+    int32_t eos;               // token id, -1 where the file has none
     int64_t n_params;
-    int64_t n_bytes;          // of all tensors
+    int64_t n_bytes; // of all tensors
 } omni_text_info;
 
 // path: UTF-8. device: index of omni_device_get.
@@ -85,7 +85,7 @@ omni_status omni_text_get_info(const omni_text * text, omni_text_info * info, om
 
 // Copies the string value of a metadata key, terminated and cut to n_value bytes. Returns its full length, -1 where there is
 // no string of that name. value: may be NULL, to learn the length.
-int64_t     omni_text_metadata(const omni_text * text, const char * key, char * value, size_t n_value);
+int64_t omni_text_metadata(const omni_text * text, const char * key, char * value, size_t n_value);
 
 // Tokens of UTF-8 text, no beginning or end token added; the text of a special token becomes its id. Writes at most n_max
 // ids and always sets *n_ids to the full count. utf8, ids: may be NULL where n_utf8, n_max are 0.
@@ -93,7 +93,7 @@ omni_status omni_text_tokenize(const omni_text * text, const char * utf8, size_t
                                size_t * n_ids, omni_error * error);
 
 // Id of the special token that is spelled exactly so, -1 where there is none.
-int32_t     omni_text_special_token(const omni_text * text, const char * spelling);
+int32_t omni_text_special_token(const omni_text * text, const char * spelling);
 
 // ---- projector file -----------------------------------------------------------------------------------------------------
 
@@ -109,10 +109,10 @@ typedef struct omni_projector_info {
     int64_t video_max_pixels;
     float   image_mean[3];
     float   image_std[3];
-    int32_t n_mel;            // values of a mel frame
-    int32_t n_window;         // half the frames of a chunk
-    int32_t max_mel_frames;   // of a clip
-    int64_t n_params;         // of both towers
+    int32_t n_mel;          // values of a mel frame
+    int32_t n_window;       // half the frames of a chunk
+    int32_t max_mel_frames; // of a clip
+    int64_t n_params;       // of both towers
     int64_t n_bytes;
 } omni_projector_info;
 
@@ -121,7 +121,7 @@ void        omni_projector_free(omni_projector * projector);
 omni_status omni_projector_get_info(const omni_projector * projector, omni_projector_info * info, omni_error * error);
 
 // As omni_text_metadata.
-int64_t     omni_projector_metadata(const omni_projector * projector, const char * key, char * value, size_t n_value);
+int64_t omni_projector_metadata(const omni_projector * projector, const char * key, char * value, size_t n_value);
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ omni_status omni_encode_mel(omni_context * context, const omni_projector * proje
                             omni_error * error);
 
 // Media tokens that a clip of n_frames mel frames takes, with every file.
-int64_t     omni_audio_token_count(int32_t n_frames);
+int64_t omni_audio_token_count(int32_t n_frames);
 
 // Text tower. n_seq sequences of lengths[i] tokens lie one after the other in tokens; a token of -1 takes the next of
 // n_media_embeddings media embeddings of n_embd floats instead of an embedding of the vocabulary. pooled: n_seq rows of n_embd

@@ -39,7 +39,7 @@ public:
     void          run(ggml_tensor * result, float * out) override;
 
 private:
-    using operation    = std::function<void(ggml_tensor * dst)>;
+    using operation = std::function<void(ggml_tensor * dst)>;
     using row_function = std::function<void(int64_t row, float * out)>;
 
     const kernel_set & kernels() const { return device().kernels; }
@@ -56,12 +56,12 @@ private:
     // Calls work(row, where it begins, scratch of the thread) for each row of dst.
     template <typename F> void run_rows(ggml_tensor * dst, F && work);
 
-    std::deque<operation> operations_;
-    std::map<const ggml_tensor *, row_function> row_functions_; // what writes the rows of a tensor
-    std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_; // several linear layers may take the same
-    std::vector<float> scratch_;                // scratch_size_ for each thread
-    size_t             scratch_size_  = 0;
-    float *            scratch_begin_ = nullptr;
+    std::deque<operation>                                         operations_;
+    std::map<const ggml_tensor *, row_function>                   row_functions_; // what writes the rows of a tensor
+    std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_;     // several linear layers may take the same
+    std::vector<float>                                            scratch_;       // scratch_size_ for each thread
+    size_t                                                        scratch_size_ = 0;
+    float *                                                       scratch_begin_ = nullptr;
 };
 
 template <typename F> void kernel_graph::run_blocks(int64_t n_block, F && work) {
@@ -104,10 +104,11 @@ ggml_tensor * kernel_graph::quantized_rows(ggml_tensor * x, row_format format) {
         return rows;
     }
     const int64_t n_value = x->ne[0], n_byte = (int64_t) kernels().row_size(format, n_value);
-    const auto known = row_functions_.find(x);
+    const auto    known = row_functions_.find(x);
     if (known == row_functions_.end()) {
         rows = add_operation(GGML_TYPE_I8, n_byte, x->ne[1], {x}, [=](ggml_tensor * dst) {
-            run_rows(dst, [&](int64_t row, uint8_t * out, float *) { kernels().quantize(format, row_begin(x, row), n_value, out); });
+            run_rows(dst,
+                     [&](int64_t row, uint8_t * out, float *) { kernels().quantize(format, row_begin(x, row), n_value, out); });
         });
         return rows;
     }
@@ -129,9 +130,9 @@ ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, 
     if (!kernels().linear_takes(row_format::f32, weight->type, weight->ne[0], weight->ne[1])) {
         return graph::linear(layer, x, residual);
     }
-    const row_format format =
-        device().exact ? row_format::f32 : fastest_rows(kernels(), weight->type, weight->ne[0], weight->ne[1]);
-    ggml_tensor * rows = format == row_format::f32 ? x : quantized_rows(x, format);
+    const row_format           format = device().exact ? row_format::f32
+                                                       : fastest_rows(kernels(), weight->type, weight->ne[0], weight->ne[1]);
+    ggml_tensor *              rows = format == row_format::f32 ? x : quantized_rows(x, format);
     std::vector<ggml_tensor *> args = {weight, rows};
     for (ggml_tensor * t : {bias, residual}) {
         if (t != nullptr) {
@@ -139,9 +140,18 @@ ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, 
         }
     }
     return add_operation(GGML_TYPE_F32, weight->ne[1], x->ne[1], std::move(args), [=](ggml_tensor * dst) {
-        const linear_operands p = {weight->data, weight->type, weight->ne[0], weight->ne[1],
-                                   static_cast<const uint8_t *>(rows->data), format, rows->nb[1], floats(bias), floats(residual),
-                                   static_cast<float *>(dst->data), rows->ne[1], device().threads.size()};
+        const linear_operands p = {weight->data,
+                                   weight->type,
+                                   weight->ne[0],
+                                   weight->ne[1],
+                                   static_cast<const uint8_t *>(rows->data),
+                                   format,
+                                   rows->nb[1],
+                                   floats(bias),
+                                   floats(residual),
+                                   static_cast<float *>(dst->data),
+                                   rows->ne[1],
+                                   device().threads.size()};
         run_blocks(kernels().linear_blocks(p), [&](int32_t block, float *) { kernels().linear_block(p, block); });
     });
 }
@@ -159,17 +169,18 @@ ggml_tensor * kernel_graph::layer_norm(ggml_tensor * x, const norm_layer & norm,
 }
 
 ggml_tensor * kernel_graph::gelu_tanh(ggml_tensor * x) {
-    return add_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) { kernels().gelu_tanh(row_begin(x, i), x->ne[0], out); });
+    return add_rows(x->ne[0], x->ne[1], {x},
+                    [=](int64_t i, float * out) { kernels().gelu_tanh(row_begin(x, i), x->ne[0], out); });
 }
 
 ggml_tensor * kernel_graph::gelu_erf(ggml_tensor * x) {
-    return add_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) { kernels().gelu_erf(row_begin(x, i), x->ne[0], out); });
+    return add_rows(x->ne[0], x->ne[1], {x},
+                    [=](int64_t i, float * out) { kernels().gelu_erf(row_begin(x, i), x->ne[0], out); });
 }
 
 ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
-    return add_rows(up->ne[0], up->ne[1], {gate, up}, [=](int64_t i, float * out) {
-        kernels().swiglu(row_begin(gate, i), row_begin(up, i), up->ne[0], out);
-    });
+    return add_rows(up->ne[0], up->ne[1], {gate, up},
+                    [=](int64_t i, float * out) { kernels().swiglu(row_begin(gate, i), row_begin(up, i), up->ne[0], out); });
 }
 
 graph::rotation kernel_graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) {
@@ -181,9 +192,9 @@ graph::rotation kernel_graph::make_rotation(std::vector<int32_t> coordinates, in
 }
 
 ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) {
-    const int64_t head_dim = x->ne[0], n_head = x->ne[1];
-    ggml_tensor * table = by.input;
-    ggml_tensor * norm_weight = norm.weight;
+    const int64_t              head_dim = x->ne[0], n_head = x->ne[1];
+    ggml_tensor *              table = by.input;
+    ggml_tensor *              norm_weight = norm.weight;
     std::vector<ggml_tensor *> args = {x, table};
     if (norm_weight != nullptr) {
         args.push_back(norm_weight);
@@ -191,7 +202,7 @@ ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const n
     ggml_tensor * y = add_rows(head_dim * n_head, x->ne[2], std::move(args), [=](int64_t i, float * out) {
         for (int64_t head = 0; head < n_head; head++, out += head_dim) {
             const char *  begin = static_cast<const char *>(x->data) + i * x->nb[2] + head * x->nb[1];
-            const float * in    = reinterpret_cast<const float *>(begin);
+            const float * in = reinterpret_cast<const float *>(begin);
             if (norm_weight != nullptr) {
                 kernels().rms_norm(in, head_dim, row_begin(norm_weight), epsilon, out);
             }
@@ -208,11 +219,10 @@ ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_ten
         const auto operand = [](const ggml_tensor * t) {
             return attention_operand{floats(t), t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
         };
-        const attention_operands p = {operand(q), operand(k), operand(v), static_cast<float *>(dst->data), layout->n_head,
-                                      layout->n_kv_head, layout->head_dim, layout->causal};
-        run_blocks((int64_t) layout->tiles.size(), [&](int32_t tile, float * scratch) {
-            kernels().attention_tile(p, layout->tiles[tile], scratch);
-        });
+        const attention_operands p = {operand(q),     operand(k),        operand(v),       static_cast<float *>(dst->data),
+                                      layout->n_head, layout->n_kv_head, layout->head_dim, layout->causal};
+        run_blocks((int64_t) layout->tiles.size(),
+                   [&](int32_t tile, float * scratch) { kernels().attention_tile(p, layout->tiles[tile], scratch); });
     });
 }
 
@@ -220,7 +230,8 @@ void kernel_graph::run(ggml_tensor * result, float * out) {
     constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
     scratch_size_ = (scratch_size_ + n_line - 1) / n_line * n_line;
     scratch_.resize(scratch_size_ * device().threads.size() + n_line);
-    scratch_begin_ = scratch_.data() + (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
+    scratch_begin_ = scratch_.data() +
+                     (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
     graph::run(result, out);
 }
 

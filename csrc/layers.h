@@ -9,13 +9,13 @@ namespace omni {
 // weight * x + bias
 struct linear_layer {
     ggml_tensor * weight = nullptr;
-    ggml_tensor * bias   = nullptr; // null: none
+    ggml_tensor * bias = nullptr; // null: none
 };
 
 // The norm of x * weight + bias
 struct norm_layer {
     ggml_tensor * weight = nullptr;
-    ggml_tensor * bias   = nullptr; // null: none, as an RMS norm has
+    ggml_tensor * bias = nullptr; // null: none, as an RMS norm has
 };
 
 } // namespace omni

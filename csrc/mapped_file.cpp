@@ -127,7 +127,7 @@ void mapped_file::map() {
         throw error("the file is too large for this process; use a 64-bit one");
     }
     const handle section(CreateFileMappingW(file.h, nullptr, PAGE_READONLY, 0, 0, nullptr));
-    void * base = section.h == nullptr ? nullptr : MapViewOfFile(section.h, FILE_MAP_READ, 0, 0, size_t(size.QuadPart));
+    void *       base = section.h == nullptr ? nullptr : MapViewOfFile(section.h, FILE_MAP_READ, 0, 0, size_t(size.QuadPart));
     if (base == nullptr) {
         throw error("the file cannot be mapped: Windows error " + std::to_string(GetLastError()));
     }
@@ -162,7 +162,7 @@ void mapped_file::map() {
         throw error("the file is too large for this process; use a 64-bit one");
     }
     const size_t size = size_t(info.st_size);
-    void * base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    void *       base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
     if (base == MAP_FAILED) {
         throw error("the file cannot be mapped: " + std::generic_category().message(errno));
     }

@@ -31,19 +31,19 @@ projector::projector(const std::string & path_utf8, ggml_backend_dev_t device) :
                           (find_text_architecture(architecture) != nullptr ? "; pass this file as the text file" : ""));
     }
     // one tower per file, or both with a type each
-    const auto single      = file->string("clip.projector_type");
+    const auto single = file->string("clip.projector_type");
     const auto vision_type = file->string("clip.vision.projector_type");
-    const auto audio_type  = file->string("clip.audio.projector_type");
-    const auto is_type     = [](const auto & value, auto... names) { return value && ((*value == names) || ...); };
-    const bool has_vision  = is_type(vision_type, "qwen3vl_merger") || is_type(single, "qwen3vl_merger");
-    const bool has_audio   = is_type(audio_type, "qwen2.5o", "qwen2a") || is_type(single, "qwen2.5o", "qwen2a");
+    const auto audio_type = file->string("clip.audio.projector_type");
+    const auto is_type = [](const auto & value, auto... names) { return value && ((*value == names) || ...); };
+    const bool has_vision = is_type(vision_type, "qwen3vl_merger") || is_type(single, "qwen3vl_merger");
+    const bool has_audio = is_type(audio_type, "qwen2.5o", "qwen2a") || is_type(single, "qwen2.5o", "qwen2a");
     if (!has_vision && !has_audio) {
         const auto type = single ? single : vision_type ? vision_type : audio_type;
         throw file->error("clip.projector_type is " + (type ? quoted(*type) : "missing") +
                           ", a vision file has 'qwen3vl_merger' and an audio file 'qwen2.5o'");
     }
     if (has_vision) {
-        vision     = std::make_unique<const vision_tower>(file, device);
+        vision = std::make_unique<const vision_tower>(file, device);
         n_embd_out = vision->hparams().n_embd_out;
     }
     if (has_audio) {

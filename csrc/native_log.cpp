@@ -12,9 +12,9 @@ namespace omni {
 
 namespace {
 
-constexpr size_t n_line_max   = 1000;
-constexpr size_t n_text_max   = 4000; // bytes of one line
-constexpr size_t n_errors_max = 600;  // bytes kept to explain a failure
+constexpr size_t n_line_max = 1000;
+constexpr size_t n_text_max = 4000;  // bytes of one line
+constexpr size_t n_errors_max = 600; // bytes kept to explain a failure
 
 struct line {
     log_level   level;
@@ -38,7 +38,7 @@ thread_local std::string thread_errors;
 
 void receive(ggml_log_level level, const char * text, void *) {
     switch (level) {
-        case GGML_LOG_LEVEL_CONT:  break;
+        case GGML_LOG_LEVEL_CONT: break;
         // libllama reports every key of a file at its info level
         case GGML_LOG_LEVEL_WARN:  partial_level = log_level::warning; break;
         case GGML_LOG_LEVEL_ERROR: partial_level = log_level::error; break;
@@ -69,7 +69,7 @@ void log_line(log_level level, std::string text) {
     if (level >= log_level::warning && thread_errors.size() < n_errors_max) {
         thread_errors += (thread_errors.empty() ? "" : "; ") + text;
     }
-    line_ring & ring = shared_ring();
+    line_ring &                       ring = shared_ring();
     const std::lock_guard<std::mutex> lock(ring.mutex);
     if (ring.lines.size() == n_line_max) {
         ring.lines.pop_front();
@@ -78,7 +78,7 @@ void log_line(log_level level, std::string text) {
 }
 
 bool next_log_line(int32_t * level, char * text, size_t n_text) {
-    line_ring & ring = shared_ring();
+    line_ring &                       ring = shared_ring();
     const std::lock_guard<std::mutex> lock(ring.mutex);
     if (ring.lines.empty() || n_text == 0) {
         return false;

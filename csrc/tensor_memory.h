@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    static constexpr size_t n_chunk     = 256; // tensors
+    static constexpr size_t n_chunk = 256; // tensors
     static constexpr size_t n_chunk_max = ((size_t) 1 << 22) / n_chunk;
     // An operation describes one tensor. The others are for those that wait for their arguments, which are operations too.
     static constexpr size_t n_spare = 16;

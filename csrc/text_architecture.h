@@ -14,14 +14,14 @@ struct text_architecture {
     std::string_view name; // in general.architecture, and before the other keys
     std::string_view size; // of the published model
 
-    bool causal      = false; // whether a token attends to earlier ones alone
+    bool causal = false;      // whether a token attends to earlier ones alone
     bool norms_heads = false; // whether heads of queries and keys go through an RMS norm before they are rotated
 
     // Where the file lacks the key.
-    int64_t n_ctx       = 0;
-    double  rope_base   = 0.0;
+    int64_t n_ctx = 0;
+    double  rope_base = 0.0;
     double  rms_epsilon = 0.0;
-    bool    adds_eos    = false; // whether a sequence ends with the eos token
+    bool    adds_eos = false; // whether a sequence ends with the eos token
 
     // Of the reference's tokenizer.
     std::vector<std::string_view> pre_tokenizers;            // tokenizer.ggml.pre, any of them

@@ -33,19 +33,19 @@ text_hparams::text_hparams(const gguf_file & file, const text_architecture & arc
         throw file.error("key '" + architecture.key(name) + "' " + what);
     };
 
-    n_layer     = integer("block_count", 1, 512);
-    n_embd      = integer("embedding_length", 1, n_embd_max);
-    n_ff        = integer("feed_forward_length", 1, 8 * n_embd_max);
-    n_head      = integer("attention.head_count", 1, 512);
-    n_kv_head   = integer_or("attention.head_count_kv", n_head, 1, n_head);
-    head_dim    = integer_or("attention.key_length", n_embd / n_head, 2, 1024);
-    n_ctx       = integer_or("context_length", architecture.n_ctx, 1, 1 << 20);
-    rope_base   = real_or("rope.freq_base", architecture.rope_base, 1.0, 1e12);
+    n_layer = integer("block_count", 1, 512);
+    n_embd = integer("embedding_length", 1, n_embd_max);
+    n_ff = integer("feed_forward_length", 1, 8 * n_embd_max);
+    n_head = integer("attention.head_count", 1, 512);
+    n_kv_head = integer_or("attention.head_count_kv", n_head, 1, n_head);
+    head_dim = integer_or("attention.key_length", n_embd / n_head, 2, 1024);
+    n_ctx = integer_or("context_length", architecture.n_ctx, 1, 1 << 20);
+    rope_base = real_or("rope.freq_base", architecture.rope_base, 1.0, 1e12);
     rms_epsilon = real_or("attention.layer_norm_rms_epsilon", architecture.rms_epsilon, 0.0, 0.1);
 
     if (n_head % n_kv_head != 0 || n_head / n_kv_head > 64) {
-        refuse("attention.head_count_kv", "is " + std::to_string(n_kv_head) + ", which doesn't group the " +
-                                              std::to_string(n_head) + " heads");
+        refuse("attention.head_count_kv",
+               "is " + std::to_string(n_kv_head) + ", which doesn't group the " + std::to_string(n_head) + " heads");
     }
     if (head_dim % 2 != 0) {
         refuse("attention.key_length", "is odd");
@@ -74,34 +74,34 @@ text_tower::text_tower(const std::shared_ptr<const gguf_file> & file, const text
 
 text_tower::layer text_tower::load_layer(int index) {
     const std::string block = "blk." + std::to_string(index) + ".";
-    const int64_t n_embd = hparams_.n_embd, n_q = (int64_t) hparams_.n_head * hparams_.head_dim,
-                  n_kv = (int64_t) hparams_.n_kv_head * hparams_.head_dim;
-    layer l;
+    const int64_t     n_embd = hparams_.n_embd, n_q = (int64_t) hparams_.n_head * hparams_.head_dim,
+                      n_kv = (int64_t) hparams_.n_kv_head * hparams_.head_dim;
+    layer             l;
     l.attn_norm = weights_.rms_norm(block + "attn_norm", n_embd);
-    l.q         = weights_.linear(block + "attn_q", n_embd, n_q);
-    l.k         = weights_.linear(block + "attn_k", n_embd, n_kv);
-    l.v         = weights_.linear(block + "attn_v", n_embd, n_kv);
+    l.q = weights_.linear(block + "attn_q", n_embd, n_q);
+    l.k = weights_.linear(block + "attn_k", n_embd, n_kv);
+    l.v = weights_.linear(block + "attn_v", n_embd, n_kv);
     if (hparams_.norms_heads) {
         l.q_norm = weights_.rms_norm(block + "attn_q_norm", hparams_.head_dim);
         l.k_norm = weights_.rms_norm(block + "attn_k_norm", hparams_.head_dim);
     }
     l.attn_output = weights_.linear(block + "attn_output", n_q, n_embd);
-    l.ffn_norm    = weights_.rms_norm(block + "ffn_norm", n_embd);
-    l.gate        = weights_.linear(block + "ffn_gate", n_embd, hparams_.n_ff);
-    l.up          = weights_.linear(block + "ffn_up", n_embd, hparams_.n_ff);
-    l.down        = weights_.linear(block + "ffn_down", hparams_.n_ff, n_embd);
+    l.ffn_norm = weights_.rms_norm(block + "ffn_norm", n_embd);
+    l.gate = weights_.linear(block + "ffn_gate", n_embd, hparams_.n_ff);
+    l.up = weights_.linear(block + "ffn_up", n_embd, hparams_.n_ff);
+    l.down = weights_.linear(block + "ffn_down", hparams_.n_ff, n_embd);
     return l;
 }
 
 void text_tower::encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
                         const float * media_embeddings, float * pooled, cancel_flag cancel) const {
-    const text_hparams & hp = hparams_;
-    const int64_t n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
+    const text_hparams &         hp = hparams_;
+    const int64_t                n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
     const std::unique_ptr<graph> described = make_graph(device, cancel);
-    graph & g = *described;
+    graph &                      g = *described;
 
     std::vector<attention_span> all, last;
-    std::vector<int32_t> last_index;
+    std::vector<int32_t>        last_index;
     for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
         all.push_back({begin, lengths[i], begin, lengths[i]});
         last.push_back({i, 1, begin, lengths[i]});
@@ -110,7 +110,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     const auto make_layout = [&](std::vector<attention_span> segments) {
         return std::make_shared<const attention_layout>(std::move(segments), hp.causal, hp.n_head, hp.n_kv_head, hp.head_dim);
     };
-    const auto layout      = make_layout(std::move(all));
+    const auto layout = make_layout(std::move(all));
     const auto last_layout = make_layout(std::move(last));
 
     // position of each token in its own sequence, and of the last ones
@@ -119,18 +119,17 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
         std::iota(position.begin() + begin, position.begin() + begin + lengths[i], 0);
         last_position.push_back(lengths[i] - 1);
     }
-    const auto rotation      = g.make_rotation(std::move(position), 1, hp.head_dim, hp.rope_base);
-    const auto last_rotation = g.make_rotation(std::move(last_position), 1, hp.head_dim, hp.rope_base);
-    ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1, [&](void * data) {
-        std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t));
-    });
+    const auto    rotation = g.make_rotation(std::move(position), 1, hp.head_dim, hp.rope_base);
+    const auto    last_rotation = g.make_rotation(std::move(last_position), 1, hp.head_dim, hp.rope_base);
+    ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1,
+                                      [&](void * data) { std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t)); });
     ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_embd, n_token, [&](void * data) {
         token_embeddings_.look_up(tokens, n_token, media_embeddings, static_cast<float *>(data));
     });
 
     // query or key heads: projected, normalised where the architecture does, rotated
     const auto project_heads = [&](ggml_tensor * h, const linear_layer & projection, const norm_layer & norm, int n_head,
-                             const graph::rotation & by) {
+                                   const graph::rotation & by) {
         return g.rotate(g.split_heads(g.linear(projection, h), 0, hp.head_dim, n_head), by, norm, hp.rms_epsilon);
     };
     // everything behind attention: output projection and feed-forward, each added to the residual stream
@@ -142,8 +141,8 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     };
 
     for (const layer & l : layers_) {
-        ggml_tensor * h      = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
-        ggml_tensor * keys   = project_heads(h, l.k, l.k_norm, hp.n_kv_head, rotation);
+        ggml_tensor * h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
+        ggml_tensor * keys = project_heads(h, l.k, l.k_norm, hp.n_kv_head, rotation);
         ggml_tensor * values = g.split_heads(g.linear(l.v, h), 0, hp.head_dim, hp.n_kv_head);
         if (&l != &layers_.back()) {
             x = finish(l, x, g.attention(project_heads(h, l.q, l.q_norm, hp.n_head, rotation), keys, values, layout));

@@ -45,7 +45,9 @@ void waiting_room::wait(const std::function<bool()> & ready) {
 
 void waiting_room::wake_all() {
     if (n_sleeping_ > 0) {
-        { const std::lock_guard<std::mutex> lock(mutex_); }
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+        }
         condition_.notify_all();
     }
 }
@@ -83,11 +85,11 @@ void thread_pool::run(int32_t n_block, block_function function, void * work) {
         }
         return;
     }
-    function_   = function;
-    work_       = work;
-    n_block_    = n_block;
+    function_ = function;
+    work_ = work;
+    n_block_ = n_block;
     unfinished_ = n_block;
-    untaken_    = ((untaken_ >> 32) + 1) << 32 | (uint32_t) n_block;
+    untaken_ = ((untaken_ >> 32) + 1) << 32 | (uint32_t) n_block;
     for_work_.wake_all();
     take_blocks(0);
     for_end_.wait([this] { return unfinished_ == 0; });

@@ -53,13 +53,13 @@ private:
 
     // The number of this piece of work in the upper half, its blocks that nobody has taken in the lower. Whoever takes one by
     // counting down knows that the work it belongs to is the present one.
-    std::atomic<uint64_t> untaken_{0};
-    std::atomic<int32_t>  unfinished_{0};
-    std::atomic<bool>     stopped_{false};
-    block_function        function_ = nullptr;
-    void *                work_     = nullptr;
-    int32_t               n_block_  = 0;
-    waiting_room          for_work_, for_end_;
+    std::atomic<uint64_t>    untaken_{0};
+    std::atomic<int32_t>     unfinished_{0};
+    std::atomic<bool>        stopped_{false};
+    block_function           function_ = nullptr;
+    void *                   work_ = nullptr;
+    int32_t                  n_block_ = 0;
+    waiting_room             for_work_, for_end_;
     std::vector<std::thread> workers_;
 };
 

@@ -24,9 +24,9 @@ token_embeddings::token_embeddings(std::shared_ptr<const gguf_file> file, int32_
 }
 
 void token_embeddings::look_up(const int32_t * tokens, int64_t n_token, const float * media_embeddings, float * out) const {
-    const int64_t n_embd    = table_->ne[0];
+    const int64_t n_embd = table_->ne[0];
     const size_t  row_bytes = ggml_row_size(table_->type, n_embd);
-    const auto    to_float  = ggml_get_type_traits(table_->type)->to_float;
+    const auto    to_float = ggml_get_type_traits(table_->type)->to_float;
     for (int64_t i = 0; i < n_token; i++, out += n_embd) {
         const uint8_t * row = table_->data + (size_t) std::max(tokens[i], 0) * row_bytes;
         if (tokens[i] < 0) {

@@ -48,7 +48,7 @@ struct tap {
 std::vector<tap> make_taps(int32_t n, int32_t side) {
     std::vector<tap> out;
     for (int32_t i = 0; i < n; i++) {
-        const float at = n > 1 ? (float) i * (float) (side - 1) / (float) (n - 1) : 0.0f;
+        const float   at = n > 1 ? (float) i * (float) (side - 1) / (float) (n - 1) : 0.0f;
         const int32_t low = std::min((int32_t) at, side - 1);
         out.push_back({low, std::min(low + 1, side - 1), at - (float) low});
     }
@@ -69,10 +69,10 @@ vision_hparams::vision_hparams(const gguf_file & file) {
     const auto integer = [&](const char * key, int64_t min, int64_t max) {
         return (int32_t) file.required_integer(key, min, max);
     };
-    n_layer    = integer("clip.vision.block_count", 1, 512);
-    n_embd     = integer("clip.vision.embedding_length", 4, 16384);
-    n_head     = integer("clip.vision.attention.head_count", 1, 512);
-    n_ff       = integer("clip.vision.feed_forward_length", 1, 131072);
+    n_layer = integer("clip.vision.block_count", 1, 512);
+    n_embd = integer("clip.vision.embedding_length", 4, 16384);
+    n_head = integer("clip.vision.attention.head_count", 1, 512);
+    n_ff = integer("clip.vision.feed_forward_length", 1, 131072);
     n_embd_out = integer("clip.vision.projection_dim", 1, 16384);
     patch_size = file.has("clip.vision.patch_size") ? integer("clip.vision.patch_size", 1, 64) : 16;
     merge_size = file.has("clip.vision.spatial_merge_size") ? integer("clip.vision.spatial_merge_size", 1, 8) : 2;
@@ -89,8 +89,8 @@ vision_hparams::vision_hparams(const gguf_file & file) {
     image_max_pixels = pixels("clip.vision.image_max_pixels");
     video_min_pixels = pixels("clip.vision.video_min_pixels");
     video_max_pixels = pixels("clip.vision.video_max_pixels");
-    image_mean       = read_colours(file, "clip.vision.image_mean");
-    image_std        = read_colours(file, "clip.vision.image_std");
+    image_mean = read_colours(file, "clip.vision.image_mean");
+    image_std = read_colours(file, "clip.vision.image_std");
     if (*std::min_element(image_std.begin(), image_std.end()) <= 0.0f) {
         throw file.error("key 'clip.vision.image_std' is not positive");
     }
@@ -98,7 +98,7 @@ vision_hparams::vision_hparams(const gguf_file & file) {
 
 vision_positions::vision_positions(const gguf_file & file, int64_t n_embd) : n_embd_(n_embd) {
     const gguf_tensor * table = file.find("v.position_embd.weight");
-    const int64_t n_position = table ? table->ne[1] : 0;
+    const int64_t       n_position = table ? table->ne[1] : 0;
     side_ = (int32_t) std::lround(std::sqrt((double) n_position));
     if (table == nullptr || table->ne[0] != n_embd || table->ne[2] != 1 || table->ne[3] != 1 || n_position > (1 << 20) ||
         (int64_t) side_ * side_ != n_position || !table->holds_weights()) {
@@ -110,17 +110,17 @@ vision_positions::vision_positions(const gguf_file & file, int64_t n_embd) : n_e
 float * vision_positions::interpolate(const int32_t * grid, int32_t merge_size, float * out) const {
     const auto ys = make_taps(grid[1], side_), xs = make_taps(grid[2], side_);
     for_each_patch(grid, merge_size, [&](int32_t iy, int32_t ix) {
-        const tap & y = ys[iy];
-        const tap & x = xs[ix];
-        const auto row = [&](int32_t r, int32_t c) { return table_.data() + ((int64_t) r * side_ + c) * n_embd_; };
+        const tap &   y = ys[iy];
+        const tap &   x = xs[ix];
+        const auto    row = [&](int32_t r, int32_t c) { return table_.data() + ((int64_t) r * side_ + c) * n_embd_; };
         const float * a = row(y.low, x.low);
         const float * b = row(y.low, x.high);
         const float * c = row(y.high, x.low);
         const float * d = row(y.high, x.high);
-        const float wa = (1 - y.weight) * (1 - x.weight);
-        const float wb = (1 - y.weight) * x.weight;
-        const float wc = y.weight * (1 - x.weight);
-        const float wd = y.weight * x.weight;
+        const float   wa = (1 - y.weight) * (1 - x.weight);
+        const float   wb = (1 - y.weight) * x.weight;
+        const float   wc = y.weight * (1 - x.weight);
+        const float   wd = y.weight * x.weight;
         for (int64_t j = 0; j < n_embd_; j++) {
             out[j] = a[j] * wa + b[j] * wb + c[j] * wc + d[j] * wd;
         }
@@ -131,42 +131,42 @@ float * vision_positions::interpolate(const int32_t * grid, int32_t merge_size, 
 
 vision_tower::vision_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device)
     : hparams_(*file), positions_(*file, hparams_.n_embd), weights_(file, device) {
-    const int64_t n_embd   = hparams_.n_embd;
-    const int64_t n_pixel  = (int64_t) 3 * hparams_.patch_size * hparams_.patch_size;
+    const int64_t n_embd = hparams_.n_embd;
+    const int64_t n_pixel = (int64_t) 3 * hparams_.patch_size * hparams_.patch_size;
     const int64_t n_merged = n_embd * hparams_.n_merge();
     // float32 whatever the file holds: pixels are not rounded, and they are a small part of the work
-    patch_first_         = weights_.linear_f32_with_bias("v.patch_embd", n_pixel, n_embd);
+    patch_first_ = weights_.linear_f32_with_bias("v.patch_embd", n_pixel, n_embd);
     patch_second_.weight = weights_.matrix_f32("v.patch_embd.weight.1", n_pixel, n_embd);
     for (int i = 0; i < hparams_.n_layer; i++) {
         layers_.push_back(load_layer(i));
     }
-    post_ln_    = weights_.layer_norm("v.post_ln", n_embd);
-    merger_in_  = weights_.linear_with_bias("mm.0", n_merged, n_merged);
+    post_ln_ = weights_.layer_norm("v.post_ln", n_embd);
+    merger_in_ = weights_.linear_with_bias("mm.0", n_merged, n_merged);
     merger_out_ = weights_.linear_with_bias("mm.2", n_merged, hparams_.n_embd_out);
     weights_.place();
 }
 
 vision_tower::layer vision_tower::load_layer(int index) {
     const std::string block = "v.blk." + std::to_string(index) + ".";
-    const int64_t n_embd = hparams_.n_embd, n_ff = hparams_.n_ff;
-    layer l;
-    l.ln1      = weights_.layer_norm(block + "ln1", n_embd);
-    l.qkv      = weights_.linear_with_bias(block + "attn_qkv", n_embd, 3 * n_embd);
+    const int64_t     n_embd = hparams_.n_embd, n_ff = hparams_.n_ff;
+    layer             l;
+    l.ln1 = weights_.layer_norm(block + "ln1", n_embd);
+    l.qkv = weights_.linear_with_bias(block + "attn_qkv", n_embd, 3 * n_embd);
     l.attn_out = weights_.linear_with_bias(block + "attn_out", n_embd, n_embd);
-    l.ln2      = weights_.layer_norm(block + "ln2", n_embd);
-    l.up       = weights_.linear_with_bias(block + "ffn_up", n_embd, n_ff);
-    l.down     = weights_.linear_with_bias(block + "ffn_down", n_ff, n_embd);
+    l.ln2 = weights_.layer_norm(block + "ln2", n_embd);
+    l.up = weights_.linear_with_bias(block + "ffn_up", n_embd, n_ff);
+    l.down = weights_.linear_with_bias(block + "ffn_down", n_ff, n_embd);
     return l;
 }
 
 void vision_tower::encode(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
                           float * embeddings, cancel_flag cancel) const {
     const int64_t n_pixel = (int64_t) 3 * 2 * hparams_.patch_size * hparams_.patch_size;
-    const auto n_patch = [&](int32_t i) { return n_patch_in(grids + 3 * (int64_t) i); };
+    const auto    n_patch = [&](int32_t i) { return n_patch_in(grids + 3 * (int64_t) i); };
     for_each_batch(n_grids, n_batch_patch, n_patch, [&](int32_t first, int32_t n) {
         encode_batch(device, patches, grids + 3 * (int64_t) first, n, embeddings, cancel);
         for (int32_t i = first; i < first + n; i++) {
-            patches    += n_patch(i) * n_pixel;
+            patches += n_patch(i) * n_pixel;
             embeddings += n_patch(i) / hparams_.n_merge() * hparams_.n_embd_out;
         }
     });
@@ -175,39 +175,41 @@ void vision_tower::encode(compute_device & device, const float * patches, const 
 void vision_tower::encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
                                 float * embeddings, cancel_flag cancel) const {
     const vision_hparams & hp = hparams_;
-    const int64_t n_pixel = (int64_t) hp.patch_size * hp.patch_size; // of one channel of one frame
+    const int64_t          n_pixel = (int64_t) hp.patch_size * hp.patch_size; // of one channel of one frame
 
     const auto grid = [=](int32_t i) { return grids + 3 * (int64_t) i; };
 
     std::vector<attention_span> segments;
-    int32_t n_patch = 0;
+    int32_t                     n_patch = 0;
     for (int32_t i = 0; i < n_grids; i++) {
         const int32_t n_frame = grid(i)[1] * grid(i)[2];
         for (int32_t t = 0; t < grid(i)[0]; t++, n_patch += n_frame) {
             segments.push_back({n_patch, n_frame, n_patch, n_frame});
         }
     }
-    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head, hp.head_dim());
+    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
+                                                                 hp.head_dim());
     const std::unique_ptr<graph> described = make_graph(device, cancel);
-    graph & g = *described;
+    graph &                      g = *described;
 
     // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)
     const auto select_frame = [&](int which) {
         return g.input(GGML_TYPE_F32, 3 * n_pixel, n_patch, [=](void * data) {
             for (int64_t i = 0; i < (int64_t) n_patch * 3; i++) {
-                std::memcpy(static_cast<float *>(data) + i * n_pixel, patches + (2 * i + which) * n_pixel, n_pixel * sizeof(float));
+                std::memcpy(static_cast<float *>(data) + i * n_pixel, patches + (2 * i + which) * n_pixel,
+                            n_pixel * sizeof(float));
             }
         });
     };
-    ggml_tensor * positions = g.input(GGML_TYPE_F32, hp.n_embd, n_patch, [&](void * data) {
+    ggml_tensor *        positions = g.input(GGML_TYPE_F32, hp.n_embd, n_patch, [&](void * data) {
         float * out = static_cast<float *>(data);
         for (int32_t i = 0; i < n_grids; i++) {
             out = positions_.interpolate(grid(i), hp.merge_size, out);
         }
     });
     std::vector<int32_t> coordinates(2 * (size_t) n_patch);
-    int32_t * row = coordinates.data();
-    int32_t * column = row + n_patch;
+    int32_t *            row = coordinates.data();
+    int32_t *            column = row + n_patch;
     for (int32_t i = 0; i < n_grids; i++) {
         for_each_patch(grid(i), hp.merge_size, [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
     }
@@ -217,7 +219,7 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     x = g.linear(patch_second_, select_frame(1), x);
     for (const layer & l : layers_) {
         ggml_tensor * qkv = g.linear(l.qkv, g.layer_norm(x, l.ln1, layer_norm_epsilon));
-        const auto heads = [&](int64_t which) { return g.split_heads(qkv, which * hp.n_embd, hp.head_dim(), hp.n_head); };
+        const auto    heads = [&](int64_t which) { return g.split_heads(qkv, which * hp.n_embd, hp.head_dim(), hp.n_head); };
         ggml_tensor * h = g.attention(g.rotate(heads(0), rotation), g.rotate(heads(1), rotation), heads(2), layout);
         x = g.linear(l.attn_out, h, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, layer_norm_epsilon));

@@ -14,19 +14,19 @@
 namespace omni {
 
 struct vision_hparams {
-    int32_t n_layer;
-    int32_t n_embd;
-    int32_t n_head;
-    int32_t n_ff;
-    int32_t n_embd_out;
-    int32_t patch_size;
-    int32_t merge_size;
-    int64_t image_min_pixels; // 0 where the file does not say
-    int64_t image_max_pixels;
-    int64_t video_min_pixels;
-    int64_t video_max_pixels;
+    int32_t              n_layer;
+    int32_t              n_embd;
+    int32_t              n_head;
+    int32_t              n_ff;
+    int32_t              n_embd_out;
+    int32_t              patch_size;
+    int32_t              merge_size;
+    int64_t              image_min_pixels; // 0 where the file does not say
+    int64_t              image_max_pixels;
+    int64_t              video_min_pixels;
+    int64_t              video_max_pixels;
     std::array<float, 3> image_mean = {};
-    std::array<float, 3> image_std  = {};
+    std::array<float, 3> image_std = {};
 
     explicit vision_hparams(const gguf_file & file); // throws error
 
@@ -72,8 +72,8 @@ private:
     };
 
     layer load_layer(int index);
-    void  encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids, float * embeddings,
-                       cancel_flag cancel) const;
+    void  encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
+                       float * embeddings, cancel_flag cancel) const;
 
     vision_hparams     hparams_;
     vision_positions   positions_;

@@ -45,14 +45,14 @@ std::string read_pre_tokenizer(const gguf_file & file, const text_architecture &
         throw file.error("tokenizer.ggml.model is " + quoted(model) + ", only byte-level BPE ('gpt2') is supported");
     }
     const std::string_view pre = file.required_string("tokenizer.ggml.pre");
-    const auto & known = architecture.pre_tokenizers;
+    const auto &           known = architecture.pre_tokenizers;
     if (std::find(known.begin(), known.end(), pre) == known.end()) {
         std::string names;
         for (const std::string_view name : known) {
             names += (names.empty() ? "'" : " or '") + std::string(name) + "'";
         }
-        throw file.error("tokenizer.ggml.pre is " + quoted(pre) + ", a file of architecture '" + std::string(architecture.name) +
-                         "' has " + names);
+        throw file.error("tokenizer.ggml.pre is " + quoted(pre) + ", a file of architecture '" +
+                         std::string(architecture.name) + "' has " + names);
     }
     return std::string(pre);
 }
@@ -66,15 +66,15 @@ struct token_lists {
 
 token_lists read_token_lists(const gguf_file & file) {
     token_lists lists;
-    lists.spellings      = required_strings(file, "tokenizer.ggml.tokens");
-    lists.merges         = required_strings(file, "tokenizer.ggml.merges");
+    lists.spellings = required_strings(file, "tokenizer.ggml.tokens");
+    lists.merges = required_strings(file, "tokenizer.ggml.merges");
     const size_t n_token = lists.spellings.size();
-    lists.types          = file.integers("tokenizer.ggml.token_type").value_or(std::vector<int32_t>(n_token, LLAMA_TOKEN_TYPE_NORMAL));
+    lists.types = file.integers("tokenizer.ggml.token_type").value_or(std::vector<int32_t>(n_token, LLAMA_TOKEN_TYPE_NORMAL));
     // libllama takes some hundred bytes for each, a file of empty ones eight: without bounds a small file fills the memory
     const gguf_tensor * rows = file.find("token_embd.weight");
     if (rows != nullptr && (uint64_t) rows->ne[1] < n_token) {
-        throw file.error("tensor 'token_embd.weight' has " + std::to_string(rows->ne[1]) + " rows for " + std::to_string(n_token) +
-                         " tokens");
+        throw file.error("tensor 'token_embd.weight' has " + std::to_string(rows->ne[1]) + " rows for " +
+                         std::to_string(n_token) + " tokens");
     }
     if (lists.merges.size() / n_merges_max > n_token) {
         throw file.error("tokenizer.ggml.merges has " + std::to_string(lists.merges.size()) + " entries for " +
@@ -135,14 +135,14 @@ llama_model * load_vocabulary(const std::string & pre_tokenizer, const token_lis
 
 vocabulary::vocabulary(const gguf_file & file, const text_architecture & architecture) {
     const std::string pre_tokenizer = read_pre_tokenizer(file, architecture);
-    const token_lists lists         = read_token_lists(file);
+    const token_lists lists = read_token_lists(file);
     n_token_ = (int32_t) lists.spellings.size();
     for (int32_t i = 0; i < n_token_; i++) {
         if (lists.types[i] == LLAMA_TOKEN_TYPE_CONTROL || lists.types[i] == LLAMA_TOKEN_TYPE_USER_DEFINED) {
             special_.emplace(lists.spellings[i], i);
         }
     }
-    eos_     = read_eos(file, lists.spellings.size());
+    eos_ = read_eos(file, lists.spellings.size());
     add_eos_ = file.boolean("tokenizer.ggml.add_eos_token").value_or(architecture.adds_eos);
     if (add_eos_ && eos_ < 0) {
         throw file.error("tokenizer.ggml.add_eos_token is set, but tokenizer.ggml.eos_token_id is missing");
@@ -161,7 +161,8 @@ int32_t vocabulary::special_token(const std::string & spelling) const {
 
 std::vector<int32_t> vocabulary::tokenize(std::string_view utf8) const {
     if (utf8.size() > n_utf8_max) {
-        throw error(OMNI_INVALID_ARGUMENT, "utf8 has " + std::to_string(utf8.size()) + " bytes, over the tokenizer's limit of 1 GiB");
+        throw error(OMNI_INVALID_ARGUMENT,
+                    "utf8 has " + std::to_string(utf8.size()) + " bytes, over the tokenizer's limit of 1 GiB");
     }
     const llama_vocab * vocab = llama_model_get_vocab(model_.get());
     // byte-level BPE never makes more tokens than bytes; most texts need a third of that

@@ -34,10 +34,10 @@ public:
 
 private:
     std::unique_ptr<llama_model, llama_model_deleter> model_;
-    std::unordered_map<std::string, int32_t> special_;
-    int32_t n_token_ = 0;
-    int32_t eos_     = -1;
-    bool    add_eos_ = false;
+    std::unordered_map<std::string, int32_t>          special_;
+    int32_t                                           n_token_ = 0;
+    int32_t                                           eos_ = -1;
+    bool                                              add_eos_ = false;
 };
 
 } // namespace omni

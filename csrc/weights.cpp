@@ -54,7 +54,7 @@ ggml_tensor * weights::declare(const gguf_tensor & source, ggml_type type, int64
     ggml_set_name(tensor, source.name.c_str());
     placements_.push_back({tensor, &source});
     n_params_ += source.n_elements();
-    n_bytes_  += (int64_t) source.n_bytes;
+    n_bytes_ += (int64_t) source.n_bytes;
     return tensor;
 }
 
@@ -116,8 +116,8 @@ void weights::map() {
         throw std::bad_alloc();
     }
     for (const placement & p : placements_) {
-        if (!p.converts() && ggml_backend_tensor_alloc(buffers_.back().get(), p.tensor, const_cast<uint8_t *>(p.source->data)) !=
-                                 GGML_STATUS_SUCCESS) {
+        if (!p.converts() && ggml_backend_tensor_alloc(buffers_.back().get(), p.tensor,
+                                                       const_cast<uint8_t *>(p.source->data)) != GGML_STATUS_SUCCESS) {
             throw file_->error("tensor '" + p.source->name + "' could not be mapped");
         }
     }
@@ -137,7 +137,8 @@ void weights::place() {
         map();
     }
     std::vector<placement> rest = placements_;
-    rest.erase(std::remove_if(rest.begin(), rest.end(), [](const placement & p) { return p.tensor->data != nullptr; }), rest.end());
+    rest.erase(std::remove_if(rest.begin(), rest.end(), [](const placement & p) { return p.tensor->data != nullptr; }),
+               rest.end());
     if (!rest.empty()) {
         buffers_.emplace_back(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), ggml_backend_dev_buffer_type(device_)));
         if (!buffers_.back()) {

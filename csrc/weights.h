@@ -44,12 +44,12 @@ private:
         bool converts() const { return tensor->type != source->type; }
     };
 
-    ggml_tensor * matrix(const std::string & name, int64_t n_in, int64_t n_out);
-    ggml_tensor * vector(const std::string & name, int64_t n);
+    ggml_tensor *       matrix(const std::string & name, int64_t n_in, int64_t n_out);
+    ggml_tensor *       vector(const std::string & name, int64_t n);
     const gguf_tensor & require(const std::string & name) const;
-    ggml_tensor * declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
-    void map();
-    static void copy(const placement & p);
+    ggml_tensor *       declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
+    void                map();
+    static void         copy(const placement & p);
 
     std::shared_ptr<const gguf_file>     file_; // holds the mapping that tensors lie in
     ggml_backend_dev_t                   device_;
@@ -57,7 +57,7 @@ private:
     std::vector<placement>               placements_;
     std::vector<ggml_backend_buffer_ptr> buffers_;
     int64_t                              n_params_ = 0;
-    int64_t                              n_bytes_  = 0;
+    int64_t                              n_bytes_ = 0;
 };
 
 // The float32 values of a tensor of the file.
