@@ -198,7 +198,7 @@ void graph::run(ggml_tensor * result, float * out) {
     ggml_cgraph * built = build(result);
     check_operations(built);
     if (!ggml_gallocr_alloc_graph(device_.allocator.get(), built)) {
-        device_.renew_allocator(); // the old one would take its plan for memory that it has not got
+        device_.renew_allocator(); // the old one would count on memory that it failed to allocate
         throw std::bad_alloc();
     }
     fill_inputs();

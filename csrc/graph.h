@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One forward pass: the operations that the towers are made of, described first and then run once.
+// One forward pass: the operations that the towers are made of, described first and then computed once.
 #pragma once
 
 #include "attention_layout.h"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import InputTooLongError
+from jina_omni.errors import InputError, InputTooLongError
 from jina_omni.inputs import Text
 from jina_omni.native import TextModel
 from jina_omni.prompts import Piece, Rows
@@ -54,7 +54,10 @@ class Tokenizer:
     def _plain(self, string: str) -> Ints:
         if self._normal_form and not string.isascii():
             string = unicodedata.normalize("NFC", with_ordered_marks(string))
-        return self._text.tokenize(string) if string else _NO_IDS
+        try:
+            return self._text.tokenize(string) if string else _NO_IDS
+        except ValueError as error:  # over the tokenizer's limit of 1 GiB
+            raise InputError(str(error)) from error
 
 
 def with_ordered_marks(string: str) -> str:

@@ -16,10 +16,10 @@ Ints = npt.NDArray[np.int32]
 _T = TypeVar("_T")
 
 
-def require(name: str, value: object, kind: type[_T], advice: str = "") -> _T:
+def require(name: str, value: object, expected: type[_T], advice: str = "") -> _T:
     """Return the value of an argument that must be of a class."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} is {reprlib.repr(value)}, expected a {kind.__name__}{advice}")
+    if not isinstance(value, expected):
+        raise TypeError(f"{name} is {reprlib.repr(value)}, expected a {expected.__name__}{advice}")
     return value
 
 

@@ -131,22 +131,22 @@ def _text(chars: Any) -> str:
 
 
 class Handle(Native):
-    """A native object that ends with the last reference to it, so that no running call loses what it works on.
+    """A native object that ends with the last reference to it, so that no call loses what it works on.
 
     Parameters
     ----------
-    kind : str
-        Its C type, such as ``omni_text``, whose ``_free`` ends it.
+    c_type : str
+        Such as ``omni_text``, whose objects ``omni_text_free`` ends.
     create : str
         The function that makes it.
     *arguments
         Of that function, before the pointer to the handle.
     """
 
-    def __init__(self, kind: str, create: str, *arguments: object) -> None:
-        made = _ffi.new(f"{kind} **")
+    def __init__(self, c_type: str, create: str, *arguments: object) -> None:
+        made = _ffi.new(f"{c_type} **")
         call(create, *arguments, made)
-        free = getattr(_lib, f"{kind}_free")
+        free = getattr(_lib, f"{c_type}_free")
         self._process = process = os.getpid()
         getpid = os.getpid  # as the interpreter ends, names of the module may be gone
 

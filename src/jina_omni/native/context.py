@@ -73,8 +73,8 @@ class Context(Handle):
 
     Notes
     -----
-    In the main thread, a call runs in a thread of the context while the main thread waits: so Ctrl-C arrives at once,
-    stops the call as a `CancelToken` does, and leaves the context usable.
+    In the main thread, a call computes in a thread of the context while the main thread waits: so Ctrl-C arrives at
+    once, stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Context(Handle):
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 
     def close(self) -> None:
-        """Release the device once the running call has ended."""
+        """Release the device once the present call has ended."""
         super().close()
         self._worker.shutdown()
 

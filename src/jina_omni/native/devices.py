@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jina_omni.errors import ModelLoadError
+from jina_omni.native.arguments import require
 from jina_omni.native.boundary import extension_problem, get_integer, get_string, read_struct
 
 
@@ -41,9 +42,9 @@ class Device:
 
 def _user_name(name: str) -> str:
     """Turn ggml's ``CUDA0`` into ``cuda:0``; a name without number stays whole."""
-    kind = name.rstrip("0123456789")
-    number = name[len(kind) :]
-    return f"{kind.lower()}:{number}" if number else kind.lower()
+    backend = name.rstrip("0123456789")
+    number = name[len(backend) :]
+    return f"{backend.lower()}:{number}" if number else backend.lower()
 
 
 def devices() -> list[Device]:
@@ -83,8 +84,8 @@ def find_device(name: str) -> Device:
     Parameters
     ----------
     name : str
-        ``"auto"`` (an accelerator where there is one, else the CPU), ``"cpu"``, or a name that `devices` lists; a kind
-        without number (``"cuda"``) is its first.
+        ``"auto"`` (an accelerator where there is one, else the CPU), ``"cpu"``, or a name that `devices` lists; a
+        backend without number (``"cuda"``) is its first device.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def find_device(name: str) -> Device:
         ``"auto"`` falls back to the CPU although an accelerator's build is installed.
     """
     found = devices()
-    wanted = name.lower()
+    wanted = require("the name of a device", name, str).lower()
     problem = why_no_accelerator(found)
     if wanted == "auto":
         device = next((d for d in found if not d.is_cpu), found[0])

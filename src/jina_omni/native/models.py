@@ -30,20 +30,20 @@ class ModelFile(Handle):
 
     Parameters
     ----------
-    kind : str
-        Its C type.
+    c_type : str
+        Of its handle.
     path : str or PathLike
     device : Device
     """
 
-    def __init__(self, kind: str, path: str | os.PathLike[str], device: Device) -> None:
+    def __init__(self, c_type: str, path: str | os.PathLike[str], device: Device) -> None:
         index = require("device", device, Device, ", as find_device returns it").index
-        super().__init__(kind, f"{kind}_load", _encode_path(path), index)
-        self._kind = kind
+        super().__init__(c_type, f"{c_type}_load", _encode_path(path), index)
+        self._c_type = c_type
 
     def metadata(self, key: str) -> str | None:
         """Return the string value of a metadata key of the file, None where it has none."""
-        return read_string(f"{self._kind}_metadata", self, require("key", key, str).encode(), n_max=_METADATA_BYTES)
+        return read_string(f"{self._c_type}_metadata", self, require("key", key, str).encode(), n_max=_METADATA_BYTES)
 
 
 class TextModel(ModelFile):
@@ -76,7 +76,7 @@ class TextModel(ModelFile):
     Raises
     ------
     ModelLoadError
-        The file is missing, damaged or of another kind; the message names file, key or tensor.
+        The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
@@ -150,7 +150,7 @@ class Projector(ModelFile):
     Raises
     ------
     ModelLoadError
-        The file is missing, damaged or of another kind; the message names file, key or tensor.
+        The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
