@@ -111,7 +111,7 @@ size_t attention_scratch(int head_dim) { return workspace::size(head_dim); }
 
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
     const workspace w(scratch, p.head_dim);
-    const attention_span & span = tile.span;
+    const attention_segment & span = tile.span;
     const int   group    = p.n_head / p.n_kv_head;
     const int   head_dim = p.head_dim;
     const int   n_padded = padded(head_dim);

@@ -52,7 +52,7 @@ struct linear_operands {
 
 // Queries [q_begin, q_begin + q_len) see the keys [kv_begin, kv_begin + kv_len). Causal: the last query sees all of them, the
 // one before all but the last, and so on.
-struct attention_span {
+struct attention_segment {
     int32_t q_begin;
     int32_t q_len;
     int32_t kv_begin;
@@ -70,7 +70,7 @@ struct attention_operand {
 // each query and head.
 constexpr int n_attention_row = 96; // enough rows to amortise the packing of the keys
 struct attention_tile {
-    attention_span span;
+    attention_segment span;
     int32_t        q_first;
     int32_t        n_query;
     int32_t        kv_head;

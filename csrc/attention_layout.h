@@ -8,11 +8,11 @@
 
 namespace omni {
 
-// The spans of one batch cut into tiles of queries, the costly ones first. Shared by all layers of a run.
-struct attention_plan {
-    attention_plan(std::vector<attention_span> spans, bool causal, int n_head, int n_kv_head, int head_dim);
+// The segments of one batch cut into tiles of queries, the costly ones first. All layers share it.
+struct attention_layout {
+    attention_layout(std::vector<attention_segment> segments, bool causal, int n_head, int n_kv_head, int head_dim);
 
-    std::vector<attention_span> spans;
+    std::vector<attention_segment> segments;
     std::vector<attention_tile> tiles;
     bool                        causal;
     int                         n_head;

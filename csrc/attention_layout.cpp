@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "attention_plan.h"
+#include "attention_layout.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace omni {
 
-attention_plan::attention_plan(std::vector<attention_span> spans_, bool causal_, int n_head_, int n_kv_head_, int head_dim_)
-    : spans(std::move(spans_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_) {
+attention_layout::attention_layout(std::vector<attention_segment> segments_, bool causal_, int n_head_, int n_kv_head_,
+                                   int head_dim_)
+    : segments(std::move(segments_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_) {
     const int n_query = std::max(1, n_attention_row / (n_head / n_kv_head));
-    for (const attention_span & span : spans) {
-        for (int32_t first = 0; first < span.q_len; first += n_query) {
+    for (const attention_segment & segment : segments) {
+        for (int32_t first = 0; first < segment.q_len; first += n_query) {
             for (int32_t head = 0; head < n_kv_head; head++) {
-                tiles.push_back({span, first, std::min(n_query, span.q_len - first), head});
+                tiles.push_back({segment, first, std::min(n_query, segment.q_len - first), head});
             }
         }
     }
