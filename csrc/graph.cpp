@@ -213,7 +213,7 @@ void graph::run(ggml_tensor * result, float * out) {
     take_thread_errors();
     const ggml_status status = ggml_backend_graph_compute(backend, built);
     if (cancel_.is_set()) {
-        throw error(OMNI_CANCELLED, "cancelled");
+        throw error(OMNI_CANCELLED, "was cancelled");
     }
     if (status == GGML_STATUS_ALLOC_FAILED) {
         throw std::bad_alloc();

@@ -146,7 +146,8 @@ def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Project
                 f"is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
                 f"{tower.path}; split it"
             )
-        return DecodedMedium(TokenLayout((audio_token_count(n_frames),)), compute_log_mel(samples, tower.n_mel), (n_frames,))
+        layout = TokenLayout((audio_token_count(n_frames),))
+        return DecodedMedium(layout, compute_log_mel(samples, tower.n_mel), (n_frames,))
 
     return Medium("audio", TokenLayout((audio_token_count(count_mel_frames(n_samples)),)), decode)
 

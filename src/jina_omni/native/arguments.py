@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import operator
 import reprlib
 from typing import Any, TypeVar
 
@@ -21,17 +20,6 @@ def require(name: str, value: object, expected: type[_T], advice: str = "") -> _
     if not isinstance(value, expected):
         raise TypeError(f"{name} is {reprlib.repr(value)}, expected a {expected.__name__}{advice}")
     return value
-
-
-def require_integer(name: str, value: object, low: int, high: int) -> int:
-    """Return the value of an argument that must be an integer of a range."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} is {reprlib.repr(value)}, expected an integer") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name} is {number}, expected {low} to {high}")
-    return number
 
 
 def as_floats(name: str, value: object) -> Floats:
