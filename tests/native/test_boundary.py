@@ -79,9 +79,9 @@ WRONG: list[tuple[Callable[[Context, TextModel, Projector], object], type[Except
     (lambda *_: TextModel("x.gguf", "cpu"), TypeError, "device is 'cpu', expected a Device, as find_device returns it"),
     (lambda *_: Projector(b"x.gguf", CPU), TypeError, "path is b'x.gguf', expected a str"),
     (lambda *_: Context("cpu", 1), TypeError, "device is 'cpu', expected a Device"),
-    (lambda *_: Context(CPU, 0), ValueError, "n_threads is 0, expected 1 to 512"),
-    (lambda *_: Context(CPU, 1 << 40), ValueError, "n_threads is 1099511627776, expected 1 to 512"),
-    (lambda *_: Context(CPU, "2"), TypeError, "n_threads is '2', expected an integer"),
+    (lambda *_: Context(CPU, 0), ValueError, "n_threads is 0; it takes a whole number from 1 to 512"),
+    (lambda *_: Context(CPU, 1 << 40), ValueError, "n_threads is 1099511627776; it takes a whole number from 1 to 512"),
+    (lambda *_: Context(CPU, "2"), TypeError, "n_threads is '2'; it takes a whole number from 1 to 512"),
     (lambda *_: Context(CPU, 1, instruction_set="mmx"), ValueError, "instruction_set is 'mmx', expected one of"),
 ]
 
