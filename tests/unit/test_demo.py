@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html.parser
 import os
 import re
@@ -16,7 +18,7 @@ import pytest
 
 import jina_omni
 from jina_omni.cli import main
-from jina_omni.cli.demo_page import page_of
+from jina_omni.demo.page import render_page
 from jina_omni.demo.samples import QUERIES, SAMPLES
 from tests import chromium
 
@@ -70,8 +72,8 @@ def test_it_prints_the_cosines_that_the_library_gives(finished: subprocess.Compl
 
 def test_the_page_is_one_file_of_escaped_text(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = "</script><img src=x onerror=alert(1)>\"'&"
-    monkeypatch.setattr("jina_omni.cli.demo_page.QUERIES", (hostile, *QUERIES[1:]))
-    made = page_of(np.zeros((len(QUERIES), len(SAMPLES)), np.float32))
+    monkeypatch.setattr("jina_omni.demo.page.QUERIES", (hostile, *QUERIES[1:]))
+    made = render_page(np.zeros((len(QUERIES), len(SAMPLES)), np.float32))
     for text in (made, page.read_text("utf-8")):
         tags = _tags(text)
         assert [name for name, _ in tags].count("script") == 2
@@ -79,6 +81,16 @@ def test_the_page_is_one_file_of_escaped_text(page: Path, monkeypatch: pytest.Mo
         links = [value for _, attributes in tags for key, value in attributes if key in ("src", "href")]
         assert all(value.startswith("data:") for value in links)
         assert not any(key.startswith("on") for _, attributes in tags for key, _ in attributes)
+
+
+def test_the_policy_of_the_page_allows_its_script_and_no_other(page: Path) -> None:
+    text = page.read_text("utf-8")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    directives = dict(directive.split(maxsplit=1) for directive in policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == f"'sha256-{digest}'"
 
 
 def _tags(text: str) -> list[tuple[str, list[tuple[str, str]]]]:

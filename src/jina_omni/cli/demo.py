@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the cosines of texts and media."""
     scores = print_comparison()
     if args.html is not None:
-        from jina_omni.cli.demo_page import page_of
+        from jina_omni.demo.page import render_page
 
-        args.html.write_text(page_of(scores), "utf-8")
+        args.html.write_text(render_page(scores), "utf-8")
         print(f"\nwrote {args.html}")
     return 0

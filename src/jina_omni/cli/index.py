@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from jina_omni.cli.chunks import encode_groups, in_chunks
-from jina_omni.cli.database import Contents, Database, Settings, State
+from jina_omni.cli.collection.database import Contents, Database, Settings, State
 from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.lock import lock
 from jina_omni.cli.options import Choice, add_encoding_options, add_model_options, identity, open_model

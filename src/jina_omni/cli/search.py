@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jina_omni.cli.chunks import encode_groups
-from jina_omni.cli.database import Database, Hit
+from jina_omni.cli.collection.database import Database, Hit
 from jina_omni.cli.files import read_inputs
 from jina_omni.cli.options import Choice, add_model_options, identity, open_model
 from jina_omni.cli.problems import CommandError, describe_failure
@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     for line in _table(hits):
         print(line)
     if args.html is not None:
-        from jina_omni.cli.gallery import page_of
+        from jina_omni.cli.collection.gallery import render_gallery
 
-        args.html.write_text(page_of(args.query or str(args.file), hits), "utf-8")
+        args.html.write_text(render_gallery(args.query or str(args.file), hits), "utf-8")
     return 0
 
 

@@ -50,7 +50,7 @@ class Sample:
         times = np.linspace(0, CLIP_SECONDS, _SAMPLED_FRAMES)
         return Video(self.scene.film(rng, times, _SIDE), fps=(_SAMPLED_FRAMES - 1) / CLIP_SECONDS)
 
-    def file(self) -> tuple[str, bytes]:
+    def encode_file(self) -> tuple[str, bytes]:
         """Return it as a browser shows it, its kind and its bytes: a PNG, a WAV, or an animation."""
         rng = np.random.default_rng(1)
         out = io.BytesIO()
