@@ -171,14 +171,17 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
         ),
         (["info", "--device", "abacus"], "device 'abacus' is not available"),
         (["embed", "{tmp}"], "there is nothing to embed in {tmp}"),
-        (["embed", "x.txt", "--out", "x.csv"], "x.csv: what to write is told by the ending of --out: .jsonl, .npy"),
-        (["embed", "x.txt", "--out", "{here}"], "{here} is there already; remove it"),
-        (["embed", "-", "x.txt"], "- stands for the lines of stdin and goes alone"),
+        (["embed", "x.txt", "--out", "x.csv"], "x.csv: --out takes a file that ends in .jsonl, .npy"),
+        (["embed", "x.txt", "--out", "{here}"], "{here} exists already; remove it"),
+        (["embed", "-", "x.txt"], "- stands for the lines of stdin and can't be combined with files"),
         (["embed", "x.txt", "--truncate-dim", "5"], "truncate_dim is 5; this model was trained for 32, 64, 128"),
         (["embed", "x.txt", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
-        (["embed", "x.txt", "--precision", "int8"], "int8 needs the ranges of all vectors"),
-        (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is no folder"),
-        (["search", "x", "--db", "{tmp}/no"], "{tmp}/no holds no database; make it: jina-omni index FOLDER --db {tmp}"),
+        (["embed", "x.txt", "--precision", "int8"], "int8 needs the ranges of all embeddings"),
+        (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is not a folder"),
+        (
+            ["search", "x", "--db", "{tmp}/no"],
+            "{tmp}/no is not a database; create it with: jina-omni index FOLDER --db {tmp}",
+        ),
         (["search", "x", "--db", "{tmp}", "-k", "0"], "-k is 0, expected 1 or more"),
     ],
 )
@@ -255,14 +258,14 @@ def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.Cap
     assert (shown["n_threads"], shown["compute"], shown["dialect"]) == ("1", "'exact'", "'sentence-transformers'")
 
 
-@pytest.mark.parametrize(("modality", "n_works"), [("text", 3), ("vision", 4), ("audio", 4), ("omni", 5)])
+@pytest.mark.parametrize(("modality", "n_workloads"), [("text", 3), ("vision", 4), ("audio", 4), ("omni", 5)])
 def test_bench_has_a_row_for_all_that_the_model_takes(
-    modality: str, n_works: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    modality: str, n_workloads: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "_MIN_SECONDS", 0.0)
     assert main(["bench", "--model", str(DATA), "--modality", modality, "--device", "cpu"]) == 0
     rows = re.findall(r"^(.+?) +([\d.]+) ms  ([\d.]+) (?:inputs|tokens)/s$", capsys.readouterr().out, re.MULTILINE)
-    assert len(rows) == n_works
+    assert len(rows) == n_workloads
     assert all(float(seconds) > 0 and float(rate) > 0 for _, seconds, rate in rows)
 
 
@@ -273,7 +276,7 @@ def test_without_a_model_the_packaged_one_says_what_it_knows(
     out, err = capsys.readouterr()
     assert "toy-retrieval-F16.gguf" in out
     assert err.startswith("warning: without --model")
-    assert "knows only a few drawn shapes and made sounds" in err
+    assert "knows only a few drawn shapes and synthetic sounds" in err
 
 
 # --- embed ---
@@ -387,6 +390,16 @@ def test_embed_leaves_failing_inputs_out_and_tells_each(
         np.testing.assert_array_equal(rows[valid], written["vectors"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no file names that are not Unicode")
+def test_embed_names_a_file_whose_name_is_not_unicode(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.close(os.open(os.fsencode(folder) + b"/caf\xe9.txt", os.O_CREAT | os.O_WRONLY))
+    assert main(["embed", str(folder), "--out", str(tmp_path / "x.npz"), *options]) == 1
+    expected = f"  {folder}/caf\\udce9.txt has a name that is not Unicode; rename it"
+    assert capsys.readouterr().err.splitlines() == ["3 embedded; 1 failed:", expected]
+
+
 def test_a_text_that_is_too_long_is_cut_between_characters_when_told_so(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("x" + "é" * 600_000, "utf-8")
@@ -407,7 +420,7 @@ def test_embed_stops_at_an_error_when_told_so_and_goes_on_once_it_is_mended(
     assert not (tmp_path / "x.npz").exists()
     (folder / "a2.zip").unlink()
     assert main(command) == 0
-    assert capsys.readouterr().err == "10 embedded; 3 were done before\n"
+    assert capsys.readouterr().err == "10 embedded; 3 already done\n"
     assert not (tmp_path / "x.npz.part.jsonl").exists()
 
 
@@ -422,11 +435,11 @@ def test_embed_appends_to_lines_of_json_what_they_lack(
     (folder / "new.txt").write_text("new")
     capsys.readouterr()
     assert main(command) == 0
-    assert capsys.readouterr().err == "2 embedded; 2 were done before\n"
+    assert capsys.readouterr().err == "2 embedded; 2 already done\n"
     assert sorted(Path(name).name for name in rows_of(out)) == ["a.md", "b.txt", "c", "new.txt"]
     assert set(whole.splitlines()) < set(out.read_bytes().splitlines())
     assert main(command) == 0
-    assert capsys.readouterr().err == "4 were done before\n"
+    assert capsys.readouterr().err == "4 already done\n"
 
 
 def test_embed_refuses_to_mix_vectors_that_do_not_compare(
@@ -437,10 +450,10 @@ def test_embed_refuses_to_mix_vectors_that_do_not_compare(
     whole = out.read_bytes()
     for others in (["--truncate-dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"]):
         assert main(["embed", str(folder), "--out", str(out), *others, *options]) == 2
-        assert "x.jsonl, line 1: is a vector of" in capsys.readouterr().err
+        assert "x.jsonl, line 1 is an embedding of" in capsys.readouterr().err
     out.write_text('{"id": 1}\n')
     assert main(["embed", str(folder), "--out", str(out), *options]) == 2
-    assert "x.jsonl, line 1: is not of this command" in capsys.readouterr().err
+    assert "x.jsonl, line 1 was not written by this command" in capsys.readouterr().err
     assert out.read_text() == '{"id": 1}\n'
     out.write_bytes(whole)
     with out.open("a") as file:
@@ -460,7 +473,7 @@ def test_embed_killed_midway_goes_on_and_ends_the_same(options: list[str], mixed
     assert 0 < n_done < 200
     finished = run("-m", "jina_omni", *command, str(tmp_path / "x.npz"))
     assert finished.returncode == 0
-    assert finished.stderr == f"{sum(MIXED.values()) - n_done} embedded; {n_done} were done before\n"
+    assert finished.stderr == f"{sum(MIXED.values()) - n_done} embedded; {n_done} already done\n"
     with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "x.npz") as found:
         np.testing.assert_array_equal(found["names"], expected["names"])
         np.testing.assert_array_equal(found["vectors"], expected["vectors"])
@@ -475,7 +488,7 @@ def test_embed_interrupted_keeps_what_was_done_and_says_how_to_go_on(
     interrupted = cut_off(3, "SIGINT", *command)
     assert interrupted.returncode == 130
     assert interrupted.stderr.splitlines()[-2:] == [
-        f"what was done is in {out}; the same command goes on from there",
+        f"finished work is kept in {out}; run the same command to continue",
         "interrupted",
     ]
     n_done = len(rows_of(out))
@@ -580,7 +593,7 @@ def test_index_notices_what_was_changed_added_renamed_touched_and_removed(
     (folder / "added").write_text("this is new")
     (folder / "added twice").write_text("this is new")
     assert main(command) == 0
-    assert capsys.readouterr().err == "2 embedded; 6 known by their bytes; 3 unchanged; 2 removed\n"
+    assert capsys.readouterr().err == "2 embedded; 6 reused; 3 unchanged; 2 removed\n"
 
     held = table_of(db)
     assert len(held) == 11
@@ -620,7 +633,7 @@ def test_one_database_takes_several_folders(
     db = tmp_path / "db"
     assert main(["index", str(folder), "--db", str(db), *options]) == 0
     assert main(["index", str(tmp_path / "other"), "--db", str(db)]) == 0
-    assert capsys.readouterr().err == "3 embedded\n1 embedded; 1 known by their bytes\n"
+    assert capsys.readouterr().err == "3 embedded\n1 embedded; 1 reused\n"
     assert len(table_of(db)) == 5
 
 
@@ -703,7 +716,7 @@ def test_index_interrupted_keeps_what_was_done_and_says_how_to_go_on(
     interrupted = cut_off(3, "SIGINT", "index", str(mixed), "--db", str(db), *options)
     assert interrupted.returncode == 130
     assert interrupted.stderr.splitlines()[-2:] == [
-        f"what was done is in {db}; the same command goes on from there",
+        f"finished work is kept in {db}; run the same command to continue",
         "interrupted",
     ]
     assert 0 < len(table_of(db)) < 100
@@ -716,7 +729,7 @@ def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow(monkeypa
     now = [0.0]
     monkeypatch.setattr(chunks, "time", SimpleNamespace(monotonic=lambda: now[0]))
     lengths = []
-    for chunk in chunks.in_chunks(range(1000), lambda _: 1):
+    for chunk in chunks.split_into_chunks(range(1000), lambda _: 1):
         lengths.append(len(chunk))
         now[0] += 0.03 * len(chunk)  # seconds
     assert lengths[:6] == [4, 8, 16, 32, 64, 128]
@@ -726,5 +739,5 @@ def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow(monkeypa
 
 def test_a_chunk_of_large_files_is_short() -> None:
     megabytes = [1, 1, 30, 1, 100, 100, 1]
-    found = list(chunks.in_chunks(megabytes, lambda size: size << 20))
+    found = list(chunks.split_into_chunks(megabytes, lambda size: size << 20))
     assert found == [[1, 1, 30], [1], [100], [100], [1]]

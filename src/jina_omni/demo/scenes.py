@@ -248,8 +248,4 @@ def _outline(shape: str) -> list[tuple[float, float]]:
         return [(1.25 if i % 2 == 0 else 0.5, math.pi * i / 5) for i in range(10)]
     arm = 0.34  # of a cross, half its width
     corners = [(arm, 1.15), (arm, arm), (1.15, arm)]
-    return [
-        (math.hypot(x, y), math.atan2(x, y) + math.pi / 2 * quarter)
-        for quarter in range(4)
-        for x, y in corners
-    ]
+    return [(math.hypot(x, y), math.atan2(x, y) + math.pi / 2 * quarter) for quarter in range(4) for x, y in corners]
