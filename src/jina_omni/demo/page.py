@@ -49,10 +49,10 @@ def _render_figure(number: int, sample: Sample) -> str:
     url = f"data:{media_type};base64,{base64.b64encode(content).decode()}"
     label = html.escape(sample.text)
     if media_type.startswith("audio/"):
-        shown = f'<audio controls preload="metadata" aria-label="{label}" src="{url}"></audio>'
+        preview = f'<audio controls preload="metadata" aria-label="{label}" src="{url}"></audio>'
     else:
-        shown = f'<img alt="{label}" src="{url}">'
-    return _read("page_figure.html").format(shown=shown, kind=html.escape(sample.kind), i=number)
+        preview = f'<img alt="{label}" src="{url}">'
+    return _read("page_figure.html").format(preview=preview, kind=html.escape(sample.kind), i=number)
 
 
 def _render_heat_map(scores: npt.NDArray[np.float32]) -> list[str]:

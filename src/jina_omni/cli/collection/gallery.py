@@ -42,7 +42,7 @@ def _read(name: str) -> str:
 def _render_figure(hit: Hit) -> str:
     path = Path(hit.path)
     return _read("gallery_figure.html").format(
-        shown=_render_preview(path, hit.page),
+        preview=_render_preview(path, hit.page),
         score=hit.score,
         url=html.escape(path.as_uri()),
         path=html.escape(hit.path),
