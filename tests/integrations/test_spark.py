@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.integrations.rows import embed_rows
+from jina_omni.integrations.shared.rows import embed_rows
 from tests.integrations.conftest import TEXT
 from tests.integrations.packages import framework
 from tests.integrations.samples import put_files, samples

@@ -121,7 +121,7 @@ class Clip:
         canvas, _, fill = _create_canvas(rng, (side, side), self.colour)
         radius, turn = side * rng.uniform(0.13, 0.17), rng.uniform(-0.2, 0.2)
         grows = self.motion in ("growing", "shrinking")
-        distance = (0.25 if self.pace == "slow" else 0.62) * rng.uniform(0.9, 1.1)  # in sides
+        distance = (0.25 if self.pace == "slow" else 0.62) * rng.uniform(0.9, 1.1)  # as a fraction of the side
         ratio = (1.5 if self.pace == "slow" else 3.2) * rng.uniform(0.9, 1.1)
         # Half-way through its motion the shape is near the middle of the frame, as far off as the frame allows.
         slack = 0.5 - (0.26 if grows else 0.17 + distance / 2)
