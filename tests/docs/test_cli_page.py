@@ -1,4 +1,4 @@
-"""docs/cli.md tells of every command and of every option."""
+"""docs/cli.md documents every command and every option."""
 
 from __future__ import annotations
 
