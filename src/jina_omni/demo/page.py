@@ -41,7 +41,7 @@ def render_page(scores: npt.NDArray[np.float32]) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("jina_omni.demo").joinpath(name).read_text("utf-8")
 
 
 def _render_figure(number: int, sample: Sample) -> str:

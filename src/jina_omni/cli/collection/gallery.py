@@ -36,7 +36,7 @@ def render_gallery(title: str, hits: Sequence[Hit]) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("jina_omni.cli.collection").joinpath(name).read_text("utf-8")
 
 
 def _render_figure(hit: Hit) -> str:
