@@ -3,6 +3,7 @@
 
 import logging
 
+from jina_omni._version import __version__ as __version__
 from jina_omni.demo import demo_model
 from jina_omni.errors import (
     Cancelled,
@@ -28,8 +29,6 @@ from jina_omni.similarity import cosine_similarity
 
 # A library says nothing on stderr by itself: without a handler, Python would print its warnings there.
 logging.getLogger("jina_omni").addHandler(logging.NullHandler())
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Audio",
