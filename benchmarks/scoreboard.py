@@ -1,6 +1,6 @@
-"""The scoreboard: one table of ours against every other way to run the files, each line made by another benchmark.
+"""The scoreboard: one table of this library against every other way to run the files, each line by another benchmark.
 
-A line is run again by its name, and replaces what an earlier run wrote of it into the same JSON file.
+A line that is run again by its name replaces the result of the earlier run in the same JSON file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Line:
     command
         The benchmark that measures it, and its options.
     targets
-        The least ratio by opponent; of those that aren't in it nothing is demanded.
+        The least ratio by opponent; the others have no target.
     """
 
     work: str

@@ -20,7 +20,7 @@ class Score:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the median is as high as it has to be; None where nothing is demanded or measured."""
+        """Whether the median reaches the target; None without a target or a measurement."""
         return self.ratio.median >= self.target if self.ratio and self.target else None
 
 
