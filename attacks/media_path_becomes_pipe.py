@@ -27,7 +27,7 @@ files.stat.S_ISREG = swap
 try:
     model().encode(jina_omni.Image(path))
 except jina_omni.InputError as error:
-    assert "is no regular file" in str(error)
+    assert "is not a regular file" in str(error)
     report(str(error))
 else:
     raise AssertionError("the pipe was read")

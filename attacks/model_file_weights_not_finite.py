@@ -13,7 +13,7 @@ import jina_omni
 from testing.gguf_parts import Parts
 
 parts = Parts(model_files().text)
-token = int(model()._encoder.tokenizer("~")[0])
+token = int(model()._preparer.tokenizer("~")[0])
 for number in (math.nan, math.inf):
     row = parts.header.tensors["token_embd.weight"] + 512 * token
     path = write_file("text.gguf", parts.overwritten(row, struct.pack("<e", number)))

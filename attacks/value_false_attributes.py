@@ -39,7 +39,7 @@ class Claims:
 
 pixels = np.full((64, 64, 3), 9, np.uint8)
 expect_vector(Long(["a", "b"]), like=["a", "b"])
-expect_error(Interface(), jina_omni.InputError, "which is no input")
+expect_error(Interface(), jina_omni.InputError, "which is not an input")
 expect_error(jina_omni.Image(Interface()), jina_omni.InputError, "whose source is of the type Interface")
 expect_vector_or_error(jina_omni.Image(pixels.view(Wide)))
 expect_vector_or_error(jina_omni.Video(np.stack([pixels] * 4).view(Wide)))

@@ -26,11 +26,11 @@ class OursVision(_OursTower):
 
     def run(self, work: Sequence[Any]) -> Rows:
         """Encode PIL images."""
-        from jina_omni.media.image import patches
+        from jina_omni.media.image import patch_pixels
         from jina_omni.media.patches import VisionGeometry
 
-        geometry = VisionGeometry.of(self._projector)
-        rows, grids = zip(*(patches(picture, geometry) for picture in work), strict=True)
+        geometry = VisionGeometry.from_projector(self._projector)
+        rows, grids = zip(*(patch_pixels(picture, geometry) for picture in work), strict=True)
         return self._context.encode_patches(self._projector, np.concatenate(rows), np.array(grids, np.int32))
 
 
@@ -39,9 +39,9 @@ class OursAudio(_OursTower):
 
     def run(self, work: Sequence[NDArray[np.float32]]) -> Rows:
         """Encode clips of samples at 16 kHz."""
-        from jina_omni.media.mel import log_mel
+        from jina_omni.media.mel import compute_log_mel
 
-        frames = [log_mel(samples, self._projector.n_mel) for samples in work]
+        frames = [compute_log_mel(samples, self._projector.n_mel) for samples in work]
         lengths = np.array([len(mel) for mel in frames], np.int32)
         return self._context.encode_mel(self._projector, np.concatenate(frames), lengths)
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from jina_omni.demo.scenes import CLIP_SECONDS, Clip, Picture, Sound
-from jina_omni.inputs import Video
-from jina_omni.media import image, video
-from jina_omni.media.mel import log_mel
+from jina_omni.media import video
+from jina_omni.media.image import patch_pixels
+from jina_omni.media.mel import compute_log_mel
 from jina_omni.media.patches import VisionGeometry
+from jina_omni.media.video import Video
 from testing.checkpoints.hf_tokenizer import build_tokenizer
 
 from . import towers
@@ -61,9 +62,9 @@ class ToyModel:
 
     def _pictures(self, scenes: list[Picture], rng: np.random.Generator) -> torch.Tensor:
         size = SIZES[rng.integers(len(SIZES))]
-        made = [image.patches(scene.draw(rng, size), GEOMETRY) for scene in scenes]
+        made = [patch_pixels(scene.draw(rng, size), GEOMETRY) for scene in scenes]
         _, h, w = made[0][1]
-        rows = towers.vision(self.parameters, torch.from_numpy(np.stack([rows for rows, _ in made])), h, w)
+        rows = towers.vision(self.parameters, torch.from_numpy(np.stack([patches for patches, _ in made])), h, w)
         return self._sequence(["Document: <|vision_start|>", rows, "<|vision_end|>"])
 
     def _clips(self, scenes: list[Clip], rng: np.random.Generator) -> torch.Tensor:
@@ -72,20 +73,24 @@ class ToyModel:
         end = rng.uniform(0.925 * CLIP_SECONDS, CLIP_SECONDS)
         times = np.linspace(0, end, n_frames)
         videos = [Video(scene.film(rng, times), fps=(n_frames - 1) / end) for scene in scenes]
-        made = [video.patches_of(video.measure(one, GEOMETRY, "card"), GEOMETRY) for one in videos]
-        clip = made[0][1]
-        t, h, w = clip.grid
-        patches = torch.from_numpy(np.stack([rows for rows, _ in made])).view(len(scenes) * t, h * w, -1)
+        selections = [video.select(one, GEOMETRY, "card") for one in videos]
+        made = [
+            video.read_patches(one, selection, GEOMETRY, "card")
+            for one, selection in zip(videos, selections, strict=True)
+        ]
+        selection = made[0][1]
+        t, h, w = selection.grid
+        patches = torch.from_numpy(np.stack([patches for patches, _ in made])).view(len(scenes) * t, h * w, -1)
         rows = towers.vision(self.parameters, patches, h, w).view(len(scenes), t, h * w // 4, -1)
         spans: list[str | torch.Tensor] = []
         before = "Document: "
-        for i, time in enumerate(clip.times):
+        for i, time in enumerate(selection.timestamps):
             spans += [f"{before}<{time:.1f} seconds><|vision_start|>", rows[:, i]]
             before = "<|vision_end|>"
         return self._sequence([*spans, before])
 
     def _sounds(self, scenes: list[Sound], rng: np.random.Generator) -> torch.Tensor:
-        mels = np.stack([log_mel(scene.play(rng)) for scene in scenes])
+        mels = np.stack([compute_log_mel(scene.play(rng)) for scene in scenes])
         rows = towers.audio(self.parameters, torch.from_numpy(mels))
         return self._sequence(["Document: <|audio_start|>", rows, "<|audio_end|>"])
 

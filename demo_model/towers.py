@@ -79,7 +79,7 @@ def vision(p: Parameters, patches: torch.Tensor, h: int, w: int) -> torch.Tensor
     Parameters
     ----------
     patches
-        (n, h * w, values), as `jina_omni.media.patches.pack` makes them.
+        (n, h * w, values), as `jina_omni.media.patches.pack_patches` makes them.
     """
     shape = SHAPE.vision
     n, n_patch, _ = patches.shape

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text, images, video, audio and PDFs as vectors of one space, in process, with the jina-embeddings-v5-omni models."""
+"""Embed text, images, video, audio and PDFs in process with the jina-embeddings-v5-omni models."""
 
 import logging
 
@@ -19,7 +19,11 @@ from jina_omni.errors import (
 )
 from jina_omni.hub import download
 from jina_omni.info import ModelInfo
-from jina_omni.inputs import Audio, Image, Pdf, Text, Video
+from jina_omni.inputs import Text
+from jina_omni.media.audio import Audio
+from jina_omni.media.image import Image
+from jina_omni.media.pdf import Pdf
+from jina_omni.media.video import Video
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
 from jina_omni.precision import quantize_embeddings
@@ -27,7 +31,7 @@ from jina_omni.published import PublishedModel, list_models
 from jina_omni.repository import ModelPaths
 from jina_omni.similarity import cosine_similarity
 
-# A library says nothing on stderr by itself: without a handler, Python would print its warnings there.
+# Without a handler, Python would print the warnings of this library on stderr.
 logging.getLogger("jina_omni").addHandler(logging.NullHandler())
 
 __all__ = [

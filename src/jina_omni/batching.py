@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Token-budget batches: how inputs of all lengths share runs."""
+"""Batches: which sequences are computed together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+__all__ = ["make_batches"]
 
-def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Return the indices of each batch, longest inputs first.
 
-    Inputs of like length run together, and a lack of memory shows at once. A batch holds at most `budget` tokens, or a
-    single input that is longer.
+def make_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Return the indices of each batch, longest sequences first.
+
+    Sequences of similar length share a batch, and a lack of memory shows in the first one. A batch holds at most
+    `max_tokens` tokens, or a single sequence that is longer.
 
     Examples
     --------
-    >>> plan_batches([2, 9, 3, 4], budget=8)
+    >>> make_batches([2, 9, 3, 4], max_tokens=8)
     [[1], [3, 2], [0]]
     """
     batches: list[list[int]] = []
@@ -22,7 +24,7 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if not batches or lengths[index] > room:
             batches.append([])
-            room = budget
+            room = max_tokens
         batches[-1].append(index)
         room -= lengths[index]
     return batches

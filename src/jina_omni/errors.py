@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """All errors of this library, under one root.
 
-Every message names the item it is about and says what to do. Errors survive pickling with their attributes, so they
-reach the caller from worker processes too.
+Every message names the item it is about and says what to do. An error of an input also holds its location as data, so
+that callers never have to read it out of a message. Errors survive pickling with their attributes, so they reach the
+caller from worker processes too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 __all__ = [
     "Cancelled",
@@ -14,121 +19,195 @@ __all__ = [
     "InputError",
     "InputTooLongError",
     "JinaOmniError",
+    "LocatedError",
+    "Location",
     "ModalityNotLoadedError",
     "ModelLoadError",
     "NativeError",
     "UnsupportedMediaError",
+    "located",
 ]
+
+Location: TypeAlias = tuple[tuple[str, int | str | None], ...]
+"""Where in a call something is, from the outside in, such as ``(("input", 3), ("part", 1), ("page", 0))``."""
 
 
 class JinaOmniError(Exception):
-    """The root of this library's errors, never raised itself.
-
-    .. versionadded:: 0.1.0
-    """
+    """The root of this library's errors, never raised itself."""
 
 
 class ModelLoadError(JinaOmniError):
-    """A model file is missing, damaged, refused or does not belong to the others, or its device is not there.
-
-    .. versionadded:: 0.1.0
-    """
+    """A model file is missing, damaged, refused or does not belong to the others, or its device is not there."""
 
 
-class InputError(JinaOmniError, ValueError):
-    """An input is not one that this library can embed.
+class LocatedError(JinaOmniError):
+    """The root of the errors that concern one input of a call; never raised itself.
 
     Parameters
     ----------
-    message : str
-        Names the input and says what to do.
-    index : int, optional
+    problem : str
+        What is wrong and what to do, as the rest of a sentence whose subject is the input.
+    location : tuple of (str, int or str or None)
         See the attribute.
 
     Attributes
     ----------
-    index : int or None
-        Position of the input in the caller's list, from 0; None for a single input. Whoever holds the list sets it,
-        since the code that meets the fault sees one input only.
+    problem : str
+        The message without the location.
+    location : tuple of (str, int or str or None)
+        Where the error happened, from the outside in: the input by its index in the caller's list (None for a single
+        input), then the part of a fused input, the page or frame, or the key of a request. The code that meets the
+        error knows its own step only; `located` adds the others while the error passes.
 
     Examples
     --------
-    >>> InputError("input 3 is an empty text", index=3).index
-    3
-
-    .. versionadded:: 0.1.0
+    >>> print(InputError("is an empty text; leave it out", location=(("input", 3), ("part", 1))))
+    input 3, part 1 is an empty text; leave it out
     """
 
-    # Pickling calls the class with `args` and then restores the attributes: all but the message must be optional.
-    def __init__(self, message: str, *, index: int | None = None) -> None:
-        super().__init__(message)
-        self.index = index
+    _subject = "input"
+
+    # Pickling calls the class with `args` and then restores the attributes: all but the problem must be optional.
+    def __init__(self, problem: str, *, location: Location = ()) -> None:
+        super().__init__(problem)
+        self.location = location
+
+    @property
+    def problem(self) -> str:
+        """The message without the location."""
+        return str(self.args[0])
+
+    @property
+    def index(self) -> int | None:
+        """Position of the input in the caller's list, from 0; None for a single input."""
+        for name, place in self.location[:1]:
+            if name == "input" and isinstance(place, int):
+                return place
+        return None
+
+    def message_for(self, name: str) -> str:
+        """Return the message with a name of the caller's, such as a path, in the place of the input's index.
+
+        Examples
+        --------
+        >>> InputError("is damaged", location=(("input", 3), ("page", 0))).message_for("a.pdf")
+        'a.pdf, page 0 is damaged'
+        """
+        inner = self.location[1:] if self.location[:1] and self.location[0][0] == "input" else self.location
+        return f"{', '.join([name, *map(_format_step, inner)])} {self.problem}"
+
+    def __str__(self) -> str:
+        subject = ", ".join(map(_format_step, self.location)) or self._subject
+        return f"{subject} {self.problem}"
+
+
+class InputError(LocatedError, ValueError):
+    """An input is not one that this library can embed.
+
+    Examples
+    --------
+    >>> InputError("is an empty text", location=(("input", 3),)).index
+    3
+    """
 
 
 class UnsupportedMediaError(InputError):
-    """A file is of a kind that this version or this installation does not read.
-
-    .. versionadded:: 0.1.0
-    """
+    """A file is of a media type that this version or this installation does not read."""
 
 
 class DecodeError(InputError):
-    """A file is of a kind that this version reads, but its bytes are damaged or cut short.
-
-    .. versionadded:: 0.1.0
-    """
+    """A file is of a media type that this version reads, but its bytes are damaged or cut short."""
 
 
 class InputTooLongError(InputError):
     """An input has more tokens than the model takes, and was not to be cut.
 
+    Parameters
+    ----------
+    problem, location
+        As in `LocatedError`.
+    tokens, limit : int, optional
+        See the attributes.
+
     Attributes
     ----------
     tokens : int or None
-        How many tokens the input has.
+        Number of tokens of the input.
     limit : int or None
-        How many the model takes.
+        Largest number that the model takes.
 
     Examples
     --------
-    >>> error = InputTooLongError("input has 9,000 tokens", tokens=9000, limit=8192)
+    >>> error = InputTooLongError("has 9,000 tokens", tokens=9000, limit=8192)
     >>> error.tokens - error.limit
     808
-
-    .. versionadded:: 0.1.0
     """
 
     def __init__(
-        self, message: str, *, tokens: int | None = None, limit: int | None = None, index: int | None = None
+        self, problem: str, *, tokens: int | None = None, limit: int | None = None, location: Location = ()
     ) -> None:
-        super().__init__(message, index=index)
+        super().__init__(problem, location=location)
         self.tokens = tokens
         self.limit = limit
 
 
-class ModalityNotLoadedError(JinaOmniError):
-    """An input needs a tower whose file was not passed to the model.
+class ModalityNotLoadedError(LocatedError):
+    """An input needs a tower whose file was not passed to the model."""
 
-    .. versionadded:: 0.1.0
+
+class Cancelled(LocatedError):  # noqa: N818 - the caller asked for it, so it is not a fault
+    """The caller cancelled the computation.
+
+    Parameters
+    ----------
+    problem, location
+        As in `LocatedError`.
+
+    Examples
+    --------
+    >>> print(Cancelled())
+    the call was cancelled
     """
+
+    _subject = "the call"
+
+    def __init__(self, problem: str = "was cancelled", *, location: Location = ()) -> None:
+        super().__init__(problem, location=location)
 
 
 class NativeError(JinaOmniError):
-    """Native code failed: a device reported an error, memory ran out, or a result was not finite.
-
-    .. versionadded:: 0.1.0
-    """
-
-
-class Cancelled(JinaOmniError):  # noqa: N818 - it tells what the caller asked for, not of a fault
-    """The caller cancelled the computation.
-
-    .. versionadded:: 0.1.0
-    """
+    """Native code failed: a device reported an error, memory ran out, or a result was not finite."""
 
 
 class ClosedError(JinaOmniError):
-    """The object was closed before this call.
+    """The object was closed before this call."""
 
-    .. versionadded:: 0.1.0
+
+@contextmanager
+def located(location: Location = (), /, **steps: int | str | None) -> Iterator[None]:
+    """Add steps to the location of an error that leaves the block.
+
+    Parameters
+    ----------
+    location : tuple of (str, int or str or None)
+        Steps from the outside in.
+    **steps : int, str or None
+        More of them, by name; None is a step without number.
+
+    Examples
+    --------
+    >>> with located(input=3), located(part=1):
+    ...     raise InputError("is an empty text; leave it out")
+    Traceback (most recent call last):
+    jina_omni.errors.InputError: input 3, part 1 is an empty text; leave it out
     """
+    try:
+        yield
+    except LocatedError as error:
+        error.location = (*location, *steps.items(), *error.location)
+        raise
+
+
+def _format_step(step: tuple[str, int | str | None]) -> str:
+    name, place = step
+    return name if place is None else f"{name} {place}"

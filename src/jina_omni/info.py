@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a loaded model is."""
+"""Facts about a loaded model."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ TRAINED_DIMS = (32, 64, 128, 256, 512, 768, 1024)
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Everything that was found out while loading; printed, it is a table.
+    """Facts about a loaded model; printed, it is a table.
 
     Attributes
     ----------
     path : str
-        The text file.
+        The text model file.
     architecture : str
         ``qwen3`` (small) or ``eurobert`` (nano).
     quantization : str or None
         As the file's name says, such as ``Q4_K_M``.
     task : str or None
-        ``retrieval``, ``text-matching``, ``clustering``, ``classification``; None where no name tells.
+        ``retrieval``, ``text-matching``, ``clustering``, ``classification``; None where no name contains one.
     modalities : tuple of str
         What `Model.encode` takes.
     dim : int
-        Width of an embedding.
+        Dimensions of an embedding.
     dims : tuple of int
-        Widths that `Model.encode` may cut to.
-    context : int
-        Longest input in tokens, rows of media and the end token included.
+        Dimensions that `Model.encode` may cut to.
+    max_seq_length : int
+        Longest input in tokens, media tokens and the end token included.
     compute : str
         ``fast`` or ``exact``; see `Model`.
     dialect : str
     query_prompt, document_prompt, default_prompt : str
-        What goes before an input of `encode_query`, `encode_document`, `encode`.
+        Text before an input of `encode_query`, `encode_document`, `encode`.
     image_delimiters, audio_delimiters : tuple of str or None
-        What stands around media; None where the vocabulary has no token for it.
+        Tokens before and after media; None where the vocabulary has none.
     device : str
     device_description : str
     no_accelerator : str or None
-        Why an accelerator that this was installed for does not compute; None where none was, or it computes.
+        Why the accelerator of an installed build is not used; None where there is no such build, or it is used.
     n_threads : int
         Of the CPU.
     instruction_set : str
-        Of the CPU, which its kernels are compiled for.
+        Of the CPU kernels in use.
     n_params : int
         Of all towers that are loaded.
     n_bytes : int
         Of their tensors.
     license : str
-        As the text file says; by default that of the published files.
+        From the text model file; by default that of the published files.
     """
 
     path: str
@@ -65,7 +65,7 @@ class ModelInfo:
     modalities: tuple[str, ...]
     dim: int
     dims: tuple[int, ...]
-    context: int
+    max_seq_length: int
     compute: str
     dialect: str
     query_prompt: str
@@ -88,16 +88,16 @@ class ModelInfo:
 
 
 def trained_dims(n_embd: int) -> tuple[int, ...]:
-    """Return the widths that embeddings of a model of this width may be cut to, its own among them."""
+    """Return the dimensions that embeddings of a model with this hidden size may be cut to, its own among them."""
     return tuple(sorted({*(dim for dim in TRAINED_DIMS if dim < n_embd), n_embd}))
 
 
-def quantization_of(path: str) -> str | None:
-    """Return the quantisation that a published file's name ends in.
+def find_quantization(path: str) -> str | None:
+    """Return the quantisation at the end of a published file's name.
 
     Examples
     --------
-    >>> quantization_of("jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf")
+    >>> find_quantization("jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf")
     'Q4_K_M'
     """
     found = re.search(r"[-.]((?:I?Q\d\w*)|BF16|F16|F32)\.gguf$", Path(path).name, re.IGNORECASE)

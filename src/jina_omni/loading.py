@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening the files of a model, and refusing those that don't belong together."""
+"""Loading the files of a model, and refusing those that don't belong together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jina_omni.dialects import AUDIO_DELIMITERS, find_delimiters, find_task
 from jina_omni.errors import ModelLoadError
 from jina_omni.native import Device, Projector, TextModel
-from jina_omni.prompts import AUDIO_DELIMITERS, TASKS, media_delimiters, task_of
+
+__all__ = ["ModelFiles", "PathLike", "load_files"]
 
 PathLike = str | os.PathLike[str]
 
@@ -20,7 +22,7 @@ _log = logging.getLogger("jina_omni")
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The opened files: a text file, and at most one projector for each of vision and audio."""
+    """The loaded files: a text model file, and at most one projector for each of vision and audio."""
 
     text: TextModel
     vision: Projector | None
@@ -28,50 +30,48 @@ class ModelFiles:
     task: str | None
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Release all files."""
         for file in (self.text, self.vision, self.audio):
             if file is not None:
                 file.close()
 
 
-def load_files(path: PathLike, mmproj: PathLike | Sequence[PathLike], device: Device, task: str | None) -> ModelFiles:
-    """Open a text file and its projectors.
+def load_files(path: PathLike, mmproj: Sequence[PathLike], device: Device, task: str | None) -> ModelFiles:
+    """Load a text model file and its projector files.
 
     Raises
     ------
     ModelLoadError
-        A file is refused, or the files differ in width or task, or two hold the same kind of tower.
+        A file is refused, or the files differ in hidden size or task, or two hold the same tower.
     """
-    if task is not None and task not in TASKS:
-        raise ModelLoadError(f"task {task!r} is unknown; the tasks are {', '.join(TASKS)}")
     text = TextModel(path, device)
-    text_task = _task(text, path)
+    text_task = _find_task(text, path)
     towers: dict[str, tuple[PathLike, Projector]] = {}
-    for file in [mmproj] if isinstance(mmproj, (str, os.PathLike)) else list(mmproj):
+    for file in mmproj:
         projector = Projector(file, device)
         if projector.n_embd_out != text.n_embd:
             raise ModelLoadError(
-                f"{os.fspath(file)}: makes rows of width {projector.n_embd_out}, but the text file {os.fspath(path)} "
-                f"has {text.n_embd}; take both from one repository, small or nano"
+                f"{os.fspath(file)}: makes embeddings of {projector.n_embd_out} dimensions, but the text model file "
+                f"{os.fspath(path)} has {text.n_embd}; take both from one repository, small or nano"
             )
-        projector_task = _task(projector, file)
+        projector_task = _find_task(projector, file)
         if text_task and projector_task and text_task != projector_task:
             raise ModelLoadError(
-                f"{os.fspath(file)}: is of the task {projector_task}, but the text file {os.fspath(path)} of "
+                f"{os.fspath(file)}: is for the task {projector_task}, but the text model file {os.fspath(path)} for "
                 f"{text_task}; take both from one repository"
             )
-        for kind in [k for k, has in (("vision", projector.has_vision), ("audio", projector.has_audio)) if has]:
-            if kind in towers:
+        for tower in [t for t, has in (("vision", projector.has_vision), ("audio", projector.has_audio)) if has]:
+            if tower in towers:
                 raise ModelLoadError(
-                    f"{os.fspath(file)}: a second {kind} projector beside {os.fspath(towers[kind][0])}; "
-                    "pass one of each kind"
+                    f"{os.fspath(file)}: a second {tower} projector beside {os.fspath(towers[tower][0])}; "
+                    "pass one for each tower"
                 )
-            towers[kind] = (file, projector)
-    if "audio" in towers and not any(media_delimiters(pair, text.special_token) for pair in AUDIO_DELIMITERS):
-        _log.warning("%s: its vocabulary has no audio delimiters; audio goes in without", os.fspath(path))
-    vision, audio = (towers[kind][1] if kind in towers else None for kind in ("vision", "audio"))
+            towers[tower] = (file, projector)
+    if "audio" in towers and not any(find_delimiters(pair, text.special_token) for pair in AUDIO_DELIMITERS):
+        _log.warning("%s: its vocabulary has no audio delimiters; sounds are embedded without them", os.fspath(path))
+    vision, audio = (towers[tower][1] if tower in towers else None for tower in ("vision", "audio"))
     return ModelFiles(text, vision, audio, task or text_task)
 
 
-def _task(file: TextModel | Projector, path: PathLike) -> str | None:
-    return task_of(file.metadata("general.name"), file.metadata("general.basename"), Path(path).name)
+def _find_task(file: TextModel | Projector, path: PathLike) -> str | None:
+    return find_task(file.metadata("general.name"), file.metadata("general.basename"), Path(path).name)

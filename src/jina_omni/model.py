@@ -4,60 +4,113 @@
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from jina_omni.arguments import check_choice, check_int, check_str, hint_at_unknown_arguments
+from jina_omni.dialects import (
+    AUDIO_DELIMITERS,
+    DIALECTS,
+    IMAGE_DELIMITERS,
+    PROMPTS,
+    TASKS,
+    Dialect,
+    PromptName,
+    choose_prompt,
+    find_delimiters,
+)
 from jina_omni.encoding import Encoder
-from jina_omni.errors import ClosedError, InputError, JinaOmniError, ModelLoadError
+from jina_omni.errors import ClosedError, JinaOmniError, located
 from jina_omni.hub import download
-from jina_omni.info import MODEL_LICENSE, ModelInfo, quantization_of, trained_dims
-from jina_omni.inputs import Fetch
-from jina_omni.loading import PathLike, load_files
+from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_dims
+from jina_omni.inputs import Fetch, Input, Value
+from jina_omni.loading import ModelFiles, PathLike, load_files
 from jina_omni.native import (
     CancelToken,
     Context,
+    Device,
     chosen_instruction_set,
     devices,
     find_device,
     usable_cpus,
     why_no_accelerator,
 )
-from jina_omni.precision import CALIBRATED, Precision, check_precision, quantize_embeddings
-from jina_omni.prompts import (
-    AUDIO_DELIMITERS,
-    DIALECTS,
-    IMAGE_DELIMITERS,
-    PREFIXES,
-    Dialect,
-    PromptName,
-    media_delimiters,
-    prefix,
-)
-from jina_omni.repository import Modality, check_modality, choose_files, files_in
-from jina_omni.requests import inputs_of
-from jina_omni.similarity import cosine_similarity, unit_length
+from jina_omni.opening import find_model
+from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, PromptedOptions
+from jina_omni.parsing import split_inputs
+from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
+from jina_omni.preparing import UNLIMITED, InputPreparer, PreparedInput
+from jina_omni.repository import Modality, ModelPaths
+from jina_omni.similarity import cosine_similarity, scale_to_unit_length
 
-Compute = Literal["fast", "exact"]
-COMPUTES: tuple[Compute, ...] = ("fast", "exact")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-Floats = npt.NDArray[np.float32]
-Embeddings = npt.NDArray[Any]  # of a precision's type
+__all__ = ["Model"]
 
-# Tokens of one run where the caller does not say: enough to keep the products of either kind of device large.
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+Errors: TypeAlias = dict[int, JinaOmniError]
+
+# Tokens of one batch by default: enough to keep matrix multiplications efficient.
 _BATCH_TOKENS_CPU = 4096
 _BATCH_TOKENS_ACCELERATOR = 16384
 
-# Inputs that encode_iter reads ahead, so that like lengths find each other.
+# Inputs that encode_iter reads ahead, so that inputs of similar length are computed together.
 _WINDOW = 256
+
+_MAX_THREADS = 512
+
+# Arguments of other libraries, and what does the same here.
+_MODEL_HINTS = {
+    "cache_folder": "pass cache_dir= to Model.from_hub",
+    "local_files_only": "it is an argument of Model.from_hub",
+    "mmproj_path": "pass mmproj=",
+    "model_kwargs": "pass device=, n_threads= and compute=",
+    "model_name_or_path": "pass the path or the name first",
+    "model_path": "pass the path first",
+    "n_ctx": "the context is that of the file",
+    "n_gpu_layers": "pass device=",
+    "prompts": "pass prompt= to encode, or dialect= here",
+    "revision": "it is an argument of Model.from_hub",
+    "truncate_dim": "pass it to encode",
+    "trust_remote_code": "leave it out: no code is downloaded",
+}
+_ENCODE_HINTS = {
+    "batch_size": "inputs are batched by their tokens: pass batch_tokens=, or leave it out",
+    "convert_to_numpy": "leave it out: embeddings are numpy arrays",
+    "convert_to_tensor": "leave it out and pass the array to torch.from_numpy",
+    "device": "pass it to Model",
+    "dim": "pass truncate_dim=",
+    "dimensions": "pass truncate_dim=",
+    "normalize": "pass normalize_embeddings=",
+    "output_value": "leave it out: embeddings of whole inputs are returned",
+    "show_progress": "pass show_progress_bar=",
+    "task": "pass it to Model, or prompt_name= here",
+}
+
+
+@dataclass(frozen=True)
+class _CallOptions:
+    """The checked options of a call of `Model.encode`."""
+
+    width: int
+    normalize: bool
+    prompt: str
+    truncate: bool
+    batch_tokens: int
+    precision: Precision
+    show_progress: bool
+    cancel: CancelToken | None
+    fetch: Fetch | None
 
 
 class Model:
@@ -65,33 +118,41 @@ class Model:
 
     Parameters
     ----------
-    path : str or PathLike
-        The text file (GGUF), of any quantisation.
-    mmproj : str, PathLike or sequence of them
-        The vision file, the audio file or both, of the same size and task; nothing for text only.
+    model : str or PathLike
+        A text model file (GGUF) of any quantisation; a folder with one and its projector files; or a name on the
+        Hugging Face Hub, such as ``small-retrieval`` or ``owner/repository:Q8_0``, whose files are downloaded unless
+        they are in the cache. A path that exists comes first. See `list_models` for the names.
+    mmproj : str, PathLike or sequence of them, optional
+        Projector files of a text model file: the vision file, the audio file or both, of the same size and task. None
+        is text only.
+    modality : {"omni", "vision", "audio", "text"}, optional
+        Of a folder or a name: both projector files (by default), one of them, or none.
     device : str
         ``"auto"`` takes an accelerator where the build and the machine have one, else the CPU; or a name of
         `jina_omni.native.devices`, such as ``"cpu"`` or ``"cuda:0"``.
     n_threads : int, optional
         Threads of the CPU; by default the processors that this process may use (affinity and cgroup quota).
     compute : {"fast", "exact"}
-        On a CPU, ``fast`` rounds the sides of a layer's products, 32 values at a time: what meets weights of 4 to 8
-        bits to 8, and other weights and what meets them to 14, which leaves a cosine over 0.99999. ``exact`` computes
-        in float32 with the file's weights, and takes longer. F32 weights are exact either way.
+        On a CPU, ``fast`` rounds both sides of a layer's products, 32 values at a time: activations for weights of 4 to
+        8 bits to 8 bits, and other weights and their activations to 14, which leaves a cosine over 0.99999. ``exact``
+        computes in float32 with the file's weights, and takes longer. F32 weights are exact either way.
     dialect : {"card", "sentence-transformers"}
-        The way of prompting to be exact with. Vectors of two dialects don't compare.
-    task : str, optional
-        Overrides the task that the files' names tell.
+        The convention of prompting. Vectors of two dialects don't compare.
+    task : {"retrieval", "text-matching", "clustering", "classification"}, optional
+        Overrides the task that the files' names contain.
 
     Raises
     ------
+    TypeError, ValueError
+        An argument is of another type, or out of its range; the message names it and what it takes.
     ModelLoadError
-        A file is missing, damaged, of another kind, or does not belong to the others; or the device is not there.
+        A file is missing, damaged, of another type, or does not belong to the others; the Hub has no such name; or the
+        device is not there.
 
     Notes
     -----
     A model may be used from many threads; they take turns on its device. It does not survive a fork: make it in the
-    child, or start workers by spawn. It pickles as its arguments, so a worker opens the files anew.
+    child, or start workers by spawn. It pickles as its arguments, so a worker opens the files again.
 
     Examples
     --------
@@ -100,65 +161,45 @@ class Model:
     (3, 1024)
     """
 
+    @hint_at_unknown_arguments(_MODEL_HINTS)
     def __init__(
         self,
-        path: PathLike,
-        mmproj: PathLike | Sequence[PathLike] = (),
+        model: PathLike,
+        mmproj: PathLike | Sequence[PathLike] | None = None,
         *,
+        modality: Modality | None = None,
         device: str = "auto",
         n_threads: int | None = None,
         compute: Compute = "fast",
         dialect: Dialect = "card",
         task: str | None = None,
     ) -> None:
-        if compute not in COMPUTES:
-            raise ValueError(f"compute {compute!r} is unknown; it is one of {', '.join(COMPUTES)}")
-        if dialect not in DIALECTS:
-            raise ValueError(f"dialect {dialect!r} is unknown; the dialects are {', '.join(DIALECTS)}")
-        if n_threads is not None and not 1 <= n_threads <= 512:
-            raise ValueError(f"n_threads is {n_threads}, expected 1 to 512")
-        self._arguments = (path, mmproj, device, n_threads, compute, dialect, task)
+        _check_model_options(device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)
+        paths = find_model(model, mmproj, modality)
+        # The files, not the name of a folder or on the Hub: a pickle must open the same ones.
+        self._arguments = {
+            "model": paths.text,
+            "mmproj": paths.mmproj,
+            "device": device,
+            "n_threads": n_threads,
+            "compute": compute,
+            "dialect": dialect,
+            "task": task,
+        }
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
-        self._users = 0
+        self._n_users = 0
         self._closed = False
 
         found = find_device(device)
         threads = n_threads or usable_cpus()
-        self._files = load_files(path, mmproj, found, task)
+        self._files = load_files(paths.text, paths.mmproj, found, task)
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
-        self._encoder = Encoder(self._files, self._context, dialect)
+        self._preparer = InputPreparer(self._files, dialect)
+        self._encoder = Encoder(self._files, self._context, self._preparer)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
-
-        text, vision, audio = self._files.text, self._files.vision, self._files.audio
-        projectors = {id(p): p for p in (vision, audio) if p is not None}.values()  # one file may hold both
-        special = text.special_token
-        self._info = ModelInfo(
-            path=os.fspath(path),
-            architecture=text.architecture,
-            quantization=quantization_of(os.fspath(path)),
-            task=self._files.task,
-            modalities=("text", *(("image", "video", "pdf") if vision else ()), *(("audio",) if audio else ())),
-            dim=text.n_embd,
-            dims=trained_dims(text.n_embd),
-            context=text.n_ctx,
-            compute=compute,
-            dialect=dialect,
-            query_prompt=prefix(dialect, self._files.task, "query"),
-            document_prompt=prefix(dialect, self._files.task, "document"),
-            default_prompt=prefix(dialect, self._files.task, None),
-            image_delimiters=IMAGE_DELIMITERS if media_delimiters(IMAGE_DELIMITERS, special) else None,
-            audio_delimiters=next((pair for pair in AUDIO_DELIMITERS if media_delimiters(pair, special)), None),
-            device=found.name,
-            device_description=found.description,
-            no_accelerator=why_no_accelerator(devices()) if found.is_cpu else None,
-            n_threads=threads,
-            instruction_set=instruction_set,
-            license=text.metadata("general.license") or MODEL_LICENSE,
-            n_params=text.n_params + sum(p.n_params for p in projectors),
-            n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
-        )
+        self._info = _describe(paths, self._files, found, threads, instruction_set, compute, dialect)
 
     @classmethod
     def from_hub(
@@ -169,161 +210,134 @@ class Model:
         revision: str | None = None,
         cache_dir: PathLike | None = None,
         local_files_only: bool = False,
-        **arguments: Any,
+        **options: Unpack[ModelOptions],
     ) -> Model:
-        """Make a model of files of the Hugging Face hub; those that are not in its cache are downloaded.
+        """Open a model on the Hugging Face Hub, with the options of its client.
+
+        Without these options, `Model` takes the name too.
 
         Parameters
         ----------
         name, modality, revision, cache_dir, local_files_only
             As in `jina_omni.download`.
-        **arguments
+        **options
             Of `Model`, such as ``device``.
 
         Raises
         ------
+        TypeError, ValueError
+            As in `Model`.
         ModelLoadError
             As in `jina_omni.download` and in `Model`.
 
         Examples
         --------
-        >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", modality="vision")  # doctest: +SKIP
-
-        .. versionadded:: 0.1.0
+        >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", revision="v1")  # doctest: +SKIP
         """
-        inspect.signature(cls).bind("", (), **arguments)  # a wrong argument is to fail before gigabytes are downloaded
+        inspect.signature(cls).bind("", (), **options)  # wrong arguments must fail before gigabytes are downloaded
+        _check_model_options(**options)
         paths = download(
             name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
-        return cls(paths.text, paths.mmproj, **arguments)
-
-    @classmethod
-    def from_dir(
-        cls, path: PathLike, quantization: str | None = None, *, modality: Modality = "omni", **arguments: Any
-    ) -> Model:
-        """Make a model of the files of a folder, which are told from one another by their names.
-
-        The text file is the ``.gguf`` without ``mmproj`` in its name, a projector the one with ``mmproj`` and its kind.
-
-        Parameters
-        ----------
-        path : str or PathLike
-            With the files of one model, in any number of quantisations.
-        quantization : str, optional
-            Of the text file, such as ``Q4_K_M``. By default the only one, or of several Q4_K_M for small and Q5_K_M for
-            nano.
-        modality : {"omni", "vision", "audio", "text"}
-            Both projectors, one of them, or none.
-        **arguments
-            Of `Model`, such as ``device``.
-
-        Raises
-        ------
-        ModelLoadError
-            A file is missing, or several fit, and the message lists what there is; and as in `Model`.
-
-        .. versionadded:: 0.1.0
-        """
-        check_modality(modality)
-        folder = Path(path)
-        if not folder.is_dir():
-            raise ModelLoadError(f"{os.fspath(path)}: is no folder; from_dir takes a folder, Model a text file")
-        paths = choose_files(files_in(folder), quantization, modality, os.fspath(path)).under(folder)
-        return cls(paths.text, paths.mmproj, **arguments)
+        return cls(paths.text, paths.mmproj, **options)
 
     @property
     def info(self) -> ModelInfo:
-        """What was loaded, and how inputs are prompted. Printed, it is a table."""
+        """Facts about the model, its device and its prompts. Printed, it is a table."""
         return self._info
 
     @overload
     def encode(
         self,
-        inputs: Any,
+        inputs: Input | Sequence[Input],
         *,
-        dim: int | None = None,
-        normalize: bool = True,
-        prompt_name: PromptName | None = None,
-        prompt: str | None = None,
-        truncate: bool = False,
-        batch_tokens: int | None = None,
-        precision: Precision = "float32",
-        show_progress: bool = False,
+        precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
-        cancel: CancelToken | None = None,
-        fetch: Fetch | None = None,
+        **options: Unpack[PromptedOptions],
+    ) -> Floats: ...
+
+    @overload
+    def encode(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["return"],
+        **options: Unpack[PromptedOptions],
+    ) -> tuple[Floats, Errors]: ...
+
+    @overload
+    def encode(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[PromptedOptions],
     ) -> Embeddings: ...
 
     @overload
     def encode(
         self,
-        inputs: Any,
+        inputs: Input | Sequence[Input],
         *,
-        dim: int | None = None,
-        normalize: bool = True,
-        prompt_name: PromptName | None = None,
-        prompt: str | None = None,
-        truncate: bool = False,
-        batch_tokens: int | None = None,
-        precision: Precision = "float32",
-        show_progress: bool = False,
+        precision: Precision,
         on_error: Literal["return"],
-        cancel: CancelToken | None = None,
-        fetch: Fetch | None = None,
-    ) -> tuple[Embeddings, dict[int, JinaOmniError]]: ...
+        **options: Unpack[PromptedOptions],
+    ) -> tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_arguments(_ENCODE_HINTS)
     def encode(
         self,
-        inputs: Any,
+        inputs: Input | Sequence[Input],
         *,
-        dim: int | None = None,
-        normalize: bool = True,
+        truncate_dim: int | None = None,
+        normalize_embeddings: bool = True,
         prompt_name: PromptName | None = None,
         prompt: str | None = None,
         truncate: bool = False,
         batch_tokens: int | None = None,
         precision: Precision = "float32",
-        show_progress: bool = False,
+        show_progress_bar: bool = False,
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
-        _first: int = 0,  # place of the first input in the caller's stream
-    ) -> Embeddings | tuple[Embeddings, dict[int, JinaOmniError]]:
+    ) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed one input or a list of inputs.
 
         Parameters
         ----------
         inputs : input, or list or tuple of inputs
             An input is a ``str`` (always text), a `jina_omni.Image`, `Audio`, `Video` or `Pdf`, a ``pathlib.Path`` (a
-            file, its kind found from its bytes), a PIL image, or a list of such parts that becomes one vector, in that
-            order. A dict of another system is an input too, or a whole request that stands for its inputs; see
+            file, its type found from its bytes), a PIL image, or a list of such parts that becomes one embedding, in
+            that order. A dict of another system is an input too, or a whole request that stands for its inputs; see
             `jina_omni.requests`. Equal inputs of a call are computed once.
-        dim : int, optional
-            Cut the vectors to one of ``info.dims`` (Matryoshka): cut first, then normalise.
-        normalize : bool
-            Give vectors of unit length.
+        truncate_dim : int, optional
+            Cut the embeddings to one of ``info.dims`` (Matryoshka): cut first, then normalise.
+        normalize_embeddings : bool
+            Scale embeddings to unit length.
         prompt_name : {"query", "document"}, optional
-            Which prompt to use; see ``info`` for the texts in force. `encode_query` and `encode_document` set it.
+            Which prompt to use; see ``info`` for the texts. `encode_query` and `encode_document` set it.
         prompt : str, optional
-            Text to go before every input, instead of the named one; ``""`` for none.
+            Text to place before every input, instead of the named one; ``""`` for none.
         truncate : bool
             Keep the first 30 seconds of a longer sound, and the first tokens of an input's last text where it is too
             long; otherwise that is an error.
         batch_tokens : int, optional
-            Tokens of one run of the towers. Smaller takes less memory.
+            Tokens that are computed together. Smaller takes less memory.
         precision : {"float32", "float16", "int8", "uint8", "binary", "ubinary"}
-            What the vectors hold; see `jina_omni.quantize_embeddings`. Codes of ``int8`` and ``uint8`` compare within
-            one call only, since they are spread over the range of its own vectors: for those that are kept, take
-            float32 and pass them to that function with ranges.
-        show_progress : bool
-            Show a bar on stderr.
+            Type of the embeddings; see `jina_omni.quantize_embeddings`. Codes of ``int8`` and ``uint8`` compare within
+            one call only, since they are spread over the range of its own embeddings. To keep them, take float32 and
+            pass it to that function with ranges.
+        show_progress_bar : bool
+            Show a progress bar on stderr.
         on_error : {"raise", "return"}
-            Raise the first error, or leave failing inputs out and return them.
+            Raise the first error, or leave failing inputs out and return their errors.
         cancel : CancelToken, optional
             Stops the call from another thread. Ctrl-C stops it too.
         fetch : callable, optional
-            From an http(s) URL in a dict to the bytes there; all are fetched before anything is computed. Without it
-            such a URL is an error.
+            From an http(s) URL in a dict to the bytes at that address; all are fetched before anything is computed.
+            Without it such a URL is an error.
 
         Returns
         -------
@@ -331,62 +345,145 @@ class Model:
             Shape (dim,) for one input, (n, dim) for a list, in its order; with the precisions ``binary`` and
             ``ubinary`` an eighth of that.
         errors : dict of int to JinaOmniError
-            With ``on_error="return"`` only: what went wrong, by place in the list. Those rows are NaN, in precisions
-            of integers zeros.
+            With ``on_error="return"`` only: the errors by index in the list. Those rows are NaN, in precisions of
+            integers zeros.
 
         Raises
         ------
+        TypeError, ValueError
+            An argument is of another type, or out of its range; the message names it and what it takes.
         InputError
-            An input is of no known kind, empty, damaged or too long (`UnsupportedMediaError`, `DecodeError`,
-            `InputTooLongError`); the message names it, ``index`` is its place.
+            An input is of no known type, empty, damaged or too long (`UnsupportedMediaError`, `DecodeError`,
+            `InputTooLongError`). The message names the input and its part; ``index`` and ``location`` hold them.
         ModalityNotLoadedError
             An input needs a tower that is not loaded; the message names the file to pass.
         Cancelled
             Through `cancel`. The model stays usable.
         """
-        _check_on_error(on_error)
-        items, single = _items(inputs)
+        check_choice("on_error", on_error, ("raise", "return"))
+        call = self._check_options(
+            truncate_dim=truncate_dim,
+            normalize_embeddings=normalize_embeddings,
+            prompt_name=prompt_name,
+            prompt=prompt,
+            truncate=truncate,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            show_progress_bar=show_progress_bar,
+            cancel=cancel,
+            fetch=fetch,
+        )
+        items, single = split_inputs(inputs)
         check_precision(precision, len(items))
-        width = self._width(dim)
-        lead = self._prefix(prompt_name, prompt)
-        budget = self._budget(batch_tokens)
-        errors: dict[int, JinaOmniError] | None = {} if on_error == "return" else None
-
-        out = np.full((len(items), width), np.nan, np.float32)
-        with self._in_use(), tqdm(total=len(items), unit="input", disable=not show_progress) as bar:
-            planned: list[Any] = []
-            for index, item in enumerate(items):
-                if cancel is not None:
-                    cancel.check()
-                place = None if single else _first + index
-                try:
-                    planned.append(self._encoder.plan(item, place, lead, truncate=truncate, fetch=fetch))
-                except JinaOmniError as error:  # one failing input must not stop the others
-                    if errors is None:
-                        raise
-                    errors[index] = error
-                    planned.append(error)
-            bar.update(len(errors or ()))
-            for batch in self._encoder.run(planned, budget, cancel, errors):
-                vectors = batch.pooled[:, :width]
-                out[batch.indices] = unit_length(vectors) if normalize else vectors
-                bar.update(len(batch.indices))
-            bar.update(len(items) - bar.n)  # those whose media could not be read
-        if precision != "float32":
-            out = quantize_embeddings(out, precision)
-        embeddings = out[0] if single else out
+        errors: Errors | None = {} if on_error == "return" else None
+        embeddings = self._encode(items, [None] if single else range(len(items)), call, errors)
+        if single:
+            embeddings = embeddings[0]
         return embeddings if errors is None else (embeddings, errors)
 
-    def encode_query(self, inputs: Any, **options: Any) -> Any:
+    @overload
+    def encode_query(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[EncodeOptions],
+    ) -> Floats: ...
+
+    @overload
+    def encode_query(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Floats, Errors]: ...
+
+    @overload
+    def encode_query(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["raise", "return"] = "raise",
+        **options: Unpack[EncodeOptions],
+    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+
+    def encode_query(self, inputs: Input | Sequence[Input], **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as queries: `encode` with ``prompt_name="query"``; it matters on retrieval files only."""
-        return self.encode(inputs, prompt_name="query", **options)
+        result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="query", **options)
+        return result
 
-    def encode_document(self, inputs: Any, **options: Any) -> Any:
+    @overload
+    def encode_document(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[EncodeOptions],
+    ) -> Floats: ...
+
+    @overload
+    def encode_document(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Floats, Errors]: ...
+
+    @overload
+    def encode_document(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["raise", "return"] = "raise",
+        **options: Unpack[EncodeOptions],
+    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+
+    def encode_document(
+        self, inputs: Input | Sequence[Input], **options: Any
+    ) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as documents: `encode` with ``prompt_name="document"``; it matters on retrieval files only."""
-        return self.encode(inputs, prompt_name="document", **options)
+        result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="document", **options)
+        return result
 
+    @overload
     def encode_iter(
-        self, inputs: Iterable[Any], *, on_error: Literal["raise", "return"] = "raise", **options: Any
+        self, inputs: Iterable[Input], *, on_error: Literal["raise"] = "raise", **options: Unpack[PromptedOptions]
+    ) -> Iterator[Floats]: ...
+
+    @overload
+    def encode_iter(
+        self,
+        inputs: Iterable[Input],
+        *,
+        precision: Precision = "float32",
+        on_error: Literal["raise", "return"] = "raise",
+        **options: Unpack[PromptedOptions],
+    ) -> Iterator[Embeddings | JinaOmniError]: ...
+
+    @hint_at_unknown_arguments(_ENCODE_HINTS)
+    def encode_iter(
+        self,
+        inputs: Iterable[Input],
+        *,
+        truncate_dim: int | None = None,
+        normalize_embeddings: bool = True,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        truncate: bool = False,
+        batch_tokens: int | None = None,
+        precision: Precision = "float32",
+        show_progress_bar: bool = False,
+        on_error: Literal["raise", "return"] = "raise",
+        cancel: CancelToken | None = None,
+        fetch: Fetch | None = None,
     ) -> Iterator[Embeddings | JinaOmniError]:
         """Embed a stream of inputs lazily, in order and in bounded memory.
 
@@ -395,44 +492,130 @@ class Model:
         inputs : iterable of inputs
             As in `encode`; up to 256 are read ahead.
         on_error : {"raise", "return"}
-            Raise the first error, or yield it in place of the vector.
-        **options
-            Of `encode`, but for the precisions ``int8`` and ``uint8``, which need all vectors at once.
+            Raise the first error, or yield it in place of the embedding.
+        precision
+            As in `encode`, except ``int8`` and ``uint8``, which need all embeddings at once.
+        truncate_dim, normalize_embeddings, prompt_name, prompt, truncate, batch_tokens, show_progress_bar
+            As in `encode`.
+        cancel, fetch
+            As in `encode`.
 
         Yields
         ------
         array, shape (dim,)
             Or a `JinaOmniError`, with ``on_error="return"``.
+
+        Raises
+        ------
+        TypeError, ValueError, JinaOmniError
+            As in `encode`; those of arguments at once.
         """
-        _check_on_error(on_error)
-        if options.get("precision") in CALIBRATED:
-            raise InputError(
-                f"precision {options['precision']!r} needs the ranges of all vectors, which a stream does not know; "
-                "take float32 and pass the vectors to jina_omni.quantize_embeddings with ranges"
+        check_choice("on_error", on_error, ("raise", "return"))
+        if precision in CALIBRATED:
+            raise ValueError(
+                f"precision is {precision!r}, which needs the ranges of all embeddings, and a stream does not know "
+                "them; take float32 and pass the embeddings to jina_omni.quantize_embeddings with ranges"
             )
+        call = self._check_options(
+            truncate_dim=truncate_dim,
+            normalize_embeddings=normalize_embeddings,
+            prompt_name=prompt_name,
+            prompt=prompt,
+            truncate=truncate,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            show_progress_bar=show_progress_bar,
+            cancel=cancel,
+            fetch=fetch,
+        )
         if isinstance(inputs, dict):
-            inputs, _ = _items(inputs)
+            inputs, _ = split_inputs(inputs)
+        return self._encode_windows(inputs, call, raises=on_error == "raise")
+
+    def _encode_windows(
+        self, inputs: Iterable[Input], call: _CallOptions, *, raises: bool
+    ) -> Iterator[Embeddings | JinaOmniError]:
         window: list[Any] = []
         first = 0
         for item in inputs:
             window.append(item)
             if len(window) == _WINDOW:
-                yield from self._encode_window(window, first, on_error, options)
+                yield from self._encode_window(window, first, call, raises=raises)
                 first += len(window)
                 window = []
         if window:
-            yield from self._encode_window(window, first, on_error, options)
+            yield from self._encode_window(window, first, call, raises=raises)
 
     def _encode_window(
-        self, window: list[Any], first: int, on_error: Literal["raise", "return"], options: dict[str, Any]
+        self, window: list[Any], first: int, call: _CallOptions, *, raises: bool
     ) -> Iterator[Embeddings | JinaOmniError]:
-        vectors, errors = self.encode(window, on_error="return", **options | {"_first": first})
-        for index, vector in enumerate(vectors):
-            error = errors.get(index)
-            if error is not None and on_error == "raise":
+        errors: Errors = {}
+        embeddings = self._encode(window, range(first, first + len(window)), call, errors)
+        for position, embedding in enumerate(embeddings):
+            error = errors.get(position)
+            if error is not None and raises:
                 raise error
-            yield vector if error is None else error
+            yield embedding if error is None else error
 
+    def _encode(
+        self, items: Sequence[Any], indices: Sequence[int | None], call: _CallOptions, errors: Errors | None
+    ) -> Embeddings:
+        """Embed inputs with these indices in the caller's list; put errors into `errors` by position, or raise them."""
+        out = np.full((len(items), call.width), np.nan, np.float32)
+        with self._in_use(), tqdm(total=len(items), unit="input", disable=not call.show_progress) as bar:
+            prepared: list[PreparedInput | JinaOmniError] = []
+            for position, (item, index) in enumerate(zip(items, indices, strict=True)):
+                if call.cancel is not None:
+                    with located(input=index):
+                        call.cancel.check()
+                try:
+                    prepared.append(
+                        self._preparer.prepare(item, index, call.prompt, truncate=call.truncate, fetch=call.fetch)
+                    )
+                except JinaOmniError as error:  # one failing input must not stop the others
+                    if errors is None:
+                        raise
+                    errors[position] = error
+                    prepared.append(error)
+            bar.update(len(errors or ()))
+            for batch in self._encoder.encode(prepared, call.batch_tokens, call.cancel, errors):
+                vectors = batch.pooled[:, : call.width]
+                out[batch.indices] = scale_to_unit_length(vectors) if call.normalize else vectors
+                bar.update(len(batch.indices))
+            bar.update(len(items) - bar.n)  # those whose media could not be decoded
+        return out if call.precision == "float32" else quantize_embeddings(out, call.precision)
+
+    @overload
+    def count_tokens(
+        self,
+        inputs: Value,
+        *,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        fetch: Fetch | None = None,
+    ) -> int: ...
+
+    @overload
+    def count_tokens(
+        self,
+        inputs: list[Any] | tuple[Any, ...],
+        *,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        fetch: Fetch | None = None,
+    ) -> list[int]: ...
+
+    @overload
+    def count_tokens(
+        self,
+        inputs: dict[str, Any],
+        *,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        fetch: Fetch | None = None,
+    ) -> int | list[int]: ...
+
+    @hint_at_unknown_arguments(_ENCODE_HINTS)
     def count_tokens(
         self,
         inputs: Any,
@@ -440,7 +623,7 @@ class Model:
         prompt_name: PromptName | None = None,
         prompt: str | None = None,
         fetch: Fetch | None = None,
-    ) -> Any:
+    ) -> int | list[int]:
         """Count tokens, without decoding or computing: of text, media, prompt and end token.
 
         Of sounds and videos whose header is not exact, the count is an estimate.
@@ -448,20 +631,28 @@ class Model:
         Parameters
         ----------
         inputs
-            As in `encode`. May be longer than ``info.context``.
+            As in `encode`. May be longer than ``info.max_seq_length``.
         prompt_name, prompt, fetch
             As in `encode`.
 
         Returns
         -------
         int for one input, list of int for a list
+
+        Raises
+        ------
+        TypeError, ValueError, InputError, ModalityNotLoadedError
+            As in `encode`.
         """
-        items, single = _items(inputs)
-        lead = self._prefix(prompt_name, prompt)
-        limit = np.iinfo(np.int32).max
+        text = self._choose_prompt(prompt_name, prompt)
+        items, single = split_inputs(inputs)
         with self._in_use():
             counts = [
-                len(self._encoder.plan(item, None if single else i, lead, truncate=False, limit=limit, fetch=fetch))
+                len(
+                    self._preparer.prepare(
+                        item, None if single else i, text, truncate=False, limit=UNLIMITED, fetch=fetch
+                    )
+                )
                 for i, item in enumerate(items)
             ]
         return counts[0] if single else counts
@@ -472,10 +663,10 @@ class Model:
         return cosine_similarity(a, b)
 
     def close(self) -> None:
-        """Let go of the files and the device, once running calls have ended. Does nothing the second time."""
+        """Release the files and the device, once running calls have ended. Does nothing the second time."""
         with self._usage:
             self._closed = True
-            self._usage.wait_for(lambda: self._users == 0)
+            self._usage.wait_for(lambda: self._n_users == 0)
         self._context.close()
         self._files.close()
 
@@ -488,7 +679,7 @@ class Model:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open, self._arguments
+        return _open, (self._arguments,)
 
     def __repr__(self) -> str:
         return f"Model({self._info.path!r}, task={self._info.task!r}, device={self._info.device!r})"
@@ -498,58 +689,116 @@ class Model:
         with self._usage:
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")
-            self._users += 1
+            self._n_users += 1
         try:
             yield
         finally:
             with self._usage:
-                self._users -= 1
+                self._n_users -= 1
                 self._usage.notify_all()
 
-    def _width(self, dim: int | None) -> int:
-        if dim is not None and dim not in self._info.dims:
-            raise InputError(f"dim {dim!r} was not trained; choose one of {', '.join(map(str, self._info.dims))}")
-        return self._info.dim if dim is None else dim
+    def _check_options(
+        self,
+        *,
+        truncate_dim: int | None,
+        normalize_embeddings: bool,
+        prompt_name: PromptName | None,
+        prompt: str | None,
+        truncate: bool,
+        batch_tokens: int | None,
+        precision: Precision,
+        show_progress_bar: bool,
+        cancel: CancelToken | None,
+        fetch: Fetch | None,
+    ) -> _CallOptions:
+        check_precision(precision, 0)
+        if truncate_dim is not None and truncate_dim not in self._info.dims:
+            raise ValueError(
+                f"truncate_dim is {truncate_dim!r:.80}; this model was trained for "
+                f"{', '.join(map(str, self._info.dims))}"
+            )
+        if batch_tokens is not None:
+            batch_tokens = check_int("batch_tokens", batch_tokens, 1)
+        if cancel is not None and not isinstance(cancel, CancelToken):
+            raise TypeError(f"cancel is of the type {type(cancel).__name__}; it takes a jina_omni.CancelToken")
+        if fetch is not None and not callable(fetch):
+            raise TypeError(f"fetch is of the type {type(fetch).__name__}; it takes a function from a URL to bytes")
+        return _CallOptions(
+            width=truncate_dim or self._info.dim,
+            normalize=normalize_embeddings,
+            prompt=self._choose_prompt(prompt_name, prompt),
+            truncate=truncate,
+            batch_tokens=batch_tokens or self._batch_tokens,
+            precision=precision,
+            show_progress=show_progress_bar,
+            cancel=cancel,
+            fetch=fetch,
+        )
 
-    def _prefix(self, prompt_name: PromptName | None, prompt: str | None) -> str:
-        if prompt_name is not None and prompt_name not in PREFIXES:
-            raise InputError(f"prompt_name {prompt_name!r} is unknown; the prompts are {', '.join(PREFIXES)}")
+    def _choose_prompt(self, prompt_name: PromptName | None, prompt: str | None) -> str:
+        if prompt_name is not None:
+            check_choice("prompt_name", prompt_name, PROMPTS)
         if prompt is None:
-            return prefix(self._dialect, self._info.task, prompt_name)
-        if not isinstance(prompt, str) or not _is_unicode(prompt):
-            raise InputError(f"prompt is {prompt!r:.80}, expected a str without lone surrogates")
+            return choose_prompt(self._dialect, self._info.task, prompt_name)
+        check_str("prompt", prompt)
         return prompt
 
-    def _budget(self, batch_tokens: int | None) -> int:
-        if batch_tokens is not None and batch_tokens < 1:
-            raise InputError(f"batch_tokens is {batch_tokens}, expected 1 or more")
-        return batch_tokens or self._batch_tokens
+
+def _check_model_options(
+    *,
+    device: str = "auto",
+    n_threads: int | None = None,
+    compute: Compute = "fast",
+    dialect: Dialect = "card",
+    task: str | None = None,
+) -> None:
+    check_str("device", device)
+    check_choice("compute", compute, COMPUTES)
+    check_choice("dialect", dialect, DIALECTS)
+    if n_threads is not None:
+        check_int("n_threads", n_threads, 1, _MAX_THREADS)
+    if task is not None:
+        check_choice("task", task, TASKS)
 
 
-def _check_on_error(on_error: str) -> None:
-    if on_error not in ("raise", "return"):
-        raise ValueError(f"on_error is {on_error!r}, expected 'raise' or 'return'")
-
-
-def _items(inputs: Any) -> tuple[list[Any], bool]:
-    """Return a call's inputs, and whether there is but one that is in no list."""
-    if isinstance(inputs, dict):
-        inputs = inputs_of(inputs)
-    single = not isinstance(inputs, (list, tuple))
-    return [inputs] if single else list(inputs), single
-
-
-def _is_unicode(string: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in string)
-
-
-def _open(
-    path: PathLike,
-    mmproj: PathLike | Sequence[PathLike],
-    device: str,
-    n_threads: int | None,
+def _describe(
+    paths: ModelPaths,
+    files: ModelFiles,
+    device: Device,
+    n_threads: int,
+    instruction_set: str,
     compute: Compute,
     dialect: Dialect,
-    task: str | None,
-) -> Model:
-    return Model(path, mmproj, device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)
+) -> ModelInfo:
+    text, vision, audio = files.text, files.vision, files.audio
+    projectors = {id(p): p for p in (vision, audio) if p is not None}.values()  # one file may hold both towers
+    special = text.special_token
+    return ModelInfo(
+        path=paths.text,
+        architecture=text.architecture,
+        quantization=find_quantization(paths.text),
+        task=files.task,
+        modalities=("text", *(("image", "video", "pdf") if vision else ()), *(("audio",) if audio else ())),
+        dim=text.n_embd,
+        dims=trained_dims(text.n_embd),
+        max_seq_length=text.n_ctx,
+        compute=compute,
+        dialect=dialect,
+        query_prompt=choose_prompt(dialect, files.task, "query"),
+        document_prompt=choose_prompt(dialect, files.task, "document"),
+        default_prompt=choose_prompt(dialect, files.task, None),
+        image_delimiters=IMAGE_DELIMITERS if find_delimiters(IMAGE_DELIMITERS, special) else None,
+        audio_delimiters=next((pair for pair in AUDIO_DELIMITERS if find_delimiters(pair, special)), None),
+        device=device.name,
+        device_description=device.description,
+        no_accelerator=why_no_accelerator(devices()) if device.is_cpu else None,
+        n_threads=n_threads,
+        instruction_set=instruction_set,
+        license=text.metadata("general.license") or MODEL_LICENSE,
+        n_params=text.n_params + sum(p.n_params for p in projectors),
+        n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
+    )
+
+
+def _open(arguments: dict[str, Any]) -> Model:
+    return Model(**arguments)

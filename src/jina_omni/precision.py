@@ -4,41 +4,79 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import InputError
+from jina_omni.arguments import check_choice
 
-__all__ = ["CALIBRATED", "Precision", "check_precision", "quantize_embeddings"]
+__all__ = ["CALIBRATED", "PRECISIONS", "Embeddings", "Precision", "check_precision", "quantize_embeddings"]
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+Embeddings: TypeAlias = (
+    npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]
+)
+"""Embeddings of any precision."""
+
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 CALIBRATED: tuple[Precision, ...] = ("int8", "uint8")
-"""Those whose codes depend on the range of each dimension."""
+"""Precisions whose codes depend on the range of each dimension."""
 
-_FEW = 100  # embeddings, below which their ranges say little of others
+_FEW = 100  # embeddings; fewer are too few samples for reliable ranges
 
 
 def check_precision(precision: str, n_embeddings: int) -> None:
-    """Check that so many embeddings can be brought to a precision by themselves, before they are computed.
+    """Check a precision, and that this number of embeddings gives ranges for it, before they are computed.
 
     Raises
     ------
-    InputError
+    ValueError
         The precision is unknown, or a single embedding would have to give the ranges.
-
-    .. versionadded:: 0.1.0
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r} is unknown; the precisions are {', '.join(PRECISIONS)}")
+    check_choice("precision", precision, PRECISIONS)
     if precision in CALIBRATED and n_embeddings == 1:
-        raise InputError(
-            f"a single embedding has no ranges to spread over {precision}; take float32 and pass it to "
+        raise ValueError(
+            f"precision is {precision!r}, but a single embedding gives no ranges for it; take float32 and pass it to "
             "jina_omni.quantize_embeddings with ranges or calibration_embeddings"
         )
+
+
+@overload
+def quantize_embeddings(
+    embeddings: npt.ArrayLike,
+    precision: Literal["float32"],
+    ranges: npt.ArrayLike | None = None,
+    calibration_embeddings: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float32]: ...
+
+
+@overload
+def quantize_embeddings(
+    embeddings: npt.ArrayLike,
+    precision: Literal["int8", "binary"],
+    ranges: npt.ArrayLike | None = None,
+    calibration_embeddings: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.int8]: ...
+
+
+@overload
+def quantize_embeddings(
+    embeddings: npt.ArrayLike,
+    precision: Literal["uint8", "ubinary"],
+    ranges: npt.ArrayLike | None = None,
+    calibration_embeddings: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.uint8]: ...
+
+
+@overload
+def quantize_embeddings(
+    embeddings: npt.ArrayLike,
+    precision: Precision,
+    ranges: npt.ArrayLike | None = None,
+    calibration_embeddings: npt.ArrayLike | None = None,
+) -> Embeddings: ...
 
 
 def quantize_embeddings(
@@ -46,7 +84,7 @@ def quantize_embeddings(
     precision: Precision,
     ranges: npt.ArrayLike | None = None,
     calibration_embeddings: npt.ArrayLike | None = None,
-) -> npt.NDArray[Any]:
+) -> Embeddings:
     """Return embeddings in a precision.
 
     Parameters
@@ -55,14 +93,14 @@ def quantize_embeddings(
         Rows that hold a NaN, as those of failed inputs do, become zeros where the precision is one of integers, and
         give no range.
     precision : {"float32", "float16", "int8", "uint8", "binary", "ubinary"}
-        ``uint8`` numbers 256 equal steps over the range of each dimension from 0, ``int8`` from -128; what lies
-        outside the range takes the nearest. ``ubinary`` packs eight dimensions into a byte, the first in its highest
+        ``uint8`` numbers 256 equal steps over the range of each dimension from 0, ``int8`` from -128; values outside
+        the range are clipped. ``ubinary`` packs eight dimensions into a byte, the first in its highest
         bit, set where a value is over 0; ``binary`` is that byte minus 128.
     ranges : array, shape (2, dim), optional
         Minima and maxima of each dimension, for ``int8`` and ``uint8``. Keep them with an index: only codes of the
         same ranges compare.
     calibration_embeddings : array, shape (m, dim), optional
-        Whose minima and maxima to take as ranges. Without both, the embeddings give their own.
+        Their minima and maxima are the ranges. Without both, the embeddings give their own.
 
     Returns
     -------
@@ -71,8 +109,8 @@ def quantize_embeddings(
 
     Raises
     ------
-    InputError
-        The precision is unknown; embeddings are no floats or of another shape; a single one would have to give ranges.
+    ValueError
+        The precision is unknown; embeddings are not floats or of another shape; a single one would have to give ranges.
 
     Warns
     -----
@@ -91,23 +129,21 @@ def quantize_embeddings(
            [127, 255]], dtype=uint8)
     >>> quantize_embeddings([0.1, -0.1, 0.0, 0.2, 0.3, -0.3, -0.2, 0.1], "ubinary")
     array([153], dtype=uint8)
-
-    .. versionadded:: 0.1.0
     """
     check_precision(precision, 0)
     values = np.asarray(embeddings)
     if values.dtype.kind != "f" or values.ndim not in (1, 2):
-        raise InputError(
+        raise ValueError(
             f"embeddings to quantize are {values.dtype} of the shape {values.shape}, expected floats of the shape "
             "(n, dim) or (dim,)"
         )
     if precision in ("float32", "float16"):
         return values.astype(precision)
     rows = np.atleast_2d(values)
-    valid = _valid(rows)
+    valid = _find_valid(rows)
     kept = rows[valid]
     if precision in CALIBRATED:
-        low, high = _ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
+        low, high = _choose_ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
         step = (high - low) / 255
         step[step == 0] = 1
         codes = np.clip(np.floor((kept - low) / step), 0, 255).astype(np.uint8)
@@ -120,23 +156,23 @@ def quantize_embeddings(
     return out if values.ndim == 2 else out[0]
 
 
-def _ranges(
+def _choose_ranges(
     kept: npt.NDArray[Any], precision: str, ranges: npt.ArrayLike | None, calibration: npt.ArrayLike | None
 ) -> npt.NDArray[Any]:
-    """Return the minima and maxima of each dimension: the given, or those of the calibration, or of the kept rows."""
+    """Return the minima and maxima of each dimension: as given, of the calibration, or of the embeddings."""
     dim = kept.shape[1]
     if ranges is not None:
         bounds = np.asarray(ranges)
         if bounds.shape != (2, dim):
-            raise InputError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
+            raise ValueError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
         return bounds
     if calibration is not None:
         rows = np.asarray(calibration)
-        if rows.ndim != 2 or rows.shape[1] != dim or not _valid(rows).any():
-            raise InputError(
+        if rows.ndim != 2 or rows.shape[1] != dim or not _find_valid(rows).any():
+            raise ValueError(
                 f"calibration_embeddings have the shape {rows.shape}, expected (m, {dim}) with a row without NaN"
             )
-        rows = rows[_valid(rows)]
+        rows = rows[_find_valid(rows)]
         return np.stack([rows.min(axis=0), rows.max(axis=0)])
     check_precision(precision, len(kept))
     if not len(kept):
@@ -150,7 +186,7 @@ def _ranges(
     return np.stack([kept.min(axis=0), kept.max(axis=0)])
 
 
-def _valid(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Return which rows hold no NaN."""
+def _find_valid(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return a mask of the rows without NaN."""
     valid: npt.NDArray[np.bool_] = ~np.isnan(rows).any(axis=1)
     return valid

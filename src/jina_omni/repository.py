@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files of a folder, or of a repository of the hub, make up a model: their names decide."""
+"""Which files of a folder, or of a repository of the Hub, make up a model: their names decide."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.info import quantization_of
-from jina_omni.published import default_quantization
+from jina_omni.info import find_quantization
+from jina_omni.published import recommend_quantization
 
-__all__ = ["Modality", "ModelPaths", "check_modality", "choose_files", "files_in"]
+__all__ = ["Modality", "ModelPaths", "check_modality", "choose_files", "list_files"]
 
 Modality = Literal["omni", "vision", "audio", "text"]
 
-# The kinds of projector that each takes.
-_KINDS: dict[Modality, tuple[str, ...]] = {
+# The projector files of each.
+_PROJECTORS: dict[Modality, tuple[str, ...]] = {
     "omni": ("vision", "audio"),
     "vision": ("vision",),
     "audio": ("audio",),
@@ -34,9 +34,7 @@ class ModelPaths:
     ----------
     text : str
     mmproj : tuple of str
-        The vision file, then the audio file, as far as they were asked for.
-
-    .. versionadded:: 0.1.0
+        The vision file, then the audio file, as far as the modality includes them.
     """
 
     text: str
@@ -48,40 +46,40 @@ class ModelPaths:
 
 
 def check_modality(modality: str) -> None:
-    """Refuse a modality that does not exist, before anything else is done.
+    """Check the name of a modality.
 
     Raises
     ------
     ValueError
-        It is none of ``omni``, ``vision``, ``audio`` and ``text``.
+        It is unknown.
     """
-    if modality not in _KINDS:
-        raise ValueError(f"modality {modality!r} is unknown; it is one of {', '.join(_KINDS)}")
+    if modality not in _PROJECTORS:
+        raise ValueError(f"modality is {modality!r}; it is one of {', '.join(_PROJECTORS)}")
 
 
-def files_in(folder: Path) -> list[str]:
-    """Return the names of all files under a folder, relative to it."""
+def list_files(folder: Path) -> list[str]:
+    """Return the names of all files below a folder, relative to it."""
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def choose_files(names: Iterable[str], quantization: str | None, modality: Modality, where: str) -> ModelPaths:
+def choose_files(names: Iterable[str], quantization: str | None, modality: Modality, source: str) -> ModelPaths:
     """Choose the text file and the projectors of a model by their names.
 
-    The text file is the ``.gguf`` without ``mmproj`` in its name whose quantisation is the one asked for; without one,
-    the only text file, or else the one of the quantisation that is recommended for its size. A projector has
-    ``mmproj`` and its kind in its name; one that tells no kind stands in for a kind that no other tells. Of several,
-    the F16 file is taken, as all published ones are.
+    The text model file is the ``.gguf`` without ``mmproj`` in its name that has the given quantisation; without one,
+    the only such file, or else that of the quantisation that is recommended for its size. A projector file has
+    ``mmproj`` and its tower (vision, audio) in its name; one without a tower in its name is taken where no other has
+    it. Of several, the F16 file is taken, as all published ones are.
 
     Parameters
     ----------
     names : iterable of str
         Relative to the repository, with ``/``; other files than ``.gguf`` don't matter.
     quantization : str or None
-        Of the text file, such as ``Q4_K_M``; case does not matter.
+        Of the text model file, such as ``Q4_K_M``; case does not matter.
     modality : {"omni", "vision", "audio", "text"}
         Both projectors, one of them, or none.
-    where : str
-        What messages call the folder or repository.
+    source : str
+        Name of the folder or repository, for messages.
 
     Returns
     -------
@@ -94,53 +92,53 @@ def choose_files(names: Iterable[str], quantization: str | None, modality: Modal
         A file is missing, or several fit; the message lists what there is.
     """
     files = sorted(name for name in names if name.lower().endswith(".gguf"))
-    texts = [name for name in files if not _says(name, "mmproj")]
-    projectors = [name for name in files if _says(name, "mmproj")]
-    text = _text_file(texts, quantization, where)
-    chosen = (_projector(projectors, kind, modality, where) for kind in _KINDS[modality])
+    texts = [name for name in files if not _contains(name, "mmproj")]
+    projectors = [name for name in files if _contains(name, "mmproj")]
+    text = _find_text_file(texts, quantization, source)
+    chosen = (_find_projector(projectors, tower, modality, source) for tower in _PROJECTORS[modality])
     return ModelPaths(text, tuple(dict.fromkeys(chosen)))  # one file may hold both
 
 
-def _text_file(texts: list[str], quantization: str | None, where: str) -> str:
+def _find_text_file(texts: list[str], quantization: str | None, source: str) -> str:
     if not texts:
-        raise ModelLoadError(f"{where}: there is no text file, which is a .gguf without 'mmproj' in its name")
+        raise ModelLoadError(f"{source}: there is no text model file, which is a .gguf without 'mmproj' in its name")
     if quantization is None and len(texts) > 1:
-        defaults = {default_quantization(PurePosixPath(name).name) for name in texts}
+        defaults = {recommend_quantization(PurePosixPath(name).name) for name in texts}
         quantization = defaults.pop() if len(defaults) == 1 else None
-    fitting = texts
+    candidates = texts
     if quantization is not None:
-        fitting = [name for name in texts if quantization_of(name) == quantization.upper()]
-    if not fitting:
-        there = dict.fromkeys(quantization_of(name) or name for name in texts)
-        raise ModelLoadError(f"{where}: there is no text file of {quantization}; there is {', '.join(there)}")
-    return _only(fitting, "text", where)
+        candidates = [name for name in texts if find_quantization(name) == quantization.upper()]
+    if not candidates:
+        there = dict.fromkeys(find_quantization(name) or name for name in texts)
+        raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")
+    return _require_one(candidates, "text model", source)
 
 
-def _projector(projectors: list[str], kind: str, modality: Modality, where: str) -> str:
-    told = [name for name in projectors if _says(name, kind)]
-    untold = [name for name in projectors if not any(_says(name, other) for other in _KINDS["omni"])]
-    fitting = told or untold
-    if len(fitting) > 1:
-        fitting = [name for name in fitting if quantization_of(name) == "F16"] or fitting
-    if not fitting:
-        others = " or ".join(repr(m) for m in _KINDS if m != modality and kind not in _KINDS[m])
+def _find_projector(projectors: list[str], tower: str, modality: Modality, source: str) -> str:
+    named = [name for name in projectors if _contains(name, tower)]
+    unnamed = [name for name in projectors if not any(_contains(name, other) for other in _PROJECTORS["omni"])]
+    candidates = named or unnamed
+    if len(candidates) > 1:
+        candidates = [name for name in candidates if find_quantization(name) == "F16"] or candidates
+    if not candidates:
+        others = " or ".join(repr(m) for m in _PROJECTORS if m != modality and tower not in _PROJECTORS[m])
         raise ModelLoadError(
-            f"{where}: there is no {kind} file, which is a .gguf with 'mmproj' and {kind!r} in its name; there is "
-            f"{', '.join(projectors) or 'no projector at all'}. Do without by modality={others}"
+            f"{source}: there is no {tower} projector file, which is a .gguf with 'mmproj' and {tower!r} in its "
+            f"name; there is {', '.join(projectors) or 'no projector file at all'}. Do without by modality={others}"
         )
-    return _only(fitting, kind, where)
+    return _require_one(candidates, f"{tower} projector", source)
 
 
-def _only(fitting: list[str], what: str, where: str) -> str:
-    if len(fitting) > 1:
-        quantizations = {quantization_of(name) for name in fitting} - {None}
-        name_one = "name a quantisation or " if what == "text" and len(quantizations) == len(fitting) else ""
+def _require_one(candidates: list[str], what: str, source: str) -> str:
+    if len(candidates) > 1:
+        quantizations = {find_quantization(name) for name in candidates} - {None}
+        has_choice = what == "text model" and len(quantizations) == len(candidates)
         raise ModelLoadError(
-            f"{where}: {len(fitting)} {what} files fit; {name_one}pass those that you mean to Model: "
-            f"{', '.join(fitting)}"
+            f"{source}: {len(candidates)} {what} files fit; {'name a quantisation or ' if has_choice else ''}pass "
+            f"those that you mean to Model: {', '.join(candidates)}"
         )
-    return fitting[0]
+    return candidates[0]
 
 
-def _says(name: str, word: str) -> bool:
+def _contains(name: str, word: str) -> bool:
     return word in PurePosixPath(name).name.lower()

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How alike embeddings are."""
+"""The similarity of embeddings."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["cosine_similarity", "scale_to_unit_length"]
+
 Floats = npt.NDArray[np.float32]
 
 
-def unit_length(vectors: Floats) -> Floats:
-    """Return the vectors (..., dim) divided by their Euclidean length; a zero vector stays zero."""
+def scale_to_unit_length(vectors: Floats) -> Floats:
+    """Return vectors (..., dim) divided by their Euclidean length; a zero vector stays zero."""
     length: Floats = np.linalg.norm(vectors, axis=-1, keepdims=True)
     out: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
     return out
@@ -31,7 +33,7 @@ def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     Raises
     ------
     ValueError
-        The two have different widths.
+        The two have different numbers of dimensions.
 
     Examples
     --------
@@ -41,5 +43,5 @@ def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     left, right = (np.atleast_2d(np.asarray(x, np.float32)) for x in (a, b))
     if left.shape[-1] != right.shape[-1]:
         raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
-    cosines: Floats = unit_length(left) @ unit_length(right).T
+    cosines: Floats = scale_to_unit_length(left) @ scale_to_unit_length(right).T
     return cosines

@@ -62,7 +62,7 @@ def test_a_collection_that_is_opened_again_remembers_its_model(
     open_model: partial[jina_omni.Model], client: object
 ) -> None:
     with open_model(device="cpu", n_threads=1) as model:
-        function = JinaOmniEmbeddingFunction(model, dim=32)
+        function = JinaOmniEmbeddingFunction(model, truncate_dim=32)
         client.create_collection("all", embedding_function=function).add(ids=["0", "1", "2"], documents=TEXTS)
     again = client.get_collection("all")
     found = again.query(query_texts=TEXTS[2], n_results=1, include=["documents", "embeddings"])

@@ -39,8 +39,8 @@ def test_documents_are_embedded_by_their_text_their_file_or_both(model: jina_omn
 
 
 def test_a_text_is_embedded_as_a_query(model: jina_omni.Model) -> None:
-    made = JinaOmniTextEmbedder(model, dim=32).run(TEXTS[0])["embedding"]
-    np.testing.assert_array_equal(made, model.encode_query(TEXTS[0], dim=32))
+    made = JinaOmniTextEmbedder(model, truncate_dim=32).run(TEXTS[0])["embedding"]
+    np.testing.assert_array_equal(made, model.encode_query(TEXTS[0], truncate_dim=32))
 
 
 def test_an_empty_document_is_an_error_that_names_it(model: jina_omni.Model) -> None:
@@ -73,10 +73,10 @@ def test_pipelines_index_and_find_the_nearest_of_the_model(model: jina_omni.Mode
 def test_a_pipeline_in_yaml_comes_back_with_its_model_and_options(open_model: partial[jina_omni.Model]) -> None:
     with open_model(device="cpu", n_threads=1) as model:
         pipeline = Pipeline()
-        pipeline.add_component("query", JinaOmniTextEmbedder(model, dim=32))
+        pipeline.add_component("query", JinaOmniTextEmbedder(model, truncate_dim=32))
         pipeline.add_component("documents", JinaOmniDocumentEmbedder(model, truncate=True))
         written = pipeline.dumps()
-        query = model.encode_query("a", dim=32)
+        query = model.encode_query("a", truncate_dim=32)
     again = Pipeline.loads(written, allowed_modules=["jina_omni.*"])
     assert again.to_dict() == pipeline.to_dict()
     made = again.run({"query": {"text": "a"}, "documents": {"documents": []}})
@@ -84,6 +84,6 @@ def test_a_pipeline_in_yaml_comes_back_with_its_model_and_options(open_model: pa
 
 
 def test_the_model_is_opened_by_the_warm_up_and_not_before(tmp_path: Path) -> None:
-    embedder = JinaOmniTextEmbedder({"path": str(tmp_path / "none.gguf")})
+    embedder = JinaOmniTextEmbedder({"model": str(tmp_path / "none.gguf")})
     with pytest.raises(jina_omni.ModelLoadError):
         embedder.warm_up()

@@ -19,7 +19,7 @@ import jina_omni.integrations.lancedb  # registers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # LanceDB's own
 
-ARGUMENTS = {"path": str(TEXT), "mmproj": [str(VISION)]}
+ARGUMENTS = {"model": str(TEXT), "mmproj": [str(VISION)]}
 TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
 
 
@@ -28,7 +28,7 @@ def create(**options: object) -> object:
 
 
 def test_a_table_of_texts_finds_the_nearest_of_the_model(model: jina_omni.Model, tmp_path: Path) -> None:
-    function = create(dim=64)
+    function = create(truncate_dim=64)
 
     class Row(schemas.LanceModel):
         text: str = function.SourceField()
@@ -37,7 +37,8 @@ def test_a_table_of_texts_finds_the_nearest_of_the_model(model: jina_omni.Model,
     table = lancedb.connect(tmp_path).create_table("texts", schema=Row)
     table.add([{"text": text} for text in TEXTS])
     found = table.search("a circle").distance_type("cosine").limit(3).to_list()
-    cosines = model.similarity(model.encode_query("a circle", dim=64), model.encode_document(TEXTS, dim=64))[0]
+    query = model.encode_query("a circle", truncate_dim=64)
+    cosines = model.similarity(query, model.encode_document(TEXTS, truncate_dim=64))[0]
     assert [row["text"] for row in found] == [TEXTS[i] for i in np.argsort(-cosines)]
     np.testing.assert_allclose([1 - row["_distance"] for row in found], np.sort(cosines)[::-1], atol=1e-5)
 
@@ -70,7 +71,7 @@ def test_bytes_of_a_column_are_files_and_a_null_has_no_vector(
 
 
 def test_a_table_that_is_opened_again_remembers_its_function(tmp_path: Path, model: jina_omni.Model) -> None:
-    function = create(dim=32)
+    function = create(truncate_dim=32)
 
     class Row(schemas.LanceModel):
         text: str = function.SourceField()
@@ -80,7 +81,7 @@ def test_a_table_that_is_opened_again_remembers_its_function(tmp_path: Path, mod
     again = lancedb.connect(tmp_path).open_table("texts")
     again.add([{"text": "one more"}])
     held = {row["text"]: row["vector"] for row in again.to_arrow().to_pylist()}
-    np.testing.assert_array_equal(held["one more"], model.encode_document("one more", dim=32))
+    np.testing.assert_array_equal(held["one more"], model.encode_document("one more", truncate_dim=32))
     assert again.search(TEXTS[1]).limit(1).to_list()[0]["text"] in TEXTS
 
 

@@ -57,7 +57,7 @@ def test_texts_are_documents_and_a_query_is_a_query(model: jina_omni.Model) -> N
 
 
 def test_options_reach_both(model: jina_omni.Model) -> None:
-    embeddings = JinaOmniEmbeddings(model, dim=32)
+    embeddings = JinaOmniEmbeddings(model, truncate_dim=32)
     assert (len(embeddings.embed_query("a")), len(embeddings.embed_documents(["a"])[0])) == (32, 32)
 
 

@@ -30,7 +30,7 @@ def test_texts_and_images_are_documents_and_a_query_is_a_query(model: jina_omni.
 
 
 def test_async_gives_the_same(model: jina_omni.Model, pictures: list[Path]) -> None:
-    embedding = JinaOmniEmbedding(model, dim=64)
+    embedding = JinaOmniEmbedding(model, truncate_dim=64)
     picture = str(pictures[0])
 
     async def all_of_them() -> list[object]:
@@ -53,9 +53,10 @@ def test_async_gives_the_same(model: jina_omni.Model, pictures: list[Path]) -> N
 
 def test_an_index_finds_the_nearest_of_the_model(model: jina_omni.Model) -> None:
     nodes = [schema.TextNode(text=text) for text in TEXTS]
-    index = VectorStoreIndex(nodes, embed_model=JinaOmniEmbedding(model, dim=64))
+    index = VectorStoreIndex(nodes, embed_model=JinaOmniEmbedding(model, truncate_dim=64))
     found = index.as_retriever(similarity_top_k=3).retrieve("a circle")
-    cosines = model.similarity(model.encode_query("a circle", dim=64), model.encode_document(TEXTS, dim=64))[0]
+    query = model.encode_query("a circle", truncate_dim=64)
+    cosines = model.similarity(query, model.encode_document(TEXTS, truncate_dim=64))[0]
     assert [hit.node.text for hit in found] == [TEXTS[i] for i in np.argsort(-cosines)]
     np.testing.assert_allclose([hit.score for hit in found], np.sort(cosines)[::-1], atol=1e-6)
 

@@ -68,14 +68,15 @@ def expected(cosines: np.ndarray) -> float:
 
 
 def test_it_is_what_mteb_calls_an_encoder(model: jina_omni.Model) -> None:
-    encoder = JinaOmniEncoder(model, dim=32)
+    encoder = JinaOmniEncoder(model, truncate_dim=32)
     assert isinstance(encoder, protocols.EncoderProtocol)
     meta = encoder.mteb_model_meta
     assert (meta.name, meta.embed_dim, meta.modalities) == ("jina-omni/toy-retrieval-F16", 32, ["text", "image"])
 
 
 def test_results_of_other_options_are_kept_apart(model: jina_omni.Model) -> None:
-    names = {JinaOmniEncoder(model, **options).mteb_model_meta.experiment_name for options in ({}, {"dim": 32})}
+    metas = [JinaOmniEncoder(model, **options).mteb_model_meta for options in ({}, {"truncate_dim": 32})]
+    names = {meta.experiment_name for meta in metas}
     assert len(names) == 2
 
 

@@ -93,12 +93,12 @@ def test_a_function_makes_an_input_of_a_row(
     made = in_order(ray.data.read_binary_files([str(path) for path in pictures], include_paths=True)).map_batches(
         Embedder,
         fn_constructor_args=(open_model, lambda row: [Path(row["path"]).stem, jina_omni.Image(row["bytes"])]),
-        fn_constructor_kwargs={"dim": 32},
+        fn_constructor_kwargs={"truncate_dim": 32},
         concurrency=1,
         num_cpus=1,
     )
     found = {Path(row["path"]): row["embedding"] for row in made.take_all()}
-    expected = model.encode_document([[path.stem, path] for path in pictures], dim=32)
+    expected = model.encode_document([[path.stem, path] for path in pictures], truncate_dim=32)
     np.testing.assert_array_equal([found[path] for path in pictures], expected)
 
 
@@ -143,6 +143,6 @@ def test_the_job_of_the_docs_makes_the_shards_that_are_not_there(
     rows = pq.read_table("vectors/stopped").to_pylist()
     assert [row["id"] for row in rows] == list(range(31))
     with jina_omni.Model("text.gguf", device="cpu", n_threads=1) as model:
-        expected = model.encode_document(texts[:30], dim=64)
+        expected = model.encode_document(texts[:30], truncate_dim=64)
     np.testing.assert_array_equal([row["embedding"] for row in rows[:30]], expected)
     assert [bool(row["error"]) for row in rows] == [False] * 30 + [True]

@@ -22,14 +22,14 @@ def test_a_given_model_is_the_one_that_is_used(model: jina_omni.Model) -> None:
 
 
 def test_arguments_make_one_model_at_the_first_use(open_model: partial[jina_omni.Model], tmp_path: Path) -> None:
-    absent = ModelSource({"path": tmp_path / "none.gguf"})
+    absent = ModelSource({"model": tmp_path / "none.gguf"})
     with pytest.raises(jina_omni.ModelLoadError, match=r"none\.gguf"):
         _ = absent.model
-    source = ModelSource({"path": open_model.args[0], "device": "cpu"})
+    source = ModelSource({"model": open_model.args[0], "device": "cpu"})
     assert source.model is source.model
 
 
-@pytest.mark.parametrize("wrong", [{"path": "a.gguf", "threads": 2}, {}, "a.gguf"])
+@pytest.mark.parametrize("wrong", [{"model": "a.gguf", "threads": 2}, {}, "a.gguf"])
 def test_what_makes_no_model_is_refused_at_once(wrong: object) -> None:
     with pytest.raises(TypeError):
         ModelSource(wrong)

@@ -46,10 +46,10 @@ def spark() -> Iterator[object]:
 def test_a_frame_of_texts_has_the_vectors_and_errors_of_one_process(
     spark: object, open_model: partial[jina_omni.Model], model: jina_omni.Model
 ) -> None:
-    embed = embed_udf(open_model, batch_size=7, dim=32)
+    embed = embed_udf(open_model, batch_size=7, truncate_dim=32)
     frame = spark.createDataFrame(list(enumerate(TEXTS)), "id int, text string").repartition(4)
     found = frame.select("id", embed("text").alias("made")).select("id", "made.*").orderBy("id").collect()
-    expected = embed_rows(model, TEXTS, {"dim": 32})
+    expected = embed_rows(model, TEXTS, {"truncate_dim": 32})
     np.testing.assert_array_equal(np.array([row.embedding for row in found], np.float32), expected["embedding"])
     assert [row.error for row in found] == expected["error"].tolist()
 

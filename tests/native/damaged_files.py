@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 
 import jina_omni
-from jina_omni.inputs import Text, as_parts
-from jina_omni.media.medium import MediaReader
+from jina_omni.dialects import DIALECTS
+from jina_omni.errors import located
+from jina_omni.inputs import Text
+from jina_omni.media import kinds
+from jina_omni.media.towers import Towers
 from jina_omni.native import Projector, find_device
-from jina_omni.prompts import DIALECTS
+from jina_omni.parsing import parse_input
 from testing import memory
 from testing.media_files import ENDINGS, media_file
 
@@ -48,13 +51,14 @@ def flipped_files(ending: str) -> Iterator[tuple[str, bytes]]:
         yield f"flipped-{i}.{ending}", bytes(content)
 
 
-def read(reader: MediaReader, path: Path) -> str:
+def read(towers: Towers, path: Path) -> str:
     """Read a file as far as a model would, and return what came of it."""
     try:
-        for part in as_parts(path, "input 7"):
-            assert not isinstance(part, Text)
-            for medium in reader.measure(part, "input 7", truncate=True):
-                assert np.isfinite(medium.read(NEVER).values).all()
+        with located(input=7):
+            for item in parse_input(path):
+                assert not isinstance(item.part, Text)
+                for medium in kinds.measure(item.part, towers, truncate=True):
+                    assert np.isfinite(medium.decode(NEVER).values).all()
     except jina_omni.InputError as error:
         assert "input 7" in str(error)  # noqa: PT017
         return type(error).__name__
@@ -63,7 +67,7 @@ def read(reader: MediaReader, path: Path) -> str:
 
 def main(text: str, vision: str, audio: str, folder: Path) -> None:
     cpu = find_device("cpu")
-    readers = [MediaReader(Projector(vision, cpu), Projector(audio, cpu), dialect) for dialect in DIALECTS]
+    loaded = [Towers(Projector(vision, cpu), Projector(audio, cpu), dialect) for dialect in DIALECTS]
     kept: list[Path] = []
     for ending in ENDINGS:
         files = [(f"empty.{ending}", b""), *cut_files(ending), *flipped_files(ending)]
@@ -71,7 +75,7 @@ def main(text: str, vision: str, audio: str, folder: Path) -> None:
             path = folder / name
             path.write_bytes(content)
             print(json.dumps([name]), flush=True)
-            print(json.dumps([name, read(readers[i % 2], path)]), flush=True)
+            print(json.dumps([name, read(loaded[i % 2], path)]), flush=True)
             if i < 4 + N_ENCODED:
                 kept.append(path)
             else:

@@ -59,7 +59,7 @@ def test_a_medium_that_shrinks_between_two_looks_is_an_error_or_a_vector(
     path = tmp_path / "medium"
     with jina_omni.Model(small.text, small.combined, n_threads=2) as model:
         expected = model.encode("a bystander")
-        plan = model._encoder.plan
+        plan = model._preparer.prepare
         for kept in (0, 20, len(media_file(kind)) // 2):
             path.write_bytes(media_file(kind))
 
@@ -69,7 +69,7 @@ def test_a_medium_that_shrinks_between_two_looks_is_an_error_or_a_vector(
                     os.truncate(path, kept)
                 return planned
 
-            model._encoder.plan = plan_and_shrink  # type: ignore[method-assign]
+            model._preparer.prepare = plan_and_shrink  # type: ignore[method-assign]
             rows, errors = model.encode([path, "a bystander"], on_error="return")
             assert isinstance(errors.get(0), jina_omni.InputError | None)
             assert 0 in errors or abs(np.linalg.norm(rows[0]) - 1) < 1e-5
@@ -305,7 +305,7 @@ def test_a_bar_that_can_not_be_written_does_not_break_the_model(
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", Closed())
             with pytest.raises(Odd):
-                model.encode("a", show_progress=True)
+                model.encode("a", show_progress_bar=True)
         assert np.array_equal(model.encode("a"), expected)
         model.close()  # waits for users, of which none is left
 

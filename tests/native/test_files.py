@@ -161,7 +161,7 @@ def wrong_sets(small: Checkpoint, nano: Checkpoint, folder: Path) -> dict[str, t
         "vision twice": ([small.text, small.vision, small.vision], small.vision, "a second vision projector"),
         "audio twice": ([small.text, small.audio, small.audio], small.audio, "a second audio projector"),
         "both and vision": ([small.text, small.combined, small.vision], small.vision, "a second vision projector"),
-        "another task": ([small.text, other_task], other_task, "is of the task retrieval"),
+        "another task": ([small.text, other_task], other_task, "is for the task retrieval"),
         "another width": ([nano.text, other_size], other_size, "rows of width 128, but the text file"),
         "pixel limits that cross": (
             [small.text, folder / "pixels-mmproj.gguf"],
@@ -428,7 +428,7 @@ def test_a_weight_of_a_projector_that_is_no_number_is_an_error_and_never_a_row(
 def test_a_model_whose_weight_is_no_number_stays_usable_for_other_inputs(small: Checkpoint, tmp_path: Path) -> None:
     parts = Parts(small.text)
     with jina_omni.Model(small.text) as model:
-        token = int(model._encoder.tokenizer("~")[0])
+        token = int(model._preparer.tokenizer("~")[0])
         expected = model.encode(TEXT)
     path = tmp_path / "text.gguf"
     path.write_bytes(parts.overwritten(parts.header.tensors[EMBD] + 512 * token, struct.pack("<e", float("nan"))))

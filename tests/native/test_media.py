@@ -19,7 +19,7 @@ import pytest
 
 import jina_omni
 from jina_omni import Audio, Image, Model, Pdf, Video
-from jina_omni.media.mel import log_mel
+from jina_omni.media.mel import compute_log_mel
 from jina_omni.native import Context
 from testing.checkpoints import spans
 from testing.checkpoints.cases import clip, image, sound
@@ -137,9 +137,9 @@ def test_a_sound_has_a_row_for_every_four_frames_of_its_own_length(
     assert tokens[1 : 1 + rows] == [-1] * rows
     names = model.info.audio_delimiters
     assert [tokens[0], *tokens[1 + rows :]] == [
-        model._encoder.tokenizer.special_token(names[0]),
-        model._encoder.tokenizer.special_token(names[1]),
-        *model._encoder.tokenizer.end.tolist(),
+        model._preparer.tokenizer.special_token(names[0]),
+        model._preparer.tokenizer.special_token(names[1]),
+        *model._preparer.tokenizer.end.tolist(),
     ]
 
 
@@ -420,14 +420,14 @@ def sequences(checkpoint: Checkpoint) -> list[list[spans.Span]]:
     """Return the inputs as the reference's sequences; their rows don't depend on the text file."""
     vision, audio = NumpyVision(checkpoint.vision), NumpyAudio(checkpoint.audio)
     with Model(checkpoint.text) as model:
-        tokenizer = model._encoder.tokenizer
+        tokenizer = model._preparer.tokenizer
         return [
             spans.build_spans(
                 parts,
                 encode=lambda text: tokenizer(text).tolist(),
                 known=lambda token: tokenizer.special_token(token) is not None,
                 vision=vision.rows,
-                audio=lambda samples: audio.rows(log_mel(samples).T),
+                audio=lambda samples: audio.rows(compute_log_mel(samples).T),
                 limits=vision.limits,
                 eos=next(iter(tokenizer.end.tolist()), None),
             )
@@ -467,7 +467,7 @@ def test_the_bar_counts_inputs_with_media(model: Model, capfd: pytest.CaptureFix
     model.encode(one_of_each())
     assert capfd.readouterr() == ("", "")
     given = [*one_of_each(), Image(b"GIF89a"), as_audio(np.zeros(3, np.float32)), Video(film()[:500])]
-    _, errors = model.encode(given, show_progress=True, on_error="return")
+    _, errors = model.encode(given, show_progress_bar=True, on_error="return")
     out, err = capfd.readouterr()
     assert (out, len(errors)) == ("", 3)
     assert f"{len(given)}/{len(given)}" in err.rpartition("\r")[2]

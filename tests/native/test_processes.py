@@ -232,7 +232,7 @@ def test_another_llama_cpp_in_the_process_changes_nothing(small: Checkpoint) -> 
         model = jina_omni.Model(sys.argv[1])
         before = model.encode("a text of some words")
         llama = llama or load()
-        ids = model._encoder.tokenizer("a text of some words").tolist()
+        ids = model._preparer.tokenizer("a text of some words").tolist()
         with llama.Embedder(sys.argv[1], n_ctx=512, n_batch=512, n_ubatch=512, n_seq_max=1, n_threads=2) as other:
             theirs = other.embed([ids])[0]
             ours = model.encode("a text of some words")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.media.image import patches_of
+from jina_omni.media.image import read_patches
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
 from tests.reference_pack import PACK, needs_pack
@@ -69,7 +69,8 @@ def test_every_case_equals_torch(pack: Pack) -> None:
 def test_the_merged_rows_equal_torch(pack: Pack) -> None:
     stages = np.load(pack.folder / "stages.npz")
     vision = Projector(pack.path("vision"), find_device("cpu"))
-    rows, grid = patches_of(jina_omni.Image(PACK / "media" / str(stages["image_name"])), VisionGeometry.of(vision))
+    image = jina_omni.Image(PACK / "media" / str(stages["image_name"]))
+    rows, grid = read_patches(image, VisionGeometry.from_projector(vision))
     assert grid == tuple(stages["image_grid"])
     context = Context(find_device("cpu"), 2)
     ours = context.encode_patches(vision, rows, np.array([grid], np.int32))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from jina_omni.media.image import grid_of, patches_of
+from jina_omni.media.image import find_grid, read_patches
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.native import Context, Projector, find_device
 from testing.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
@@ -106,14 +106,14 @@ def test_sounds_videos_and_their_mixtures_equal_torch(subject: Subject, dialect:
 
 
 def test_every_image_has_the_grid_and_the_patches_of_the_reference(subject: Subject) -> None:
-    geometry = VisionGeometry.of(Projector(subject.files.vision, find_device("cpu")))
+    geometry = VisionGeometry.from_projector(Projector(subject.files.vision, find_device("cpu")))
     pictures = {case.name: case.parts[0] for case in all_cases() if case.name.startswith("image-")}
     images = [jina_omni.Image(picture) for picture in pictures.values() if isinstance(picture, Image.Image)]
-    grids = [grid_of(image, geometry) for image in images]
+    grids = [find_grid(image, geometry) for image in images]
     assert grids == [tuple(grid) for grid in subject.stored["grids"].tolist()]
     picture = pictures[STAGE_CASE]
     assert isinstance(picture, Image.Image)
-    rows, _ = patches_of(jina_omni.Image(picture), geometry)
+    rows, _ = read_patches(jina_omni.Image(picture), geometry)
     assert np.abs(rows[subject.stored["patch_rows"]] - subject.stored["patches"]).max() < 1e-6
 
 
@@ -121,7 +121,7 @@ def test_the_vision_rows_equal_torch(subject: Subject) -> None:
     vision = Projector(subject.files.vision, find_device("cpu"))
     picture = next(case.parts[0] for case in all_cases() if case.name == STAGE_CASE)
     assert isinstance(picture, Image.Image)
-    rows, grid = patches_of(jina_omni.Image(picture), VisionGeometry.of(vision))
+    rows, grid = read_patches(jina_omni.Image(picture), VisionGeometry.from_projector(vision))
     context = Context(find_device("cpu"), 2)
     ours = context.encode_patches(vision, rows, np.array([grid], np.int32))
     context.close()

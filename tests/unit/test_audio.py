@@ -16,15 +16,14 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jina_omni.errors import DecodeError, InputError, InputTooLongError, UnsupportedMediaError
-from jina_omni.inputs import Audio
+from jina_omni.errors import DecodeError, InputError, InputTooLongError, UnsupportedMediaError, located
 from jina_omni.media import audio as audio_module
-from jina_omni.media.audio import measure, samples_of, track_samples
-from jina_omni.media.containers import DEMUXERS
+from jina_omni.media.audio import Audio, count_samples, read_samples, read_track
+from jina_omni.media.file_types import FILE_TYPES, FileType
 from testing.media_files import RATE, as_librosa, signal, sound_container, sound_file
 from tests.reference_pack import PACK, needs_pack
 
-# Format and codec of each kind of file that PyAV writes here, and their rate.
+# Format and codec of each type of file that PyAV writes here, and their rate.
 CONTAINERS = {
     "m4a": ("ipod", "aac", RATE),
     "m4a-alac": ("ipod", "alac", RATE),
@@ -40,7 +39,7 @@ CONTAINERS = {
     "aac": ("adts", "aac", RATE),
     "mp3-bare": ("mp3", "libmp3lame", RATE),
 }
-# Format and subtype of each kind that libsndfile writes, the rate, and bits of a lossless one.
+# Format and subtype of each type that libsndfile writes, the rate, and bits of a lossless one.
 SOUNDFILES = {
     "wav-8": ("WAV", "PCM_U8", RATE, 8),
     "wav-16": ("WAV", "PCM_16", RATE, 16),
@@ -72,14 +71,14 @@ def silent_video():
 
 @functools.cache
 def written(name, seconds=1.3):
-    """Return a stereo file of a kind above, its samples and their rate."""
+    """Return a stereo file of a type above, its samples and their rate."""
     if name in CONTAINERS:
-        kind, codec, rate = CONTAINERS[name]
+        format_, codec, rate = CONTAINERS[name]
         samples = signal(seconds, rate)
-        return sound_container(samples, kind, codec, rate), samples, rate
-    kind, subtype, rate, bits = SOUNDFILES[name]
+        return sound_container(samples, format_, codec, rate), samples, rate
+    format_, subtype, rate, bits = SOUNDFILES[name]
     samples = signal(seconds, rate, bits=bits or 16)
-    return sound_file(samples, rate, kind, subtype), samples, rate
+    return sound_file(samples, rate, format_, subtype), samples, rate
 
 
 def as_array(samples, rate=16_000):
@@ -92,20 +91,20 @@ def as_array(samples, rate=16_000):
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_a_lossless_file_is_averaged_and_resampled(name, tmp_path):
     data, samples, rate = written(name)
-    found = samples_of(Audio(data))
+    found = read_samples(Audio(data))
     assert found.dtype == np.float32
     assert found.shape == as_librosa(samples, rate).shape
     assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
     path = tmp_path / "named.txt"
     path.write_bytes(data)
     for source in (path, str(path), bytearray(data), memoryview(data)):
-        assert np.array_equal(samples_of(Audio(source)), found)
+        assert np.array_equal(read_samples(Audio(source)), found)
 
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_a_lossy_file_sounds_like_its_original(name):
     data, samples, rate = written(name)
-    found, original = samples_of(Audio(data)), as_librosa(samples, rate)
+    found, original = read_samples(Audio(data)), as_librosa(samples, rate)
     # Encoders put silence before and after, and not all files say how much.
     assert -1600 < len(found) - len(original) < 1600 + 2304
     size = 1 << 16
@@ -119,7 +118,7 @@ def test_a_lossy_file_sounds_like_its_original(name):
 @pytest.mark.parametrize("name", ["mp3", "ogg", "opus", "m4a", "mp4", "webm"])
 def test_a_lossy_file_that_tells_its_padding_starts_where_the_original_does(name):
     data, samples, rate = written(name)
-    found, original = samples_of(Audio(data)), as_librosa(samples, rate)
+    found, original = read_samples(Audio(data)), as_librosa(samples, rate)
     n = min(len(found), len(original))
     assert np.dot(found[:n], original[:n]) > 0.98 * np.linalg.norm(found[:n]) * np.linalg.norm(original[:n])
 
@@ -132,21 +131,21 @@ def test_eight_channels_are_mixed(kind):
     with av.open(io.BytesIO(data)) as container:
         frames = [piece.to_ndarray() for frame in container.decode(audio=0) for piece in to_packed.resample(frame)]
     expected = as_librosa(np.concatenate(frames, axis=1).reshape(-1, 8), 48_000)
-    assert np.abs(samples_of(Audio(data)) - expected).max() < 1e-6
+    assert np.abs(read_samples(Audio(data)) - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 32_000, 48_000, 96_000, 192_000])
 def test_every_rate_and_number_of_channels(rate, channels):
     samples = signal(0.7, rate, channels)
-    found = samples_of(Audio(sound_file(samples, rate)))
+    found = read_samples(Audio(sound_file(samples, rate)))
     assert found.shape == (11_200,)
     assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
 
 
 def test_the_samples_of_a_mono_file_at_16_khz_stay_as_they_are():
     samples = signal(0.5, 16_000, 1)
-    assert np.array_equal(samples_of(Audio(sound_file(samples, 16_000))), samples[:, 0])
+    assert np.array_equal(read_samples(Audio(sound_file(samples, 16_000))), samples[:, 0])
 
 
 @pytest.mark.parametrize("bits", ["uint8", "int16", "int32", "float32", "float64"])
@@ -161,14 +160,15 @@ def test_pyav_gives_what_libsndfile_gives(bits, planar, monkeypatch):
         "float64": ("pcm_f64le", "DOUBLE"),
     }[bits]
     samples = signal(0.5, bits=8)
-    by_sndfile = samples_of(Audio(sound_file(samples, subtype=subtype)))
+    by_sndfile = read_samples(Audio(sound_file(samples, subtype=subtype)))
     data = sound_container(samples, "nut" if planar else "wav", codec)
-    if planar:  # no kind of file that is read has them, so take away the check
-        monkeypatch.setattr("jina_omni.media.sound_files.kind_of", lambda *_: "audio/nut")
-        monkeypatch.setitem(DEMUXERS, "audio/nut", "nut")
+    if planar:  # no type of file that is read has them, so add one
+        monkeypatch.setattr("jina_omni.media.audio_streams.read_media_type", lambda _file: "audio/nut")
+        nut = FileType("audio/nut", "NUT", "audio", decoder="ffmpeg", plugin="nut")
+        monkeypatch.setitem(FILE_TYPES, "audio/nut", nut)
     else:
-        monkeypatch.setattr("jina_omni.media.sound_files._SNDFILE_KINDS", ())
-    assert np.abs(samples_of(Audio(data)) - by_sndfile).max() < 1e-6
+        monkeypatch.setitem(FILE_TYPES, "audio/wav", FILE_TYPES["audio/wav"]._replace(decoder="ffmpeg"))
+    assert np.abs(read_samples(Audio(data)) - by_sndfile).max() < 1e-6
 
 
 def test_a_flac_without_a_length_is_left_to_pyav():
@@ -177,19 +177,19 @@ def test_a_flac_without_a_length_is_left_to_pyav():
     assert int.from_bytes(patched[18:26], "big") & ((1 << 36) - 1) == len(samples)  # FLAC format, STREAMINFO
     patched[21] &= 0xF0
     patched[22:26] = bytes(4)
-    found = samples_of(Audio(bytes(patched)))
+    found = read_samples(Audio(bytes(patched)))
     assert np.abs(found - as_librosa(samples, rate)).max() < 1e-6
-    assert measure(Audio(bytes(patched))) == len(found)
+    assert count_samples(Audio(bytes(patched))) == len(found)
 
 
 @needs_pack
 @pytest.mark.parametrize("name", ["audio_0.05s.wav", "audio_7.24s.wav", "audio_30s.wav"])
 def test_the_clips_of_the_reference_pack(name):
     samples, rate = soundfile.read(PACK / "media" / name, dtype="float32")
-    found = samples_of(Audio(PACK / "media" / name))
+    found = read_samples(Audio(PACK / "media" / name))
     assert rate == 16_000
     assert np.array_equal(found, samples)
-    assert measure(Audio(PACK / "media" / name)) == len(samples)
+    assert count_samples(Audio(PACK / "media" / name)) == len(samples)
 
 
 # ---- arrays ----
@@ -198,7 +198,7 @@ def test_the_clips_of_the_reference_pack(name):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", "longdouble"])
 def test_floats_of_any_width(dtype):
     samples = signal(0.3, bits=8).astype(dtype)
-    assert np.abs(samples_of(as_array(samples, RATE)) - as_librosa(samples.astype("f4"), RATE)).max() < 1e-6
+    assert np.abs(read_samples(as_array(samples, RATE)) - as_librosa(samples.astype("f4"), RATE)).max() < 1e-6
 
 
 @pytest.mark.parametrize(("dtype", "subtype"), [("uint8", "PCM_U8"), ("int16", "PCM_16"), ("int32", "PCM_32")])
@@ -207,51 +207,51 @@ def test_integers_are_scaled_as_in_files(dtype, subtype):
     samples = np.linspace(low, high, 4000).astype(dtype)
     # libsndfile takes int16 and int32 to write 8 bits
     data = sound_file((samples.astype(np.int16) - 128) << 8 if dtype == "uint8" else samples, 16_000, subtype=subtype)
-    found = samples_of(as_array(samples))
-    assert np.array_equal(found, samples_of(Audio(data)))
+    found = read_samples(as_array(samples))
+    assert np.array_equal(found, read_samples(Audio(data)))
     assert found[0] == -1
     assert 0.99 < found[-1] <= 1
-    assert np.array_equal(samples_of(as_array(samples.astype(samples.dtype.newbyteorder(">")))), found)
+    assert np.array_equal(read_samples(as_array(samples.astype(samples.dtype.newbyteorder(">")))), found)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6, 8])
 def test_channels_may_come_first_or_last(channels):
     samples = signal(0.1, 16_000, channels)
-    found = samples_of(as_array(samples))
+    found = read_samples(as_array(samples))
     assert np.abs(found - samples.mean(1)).max() < 1e-7
-    assert np.array_equal(samples_of(as_array(samples.T)), found)
-    assert np.array_equal(samples_of(as_array(np.asfortranarray(samples))), found)
+    assert np.array_equal(read_samples(as_array(samples.T)), found)
+    assert np.array_equal(read_samples(as_array(np.asfortranarray(samples))), found)
 
 
 def test_many_channels_are_the_shorter_axis():
     samples = signal(0.1, 16_000, 12)
-    assert np.array_equal(samples_of(as_array(samples)), samples_of(as_array(samples.T)))
-    assert samples_of(as_array(samples)).shape == (1600,)
+    assert np.array_equal(read_samples(as_array(samples)), read_samples(as_array(samples.T)))
+    assert read_samples(as_array(samples)).shape == (1600,)
 
 
 def test_an_array_is_not_changed_nor_shared():
     samples = np.array([0.5, np.nan, 3.0], np.float32)
     before = samples.copy()
-    found = samples_of(as_array(samples))
+    found = read_samples(as_array(samples))
     assert np.array_equal(samples, before, equal_nan=True)
     assert not np.shares_memory(found, samples)
     samples.flags.writeable = False
-    assert np.array_equal(samples_of(as_array(samples)), found)
+    assert np.array_equal(read_samples(as_array(samples)), found)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 100])
 @pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 44_100, 768_000])
 def test_a_tiny_clip_has_its_length(n, rate):
-    found = samples_of(as_array(np.full(n, 0.5, np.float32), rate))
+    found = read_samples(as_array(np.full(n, 0.5, np.float32), rate))
     assert found.shape == (-(-n * 16_000 // rate),)
     assert np.isfinite(found).all()
-    assert measure(as_array(np.zeros(n), rate)) == len(found)
+    assert count_samples(as_array(np.zeros(n), rate)) == len(found)
 
 
 @pytest.mark.parametrize(
     ("array", "rate", "message"),
     [
-        (np.zeros(9), None, r"does not tell how many make a second; .*: Audio\(array, sampling_rate=16_000\)"),
+        (np.zeros(9), None, r"does not say how many make a second; .*: Audio\(array, sampling_rate=16_000\)"),
         (np.zeros(9), 0, "has the sampling rate 0; it is an int, of 1,000 to 768,000 samples per second"),
         (np.zeros(9), 16, "has the sampling rate 16;"),
         (np.zeros(9), 1_000_000, "has the sampling rate 1000000;"),
@@ -271,35 +271,35 @@ def test_a_tiny_clip_has_its_length(n, rate):
     ],
 )
 def test_an_array_that_can_not_be_taken_is_refused(array, rate, message):
-    for function in (samples_of, measure):
-        with pytest.raises(InputError, match=f"^input 3 .*{message}"):
-            function(Audio(array, sampling_rate=rate), "input 3")
+    for function in (read_samples, count_samples):
+        with pytest.raises(InputError, match=f"^input 3 .*{message}"), located(input=3):
+            function(Audio(array, sampling_rate=rate))
 
 
 def test_a_file_has_its_own_rate():
-    with pytest.raises(InputError, match=r"^input 3 is a file, which tells its own sampling rate"):
-        samples_of(Audio(written("wav-16")[0], sampling_rate=16_000), "input 3")
+    with pytest.raises(InputError, match=r"^input 3 is a file, which has its own sampling rate"), located(input=3):
+        read_samples(Audio(written("wav-16")[0], sampling_rate=16_000))
 
 
 # ---- values ----
 
 
-def test_what_is_no_number_becomes_silence_and_nothing_else_does():
+def test_nan_and_infinity_become_silence_and_nothing_else_does():
     samples = signal(0.5, channels=1)[:, 0]
     damaged, silenced = samples.copy(), samples.copy()
     places = [100, 7_000, 7_001]
     damaged[places] = np.nan, np.inf, -np.inf
     silenced[places] = 0
-    found = samples_of(as_array(damaged, RATE))
+    found = read_samples(as_array(damaged, RATE))
     assert np.array_equal(found, as_librosa(silenced, RATE))
-    assert np.array_equal(samples_of(Audio(sound_file(damaged, subtype="FLOAT"))), found)
+    assert np.array_equal(read_samples(Audio(sound_file(damaged, subtype="FLOAT"))), found)
 
 
 def test_what_overflows_becomes_silence():
     opposite = np.array([[np.inf, -np.inf], [3e38, 3e38], [0.5, 0.25]], np.float32)
-    assert samples_of(as_array(np.pad(opposite, ((0, 9), (0, 0))))).tolist() == [0, 0, 0.375] + [0] * 9
-    assert samples_of(as_array(np.array([1e300, 0.5]))).tolist() == [0, 0.5]
-    loud = samples_of(as_array(np.full(5000, 3e38, np.float32), RATE))
+    assert read_samples(as_array(np.pad(opposite, ((0, 9), (0, 0))))).tolist() == [0, 0, 0.375] + [0] * 9
+    assert read_samples(as_array(np.array([1e300, 0.5]))).tolist() == [0, 0.5]
+    loud = read_samples(as_array(np.full(5000, 3e38, np.float32), RATE))
     assert np.isfinite(loud).all()
     assert np.abs(loud).max() <= 1
 
@@ -308,18 +308,18 @@ def test_peaks_over_1_scale_the_whole_clip():
     samples = signal(0.5, 16_000, 1)[:, 0]
     loud = samples * 4
     assert np.abs(loud).max() > 1
-    found = samples_of(as_array(loud))
+    found = read_samples(as_array(loud))
     assert np.allclose(found, loud / np.abs(loud).max(), rtol=1e-6)
-    assert np.allclose(samples_of(as_array(-loud)), -found, rtol=1e-6)
-    assert np.array_equal(samples_of(Audio(sound_file(loud, 16_000, subtype="FLOAT"))), found)
-    assert np.array_equal(samples_of(as_array(samples)), samples)
+    assert np.allclose(read_samples(as_array(-loud)), -found, rtol=1e-6)
+    assert np.array_equal(read_samples(Audio(sound_file(loud, 16_000, subtype="FLOAT"))), found)
+    assert np.array_equal(read_samples(as_array(samples)), samples)
 
 
 def test_the_peak_is_that_of_the_resampled_average():
     samples = np.where(signal(0.5, channels=2) > 0, 1, -1).astype(np.float32)  # steps, which resampling overshoots
     resampled = as_librosa(samples, RATE)
     assert np.abs(resampled).max() > 1.01
-    assert np.allclose(samples_of(as_array(samples, RATE)), resampled / np.abs(resampled).max(), rtol=1e-6)
+    assert np.allclose(read_samples(as_array(samples, RATE)), resampled / np.abs(resampled).max(), rtol=1e-6)
 
 
 # ---- 30 seconds ----
@@ -332,50 +332,48 @@ def test_thirty_seconds_pass_and_a_sample_more_does_not(rate, kind):
         samples = np.zeros(n, np.int16)
         return as_array(samples, rate) if kind == "array" else Audio(sound_file(samples, rate, kind))
 
-    assert samples_of(sound(30 * rate)).shape == (480_000,)
-    assert measure(sound(30 * rate)) == 480_000
+    assert read_samples(sound(30 * rate)).shape == (480_000,)
+    assert count_samples(sound(30 * rate)) == 480_000
     over = sound(30 * rate + 1)
-    assert measure(over) > 480_000
-    with pytest.raises(
-        InputTooLongError,
-        match=r"^input 3 is a sound of 30\.01 seconds, over this model's limit of 30; split it, or pass truncate=True",
-    ):
-        samples_of(over, "input 3")
-    assert samples_of(over, truncate=True).shape == (480_000,)
+    assert count_samples(over) > 480_000
+    message = r"^input 3 is a sound of 30\.01 seconds, over this model's limit of 30; split it, or pass truncate=True"
+    with pytest.raises(InputTooLongError, match=message), located(input=3):
+        read_samples(over)
+    assert read_samples(over, truncate=True).shape == (480_000,)
 
 
 @pytest.mark.parametrize("rate", [1_000, 8_000, 11_025, 16_000, 44_100, 96_000])
 def test_a_cut_sound_is_the_start_of_the_whole(rate):
     samples = signal(40, rate, 1)
-    found = samples_of(as_array(samples, rate), truncate=True)
+    found = read_samples(as_array(samples, rate), truncate=True)
     assert found.shape == (480_000,)
     assert np.abs(found - as_librosa(samples, rate)[:480_000]).max() < 1e-6
-    assert np.array_equal(samples_of(Audio(sound_file(samples, rate)), truncate=True), found)
+    assert np.array_equal(read_samples(Audio(sound_file(samples, rate)), truncate=True), found)
 
 
 def test_truncate_changes_nothing_on_a_shorter_sound():
     for name in ("flac", "mp3", "m4a"):
         data = written(name)[0]
-        assert np.array_equal(samples_of(Audio(data), truncate=True), samples_of(Audio(data)))
+        assert np.array_equal(read_samples(Audio(data), truncate=True), read_samples(Audio(data)))
 
 
 @pytest.mark.parametrize("name", ["mp3", "m4a", "mkv", "webm"])
 def test_the_padding_of_an_encoder_does_not_make_thirty_seconds_too_long(name):
     data = written(name, 30)[0]
-    assert samples_of(Audio(data)).shape == (480_000,)
+    assert read_samples(Audio(data)).shape == (480_000,)
     longer = written(name, 30.5)[0]
     with pytest.raises(InputTooLongError, match=r"is a sound of (about 3[01][.][0-9]|more than 30) seconds"):
-        samples_of(Audio(longer))
-    assert samples_of(Audio(longer), truncate=True).shape == (480_000,)
+        read_samples(Audio(longer))
+    assert read_samples(Audio(longer), truncate=True).shape == (480_000,)
     if name != "mp3":
-        assert len(track_samples(data)) == 480_000
+        assert len(read_track(data)) == 480_000
         with pytest.raises(InputTooLongError):
-            track_samples(longer)
-        assert track_samples(longer, truncate=True).shape == (480_000,)
+            read_track(longer)
+        assert read_track(longer, truncate=True).shape == (480_000,)
 
 
 @pytest.fixture
-def read_samples(monkeypatch):
+def block_lengths(monkeypatch):
     """Count what libsndfile decodes."""
     counts = []
     read = soundfile.SoundFile.read
@@ -402,19 +400,19 @@ def two_hours(tmp_path):
     return path
 
 
-def test_two_hours_are_refused_without_decoding(two_hours, read_samples):
+def test_two_hours_are_refused_without_decoding(two_hours, block_lengths):
     with pytest.raises(InputTooLongError, match=r"a sound of 7,200\.00 seconds"):
-        samples_of(Audio(two_hours))
-    assert measure(Audio(two_hours)) == 7200 * 16_000
-    assert read_samples == []
+        read_samples(Audio(two_hours))
+    assert count_samples(Audio(two_hours)) == 7200 * 16_000
+    assert block_lengths == []
 
 
-def test_of_two_hours_only_the_start_is_decoded(two_hours, read_samples):
+def test_of_two_hours_only_the_start_is_decoded(two_hours, block_lengths):
     tracemalloc.start()
-    assert samples_of(Audio(two_hours), truncate=True).shape == (480_000,)
+    assert read_samples(Audio(two_hours), truncate=True).shape == (480_000,)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert sum(read_samples) < 33 * RATE
+    assert sum(block_lengths) < 33 * RATE
     assert peak < 40 << 20
 
 
@@ -422,58 +420,58 @@ def test_two_hours_in_an_array_take_no_memory_of_their_own():
     samples = np.broadcast_to(np.int16(7), (7200 * RATE, 2))
     tracemalloc.start()
     with pytest.raises(InputTooLongError):
-        samples_of(as_array(samples, RATE))
-    assert samples_of(as_array(samples, RATE), truncate=True).shape == (480_000,)
+        read_samples(as_array(samples, RATE))
+    assert read_samples(as_array(samples, RATE), truncate=True).shape == (480_000,)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40 << 20
 
 
-def test_a_long_mp3_is_decoded_no_further_than_its_limit(read_samples):
+def test_a_long_mp3_is_decoded_no_further_than_its_limit(block_lengths):
     data = sound_container(signal(1, channels=1), "mp3", "libmp3lame", options={"write_xing": "0"})
     with pytest.raises(InputTooLongError):
-        samples_of(Audio(data * 600))
-    assert samples_of(Audio(data * 600), truncate=True).shape == (480_000,)
-    assert sum(read_samples) < 2 * 33 * RATE
+        read_samples(Audio(data * 600))
+    assert read_samples(Audio(data * 600), truncate=True).shape == (480_000,)
+    assert sum(block_lengths) < 2 * 33 * RATE
 
 
 def test_a_long_track_is_decoded_no_further_than_its_limit(monkeypatch):
     data = sound_container(signal(90, 8_000, 1), "mov", "pcm_s16le", 8_000)
     counts = []
-    mono = audio_module._mono
-    monkeypatch.setattr(audio_module, "_mono", lambda block: counts.append(len(block)) or mono(block))
+    mix_down = audio_module._mix_down
+    monkeypatch.setattr(audio_module, "_mix_down", lambda block: counts.append(len(block)) or mix_down(block))
     with pytest.raises(InputTooLongError, match=r"about 90\.0 seconds"):
-        samples_of(Audio(data))
-    assert samples_of(Audio(data), truncate=True).shape == (480_000,)
+        read_samples(Audio(data))
+    assert read_samples(Audio(data), truncate=True).shape == (480_000,)
     assert sum(counts) < 2 * 33 * 8_000
     with pytest.raises(InputTooLongError, match=r"about 90\.0 seconds"):
-        track_samples(data)
+        read_track(data)
 
 
 # ---- measuring ----
 
 
 @pytest.mark.parametrize("name", [*SOUNDFILES, *LOSSLESS_CONTAINERS])
-def test_measuring_is_exact_where_the_header_is(name, read_samples):
+def test_measuring_is_exact_where_the_header_is(name, block_lengths):
     audio = Audio(written(name)[0])
-    n = measure(audio)
-    assert read_samples == []
-    assert n == len(samples_of(audio))
+    n = count_samples(audio)
+    assert block_lengths == []
+    assert n == len(read_samples(audio))
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_measuring_is_near_elsewhere(name):
     audio = Audio(written(name, 5)[0])
-    assert measure(audio) == pytest.approx(len(samples_of(audio)), abs=0.1 * 80_000)
+    assert count_samples(audio) == pytest.approx(len(read_samples(audio)), abs=0.1 * 80_000)
 
 
 def test_a_live_stream_is_measured_by_decoding():
     data = sound_container(signal(2, 48_000), "webm", "libopus", 48_000, options={"live": "1"})
     with av.open(io.BytesIO(data)) as opened:
         assert opened.duration is None
-    assert measure(Audio(data)) == len(samples_of(Audio(data)))
+    assert count_samples(Audio(data)) == len(read_samples(Audio(data)))
     longer = sound_container(signal(40, 48_000, 1), "webm", "libopus", 48_000, options={"live": "1"})
-    assert 480_000 < measure(Audio(longer)) < 500_000
+    assert 480_000 < count_samples(Audio(longer)) < 500_000
 
 
 # ---- tracks of videos ----
@@ -482,7 +480,7 @@ def test_a_live_stream_is_measured_by_decoding():
 def test_a_track_is_what_ffmpeg_mixes_and_resamples():
     samples = signal(1, channels=2, bits=8)
     data = sound_container(samples, "mov", "pcm_f32le", picture=True)
-    found = track_samples(data)
+    found = read_track(data)
     # FFmpeg does not halve the sum of two channels of floats, but keeps the power of independent ones.
     loud = as_librosa(samples, RATE) * np.sqrt(2)
     assert found.dtype == np.float32
@@ -492,19 +490,20 @@ def test_a_track_is_what_ffmpeg_mixes_and_resamples():
 
 def test_a_loud_track_is_scaled_as_a_whole():
     samples = np.sign(signal(1, channels=2, bits=8))
-    found = track_samples(sound_container(samples, "mov", "pcm_f32le"))
+    found = read_track(sound_container(samples, "mov", "pcm_f32le"))
     assert np.abs(found).max() == 1
 
 
 def test_a_video_may_have_a_track_or_not(tmp_path):
     video = sound_container(signal(1), "mp4", "aac", picture=True)
-    assert abs(len(track_samples(video)) - 16_000) < 800
-    assert abs(len(samples_of(Audio(video))) - 16_000) < 800
+    assert abs(len(read_track(video)) - 16_000) < 800
+    assert abs(len(read_samples(Audio(video))) - 16_000) < 800
     path = tmp_path / "silent"
     path.write_bytes(silent_video())
-    assert track_samples(path) is None
-    with pytest.raises(InputError, match=r"^input 3 has no sound track; wrap a silent video as jina_omni\.Video"):
-        samples_of(Audio(path), "input 3")
+    assert read_track(path) is None
+    message = r"^input 3 has no sound track; wrap a silent video as jina_omni\.Video"
+    with pytest.raises(InputError, match=message), located(input=3):
+        read_samples(Audio(path))
 
 
 # ---- what can't be read ----
@@ -513,49 +512,49 @@ def test_a_video_may_have_a_track_or_not(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n", "a file of the kind image/png, which jina_omni.Audio does not take; pass"),
-        (b"no sound", "a file of the kind text/plain, which jina_omni.Audio does not take"),
-        (b"\0\1\2\3", "a file of an unknown kind, which jina_omni.Audio does not take; it takes WAV"),
+        (b"\x89PNG\r\n\x1a\n", "a file of the type image/png, which jina_omni.Audio does not take; pass"),
+        (b"no sound", "a file of the type text/plain, which jina_omni.Audio does not take"),
+        (b"\0\1\2\3", "a file of an unknown type, which jina_omni.Audio does not take; it takes WAV"),
     ],
 )
-def test_other_kinds_are_refused(data, message):
-    for function in (samples_of, measure):
-        with pytest.raises(UnsupportedMediaError, match=f"^input 3 is {message}"):
-            function(Audio(data), "input 3")
+def test_other_types_are_refused(data, message):
+    for function in (read_samples, count_samples):
+        with pytest.raises(UnsupportedMediaError, match=f"^input 3 is {message}"), located(input=3):
+            function(Audio(data))
 
 
 def test_a_missing_or_empty_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"^input 3 can't be read"):
-        samples_of(Audio(tmp_path / "missing.wav"), "input 3")
-    with pytest.raises(DecodeError, match=r"^input 3 is an empty file"):
-        samples_of(Audio(b""), "input 3")
+    with pytest.raises(InputError, match=r"^input 3 can't be read"), located(input=3):
+        read_samples(Audio(tmp_path / "missing.wav"))
+    with pytest.raises(DecodeError, match=r"^input 3 is an empty file"), located(input=3):
+        read_samples(Audio(b""))
 
 
 def test_a_file_without_samples_is_refused():
-    with pytest.raises(DecodeError, match=r"^input 3 is a sound without samples"):
-        samples_of(Audio(sound_file(np.zeros(0, np.int16))), "input 3")
+    with pytest.raises(DecodeError, match=r"^input 3 is a sound without samples"), located(input=3):
+        read_samples(Audio(sound_file(np.zeros(0, np.int16))))
     data = sound_container(np.zeros((0, 2)), "matroska", "pcm_s16le", picture=True)
-    with pytest.raises(DecodeError, match=r"^input 3 has a sound track without samples"):
-        samples_of(Audio(data), "input 3")
-    assert track_samples(data) is None
+    with pytest.raises(DecodeError, match=r"^input 3 has a sound track without samples"), located(input=3):
+        read_samples(Audio(data))
+    assert read_track(data) is None
 
 
 @pytest.mark.parametrize("signature", ["wav-16", "flac", "ogg", "mp3", "aiff", "m4a", "webm", "avi", "wma", "mpg"])
 def test_garbage_behind_a_signature_is_refused(signature):
     garbage = np.random.default_rng(0).integers(0, 128, 5000, dtype=np.uint8).tobytes()
-    with pytest.raises(DecodeError, match=r"^input 3 "):
-        samples_of(Audio(written(signature)[0][:16] + garbage), "input 3", truncate=True)
+    with pytest.raises(DecodeError, match=r"^input 3 "), located(input=3):
+        read_samples(Audio(written(signature)[0][:16] + garbage), truncate=True)
 
 
 def test_a_flac_that_is_cut_short_is_refused():
     data = written("flac")[0]
     message = r"^input 3 can't be decoded as a sound \(LibsndfileError: .*cut short$"
-    with pytest.raises(DecodeError, match=message) as raised:
-        samples_of(Audio(data[: len(data) // 2]), "input 3")
+    with pytest.raises(DecodeError, match=message) as raised, located(input=3):
+        read_samples(Audio(data[: len(data) // 2]))
     assert isinstance(raised.value.__cause__, soundfile.LibsndfileError)
 
 
-@pytest.mark.parametrize("function", [samples_of, measure])
+@pytest.mark.parametrize("function", [read_samples, count_samples])
 def test_absurd_headers_are_refused_before_memory_is_spent(function):
     data = bytearray(sound_file(np.zeros(1 << 20, np.int16)))
 
@@ -581,18 +580,18 @@ def without_pyav(monkeypatch):
 
 @pytest.mark.usefixtures("without_pyav")
 def test_without_pyav_the_error_says_what_to_install():
-    for name, kind in (("m4a", "audio/mp4"), ("webm", "video/webm"), ("aac", "audio/aac")):
-        message = f"^input 3 is a file of the kind {kind}, which needs av: pip install 'jina-omni\\[video\\]'"
-        for function in (lambda data: samples_of(Audio(data), "input 3"), lambda data: track_samples(data, "input 3")):
-            with pytest.raises(UnsupportedMediaError, match=message):
+    for name, media_type in (("m4a", "audio/mp4"), ("webm", "video/webm"), ("aac", "audio/aac")):
+        message = f"^input 3 is a file of the type {media_type}, which needs av: pip install 'jina-omni\\[video\\]'"
+        for function in (lambda data: read_samples(Audio(data)), read_track):
+            with pytest.raises(UnsupportedMediaError, match=message), located(input=3):
                 function(written(name)[0])
 
 
 @pytest.mark.usefixtures("without_pyav")
 def test_without_pyav_libsndfile_reads_what_it_can():
-    assert len(samples_of(Audio(written("opus")[0]))) == 20_800
+    assert len(read_samples(Audio(written("opus")[0]))) == 20_800
     with pytest.raises(DecodeError, match=r"damaged or cut short; PyAV may read it: pip install 'jina-omni\[video\]'"):
-        samples_of(Audio(written("wav-16")[0][:30]))
+        read_samples(Audio(written("wav-16")[0][:30]))
 
 
 FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -617,13 +616,13 @@ def test_a_damaged_file_gives_a_sound_or_our_error(name, data):
             content[place:place] = data.draw(st.binary(min_size=1, max_size=8))
     audio = Audio(bytes(content))
     with contextlib.suppress(InputError):
-        assert measure(audio) >= 0
+        assert count_samples(audio) >= 0
     with contextlib.suppress(InputError):
-        found = samples_of(audio, truncate=data.draw(st.booleans()))
+        found = read_samples(audio, truncate=data.draw(st.booleans()))
         assert 1 <= len(found) <= 480_000
         assert np.abs(found).max() <= 1  # and so no NaN
     with contextlib.suppress(InputError):
-        track_samples(bytes(content))
+        read_track(bytes(content))
 
 
 # ---- threads and files ----
@@ -632,9 +631,9 @@ def test_a_damaged_file_gives_a_sound_or_our_error(name, data):
 def test_threads_decode_at_the_same_time():
     for name in ("flac", "m4a"):
         data = written(name)[0]
-        found = samples_of(Audio(data))
+        found = read_samples(Audio(data))
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            assert all(np.array_equal(each, found) for each in pool.map(samples_of, [Audio(data)] * 32))
+            assert all(np.array_equal(each, found) for each in pool.map(read_samples, [Audio(data)] * 32))
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")  # noqa: PTH112
@@ -647,7 +646,7 @@ def test_no_file_stays_open(tmp_path):
             paths[-1].write_bytes(data[:end])
     before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for path in paths:
-        for function in (samples_of, measure, lambda audio: track_samples(audio.source)):
+        for function in (read_samples, count_samples, lambda audio: read_track(audio.source)):
             with contextlib.suppress(InputError):
                 function(Audio(path))
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

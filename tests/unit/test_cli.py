@@ -25,7 +25,7 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.cli import bench, chunks, main
-from jina_omni.cli.files import inputs_of
+from jina_omni.cli.files import read_inputs
 from jina_omni.cli.lock import lock
 from jina_omni.demo import DATA
 from testing.checkpoints.shapes import TINY
@@ -160,15 +160,21 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
     ("argv", "says"),
     [
         (["info", "missing.gguf"], "missing.gguf"),
-        (["info", "{tmp}"], "{tmp}: there is no text file"),
-        (["info", "{tmp}", "--mmproj", "x.gguf"], "--mmproj is for a text file, but {tmp} is none; pass --modality"),
-        (["info", "no-such-model"], "'no-such-model' is no model's short name. Published are small-retrieval"),
+        (["info", "{tmp}"], "{tmp}: there is no text model file"),
+        (
+            ["info", "{tmp}", "--mmproj", "x.gguf"],
+            "--mmproj goes with a text model file, but {tmp} is not one; pass --modality",
+        ),
+        (
+            ["info", "no-such-model"],
+            "on the Hub: 'no-such-model' is not a model's short name. Published are small-retrieval",
+        ),
         (["info", "--device", "abacus"], "device 'abacus' is not available"),
         (["embed", "{tmp}"], "there is nothing to embed in {tmp}"),
         (["embed", "x.txt", "--out", "x.csv"], "x.csv: what to write is told by the ending of --out: .jsonl, .npy"),
         (["embed", "x.txt", "--out", "{here}"], "{here} is there already; remove it"),
         (["embed", "-", "x.txt"], "- stands for the lines of stdin and goes alone"),
-        (["embed", "x.txt", "--dim", "5"], "dim 5 was not trained; choose one of 32, 64, 128"),
+        (["embed", "x.txt", "--truncate-dim", "5"], "truncate_dim is 5; this model was trained for 32, 64, 128"),
         (["embed", "x.txt", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
         (["embed", "x.txt", "--precision", "int8"], "int8 needs the ranges of all vectors"),
         (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is no folder"),
@@ -201,8 +207,8 @@ def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("argv", "advice"),
     [
-        (["embed", "x.txt", "--out", "x.parquet"], "x.parquet is a Parquet file, which needs pyarrow"),
-        (["index", "{folder}", "--db", "{folder}.db"], "is a LanceDB database, which needs lancedb"),
+        (["embed", "x.txt", "--out", "x.parquet"], "x.parquet: a Parquet file needs pyarrow"),
+        (["index", "{folder}", "--db", "{folder}.db"], "a database needs LanceDB"),
     ],
 )
 def test_a_missing_package_is_named_before_anything_is_embedded(
@@ -335,7 +341,7 @@ def test_embed_passes_prompt_dim_and_precision_on(folder: Path, tmp_path: Path) 
         "query": (["--query"], {"prompt_name": "query"}),
         "document": (["--document"], {"prompt_name": "document"}),
         "prompt": (["--prompt", "Find: "], {"prompt": "Find: "}),
-        "dim": (["--dim", "64"], {"dim": 64}),
+        "dim": (["--truncate-dim", "64"], {"truncate_dim": 64}),
         "int8": (["--precision", "int8"], {"precision": "int8"}),
         "binary": (["--precision", "binary", "--batch-tokens", "7"], {"precision": "binary"}),
     }
@@ -355,9 +361,9 @@ def test_embed_leaves_failing_inputs_out_and_tells_each(
     model: Checkpoint, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = {
-        "archive.zip": (b"PK\x03\x04....", "is a file of the kind application/zip"),
+        "archive.zip": (b"PK\x03\x04....", "is a file of the type application/zip"),
         "empty.txt": (b"", "is an empty file"),
-        "latin.txt": (b"x" * 20_000 + b"caf\xe9", "is a text that is no UTF-8 at byte 20,003"),
+        "latin.txt": (b"x" * 20_000 + b"caf\xe9", "is a text that is not UTF-8 at byte 20,003"),
         "long.txt": (b"word " * 300_000, "is a text of over 1,048,576 bytes; split it, or pass --truncate"),
         "picture.png": (b"\x89PNG\r\n\x1a\n cut", "begins as PNG, but its header can't be read"),
         "sound.wav": (b"RIFF\0\0\0\0WAVE", "holds a sound, but no audio tower is loaded"),
@@ -384,9 +390,9 @@ def test_embed_leaves_failing_inputs_out_and_tells_each(
 def test_a_text_that_is_too_long_is_cut_between_characters_when_told_so(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("x" + "é" * 600_000, "utf-8")
-    assert inputs_of(path, truncate=True) == ["x" + "é" * 524_287]
+    assert read_inputs(path, truncate=True) == ["x" + "é" * 524_287]
     with pytest.raises(jina_omni.InputTooLongError, match="over 1,048,576 bytes"):
-        inputs_of(path)
+        read_inputs(path)
 
 
 def test_embed_stops_at_an_error_when_told_so_and_goes_on_once_it_is_mended(
@@ -429,7 +435,7 @@ def test_embed_refuses_to_mix_vectors_that_do_not_compare(
     out = tmp_path / "x.jsonl"
     assert main(["embed", str(folder), "--out", str(out), *options]) == 0
     whole = out.read_bytes()
-    for others in (["--dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"]):
+    for others in (["--truncate-dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"]):
         assert main(["embed", str(folder), "--out", str(out), *others, *options]) == 2
         assert "x.jsonl, line 1: is a vector of" in capsys.readouterr().err
     out.write_text('{"id": 1}\n')
@@ -645,11 +651,12 @@ def test_index_and_search_refuse_another_model_and_another_indexer(
 ) -> None:
     pytest.importorskip("lancedb")
     db = tmp_path / "db"
-    assert main(["index", str(folder), "--db", str(db), "--dim", "64", *options]) == 0
+    assert main(["index", str(folder), "--db", str(db), "--truncate-dim", "64", *options]) == 0
     held = table_of(db)
     capsys.readouterr()
     other = write_text(tmp_path / "tiny-retrieval-F16.gguf", TINY["small"], task="retrieval")
-    for words in (["--dim", "32"], ["--model", str(other)], ["--dialect", "sentence-transformers"], ["--pages"]):
+    dialect = ["--dialect", "sentence-transformers"]
+    for words in (["--truncate-dim", "32"], ["--model", str(other)], dialect, ["--pages"]):
         assert main(["index", str(folder), "--db", str(db), *words]) == 2
         assert "don't belong together; make another database" in capsys.readouterr().err
     assert main(["search", "x", "--db", str(db), "--model", str(other)]) == 2

@@ -43,7 +43,7 @@ def test_it_ends_well_and_says_nothing_on_stderr(finished: subprocess.CompletedP
 
 def test_it_says_that_it_is_a_toy_and_where_to_go_on(finished: subprocess.CompletedProcess[str]) -> None:
     last = finished.stdout.rstrip().splitlines()[-2:]
-    assert "knows only a few drawn shapes and made sounds" in last[0]
+    assert "This toy model knows only drawn shapes and made sounds" in last[0]
     assert "jina_omni.Model" in last[1]
 
 

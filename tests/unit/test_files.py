@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every listed type, written by a real encoder, is told by its bytes."""
+"""Every listed type, written by a real encoder, is detected by its bytes."""
 
 import doctest
 import io
@@ -10,14 +10,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Audio, Image, Pdf, Video, as_parts
+from jina_omni import Audio, Image, Pdf, Video
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
+from jina_omni.media import decoders as decoders_module
+from jina_omni.media import file_types as file_types_module
 from jina_omni.media import files as files_module
-from jina_omni.media.files import as_decode_error, kind_of, sniff
+from jina_omni.media.decoders import as_decode_error
+from jina_omni.media.file_types import detect_media_type
+from jina_omni.media.files import read_media_type
+from jina_omni.parsing import parse_input
 from testing.media_files import SVG, media_file
 
-# Ending, what it is told as, and the wrapper that a path of it gets.
-KINDS = {
+# Ending, its media type, and the wrapper that a path of it gets.
+TYPES = {
     "jpg": ("image/jpeg", Image),
     "jpeg": ("image/jpeg", Image),
     "png": ("image/png", Image),
@@ -48,32 +53,32 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_listed_type_is_told_by_its_bytes(kind):
-    assert sniff(media_file(kind)) == KINDS[kind][0]
+@pytest.mark.parametrize("ending", TYPES)
+def test_every_listed_type_is_detected_by_its_bytes(ending):
+    assert detect_media_type(media_file(ending)) == TYPES[ending][0]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_path_gets_the_wrapper_of_its_bytes(kind, tmp_path):
-    path = tmp_path / ("photo.jpg" if kind != "jpg" else "song.mp3")  # a name says nothing
-    path.write_bytes(media_file(kind))
-    (part,) = as_parts(path)
-    assert type(part) is KINDS[kind][1]
-    assert part.source == path
+@pytest.mark.parametrize("ending", TYPES)
+def test_a_path_gets_the_wrapper_of_its_bytes(ending, tmp_path):
+    path = tmp_path / ("photo.jpg" if ending != "jpg" else "song.mp3")  # a name says nothing
+    path.write_bytes(media_file(ending))
+    (item,) = parse_input(path)
+    assert type(item.part) is TYPES[ending][1]
+    assert item.part.source == path
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_head_cut_or_changed_is_never_an_error(kind):
+@pytest.mark.parametrize("ending", TYPES)
+def test_a_head_cut_or_changed_is_never_an_error(ending):
     rng = random.Random(0)
-    data = media_file(kind)[:2000]
+    data = media_file(ending)[:2000]
     for _ in range(40):
         content = bytearray(data[: rng.randint(1, len(data))])
         content[rng.randrange(min(len(content), 40))] = rng.randrange(256)
-        assert isinstance(sniff(bytes(content)), str)
+        assert isinstance(detect_media_type(bytes(content)), str)
 
 
-def box(kind, body=b""):
-    return (8 + len(body)).to_bytes(4, "big") + kind + body
+def box(name, body=b""):
+    return (8 + len(body)).to_bytes(4, "big") + name + body
 
 
 @pytest.mark.parametrize(
@@ -89,11 +94,11 @@ def box(kind, body=b""):
     ],
 )
 def test_a_quicktime_film_without_a_brand(head):
-    assert sniff(head) == "video/quicktime"
+    assert detect_media_type(head) == "video/quicktime"
 
 
 @pytest.mark.parametrize(
-    ("head", "kind"),
+    ("head", "media_type"),
     [
         (b"\xff\xfb\x90\x00", "audio/mpeg"),  # MPEG 1 layer III
         (b"\xff\xf3\x48\xc4", "audio/mpeg"),  # MPEG 2 layer III
@@ -117,8 +122,8 @@ def test_a_quicktime_film_without_a_brand(head):
         (b"\x1f\x8b\x08", "application/gzip"),
     ],
 )
-def test_marks_of_a_kind(head, kind):
-    assert sniff(head) == kind
+def test_signatures_of_a_type(head, media_type):
+    assert detect_media_type(head) == media_type
 
 
 @pytest.mark.parametrize(
@@ -137,13 +142,13 @@ def test_marks_of_a_kind(head, kind):
         "<!-- <svg> -->",
         "<!-- <svg> --><html/>",
         "<svgfoo/>",
-        "<?a?>" * 3000 + "<g/>",  # and is told at once
+        "<?a?>" * 3000 + "<g/>",  # and is detected at once
         "<!---->" * 2000,
     ],
     ids=lambda text: text[:20],
 )
 def test_a_text_is_a_text(text):
-    assert sniff(text.encode()) == "text/plain"
+    assert detect_media_type(text.encode()) == "text/plain"
 
 
 @pytest.mark.parametrize(
@@ -163,12 +168,12 @@ def test_a_text_is_a_text(text):
     ids=lambda text: text[:20],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
-def test_an_svg_is_told_by_its_root(text, encoding):
-    assert kind_of(io.BytesIO(text.encode(encoding))) == "image/svg+xml"
+def test_an_svg_is_detected_by_its_root(text, encoding):
+    assert read_media_type(io.BytesIO(text.encode(encoding))) == "image/svg+xml"
 
 
-def test_utf_16_without_an_svg_is_no_kind():
-    assert sniff("hello".encode("utf-16")) == ""
+def test_utf_16_without_an_svg_is_of_no_known_type():
+    assert detect_media_type("hello".encode("utf-16")) == ""
 
 
 @given(st.binary(max_size=64))
@@ -179,36 +184,42 @@ def test_utf_16_without_an_svg_is_no_kind():
 @example(b"P1")
 @example(b"\xff")
 @example(b"\xff\xfe<")
-def test_sniffing_takes_any_bytes(head):
-    assert isinstance(sniff(head), str)
+def test_detection_takes_any_bytes(head):
+    assert isinstance(detect_media_type(head), str)
 
 
 def test_a_file_is_at_its_start_again():
     file = io.BytesIO(b"GIF89a and more")
-    assert kind_of(file) == "image/gif"
+    assert read_media_type(file) == "image/gif"
     assert file.tell() == 0
-    with pytest.raises(DecodeError, match=r"^input 3 is an empty file$"):
-        kind_of(io.BytesIO(), "input 3")
+    with pytest.raises(DecodeError, match=r"^input 3 is an empty file$"), located(input=3):
+        read_media_type(io.BytesIO())
 
 
 def test_our_errors_pass_a_decoder_and_others_are_named():
-    with pytest.raises(UnsupportedMediaError, match=r"^ours$"), as_decode_error("a thing", "input 3"):
+    with (
+        pytest.raises(UnsupportedMediaError, match=r"^input 3 ours$"),
+        located(input=3),
+        as_decode_error("a thing"),
+    ):
         raise UnsupportedMediaError("ours")
     with (
         pytest.raises(DecodeError, match=r"^input 3 can't be decoded as a thing \(OSError: odd\); it is") as caught,
-        as_decode_error("a thing", "input 3"),
+        located(input=3),
+        as_decode_error("a thing"),
     ):
         raise OSError("odd")
     assert isinstance(caught.value.__cause__, OSError)
-    with pytest.raises(KeyboardInterrupt), as_decode_error("a thing", "input 3"):
+    with pytest.raises(KeyboardInterrupt), located(input=3), as_decode_error("a thing"):
         raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("name", ["missing.pdf", "https://example.org/a.pdf"])
 def test_a_file_that_is_not_there_is_named(name):
-    with pytest.raises(InputError, match=r"^input 3 can't be read"):
-        as_parts(Path(name), "input 3")
+    with pytest.raises(InputError, match=r"^input 3 can't be read"), located(input=3):
+        parse_input(Path(name))
 
 
 def test_the_examples_run():
-    assert doctest.testmod(files_module).failed == 0
+    modules = (files_module, file_types_module, decoders_module)
+    assert all(doctest.testmod(module).failed == 0 for module in modules)

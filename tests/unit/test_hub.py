@@ -19,8 +19,8 @@ import pytest
 import jina_omni
 from jina_omni import Model, ModelLoadError, download, list_models, published, repository
 from jina_omni.cli import main
-from jina_omni.info import quantization_of
-from jina_omni.prompts import TASKS
+from jina_omni.dialects import TASKS
+from jina_omni.info import find_quantization
 from jina_omni.repository import choose_files
 from testing.checkpoints.writer import Checkpoint
 from tests.hub_server import HubServer, Repository
@@ -94,15 +94,15 @@ def test_the_list_of_models_is_what_is_published() -> None:
         quantizations=models[0].quantizations,
         default_quantization="Q5_K_M",
         dims=(32, 64, 128, 256, 512, 768),
-        context=8192,
+        max_seq_length=8192,
     )
     (small,) = (model for model in models if model.repository == SMALL)
-    assert (small.name, small.default_quantization, small.dims[-1], small.context) == (
+    assert (small.name, small.default_quantization, small.dims[-1], small.max_seq_length) == (
         *("small-clustering", "Q4_K_M", 1024, 32768),
     )
     assert len(set(small.quantizations)) == 14
     for quantization in small.quantizations:
-        assert quantization_of(text_name(quantization)) == quantization
+        assert find_quantization(text_name(quantization)) == quantization
 
 
 def test_a_model_of_the_hub_embeds_as_its_files_do(hub: HubServer, cache: Path, small: Checkpoint) -> None:
@@ -164,7 +164,7 @@ def test_without_a_network_the_cache_is_used_with_a_warning(
     hub.stop()
     assert fetch() == first
     (record,) = (r for r in caplog.records if r.name == "jina_omni" and r.levelno == logging.WARNING)
-    assert record.getMessage().startswith(f"{SMALL}: the hub can't be reached (")
+    assert record.getMessage().startswith(f"{SMALL}: the Hub can't be reached (")
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -180,9 +180,9 @@ def test_offline_the_error_lists_what_the_cache_has(how: str, hub: HubServer, fe
     if how == "stopped":
         hub.stop()
     options = {"local_files_only": how == "local_files_only"}
-    with pytest.raises(ModelLoadError, match=r"in the cache.* no text file of Q4_K_M; there is Q8_0$"):
+    with pytest.raises(ModelLoadError, match=r"in the cache.* no text model file of Q4_K_M; there is Q8_0$"):
         fetch(**options)
-    with pytest.raises(ModelLoadError, match=rf"no audio file.*there is {VISION}\. Do without by modality='vision'"):
+    with pytest.raises(ModelLoadError, match=rf"no audio projector file.*there is {VISION}\. Do without"):
         fetch(f"{SMALL}:Q8_0", **options)
     assert names(fetch(f"{SMALL}:Q8_0", modality="vision", **options)) == [text_name("Q8_0"), VISION]
     with pytest.raises(ModelLoadError, match=r"small-retrieval-GGUF: .*the cache has no files of this rev") as none:
@@ -190,7 +190,7 @@ def test_offline_the_error_lists_what_the_cache_has(how: str, hub: HubServer, fe
     if how == "local_files_only":
         assert "local_files_only is set" in str(none.value)
     else:
-        assert "the hub can't be reached" in str(none.value)
+        assert "the Hub can't be reached" in str(none.value)
         assert none.value.__cause__ is not None
 
 
@@ -236,7 +236,7 @@ def test_a_repository_that_does_not_exist_is_told_with_those_that_do(fetch) -> N
     with pytest.raises(ModelLoadError) as caught:
         fetch("jinaai/jina-embeddings-v5-omni-large-GGUF")
     message = str(caught.value)
-    assert message.startswith("the hub has no repository jinaai/jina-embeddings-v5-omni-large-GGUF, or it is private")
+    assert message.startswith("the Hub has no repository jinaai/jina-embeddings-v5-omni-large-GGUF, or it is private")
     assert all(model.repository in message for model in list_models())
 
 
@@ -251,7 +251,7 @@ def test_a_name_that_is_none_is_refused_before_anybody_is_asked(name: str, hub: 
 def test_a_quantisation_that_does_not_exist_is_told_with_those_that_do(fetch) -> None:
     with pytest.raises(ModelLoadError) as caught:
         fetch("small-clustering:Q9_K")
-    assert str(caught.value) == f"{SMALL} on the hub: there is no text file of Q9_K; there is F16, Q4_K_M, Q8_0"
+    assert str(caught.value) == f"{SMALL} on the Hub: there is no text model file of Q9_K; there is F16, Q4_K_M, Q8_0"
 
 
 def test_a_missing_projector_is_told_with_what_there_is(hub: HubServer, fetch, files: dict[str, bytes]) -> None:
@@ -259,8 +259,8 @@ def test_a_missing_projector_is_told_with_what_there_is(hub: HubServer, fetch, f
     with pytest.raises(ModelLoadError) as caught:
         fetch()
     assert str(caught.value) == (
-        f"{SMALL} on the hub: there is no audio file, which is a .gguf with 'mmproj' and 'audio' in its name; there is "
-        f"{VISION}. Do without by modality='vision' or 'text'"
+        f"{SMALL} on the Hub: there is no audio projector file, which is a .gguf with 'mmproj' and 'audio' in its "
+        f"name; there is {VISION}. Do without by modality='vision' or 'text'"
     )
     assert hub.sent("/bytes/") == []
 
@@ -276,7 +276,7 @@ def test_a_gated_repository_asks_for_a_login(hub: HubServer, fetch, monkeypatch:
 def test_a_login_that_is_refused_is_no_missing_network(hub: HubServer, fetch) -> None:
     fetch()
     hub.status = 403
-    with pytest.raises(ModelLoadError, match=f"^the hub refuses {SMALL} .*: log in by the command 'hf auth login'"):
+    with pytest.raises(ModelLoadError, match=f"^the Hub refuses {SMALL} .*: log in by the command 'hf auth login'"):
         fetch()
 
 
@@ -318,8 +318,10 @@ def test_wrong_arguments_fail_before_anything_is_downloaded(hub: HubServer, cach
         Model.from_hub(SMALL, cache_dir=cache, devise="cpu")
     with pytest.raises(TypeError, match="mmproj"):
         Model.from_hub(SMALL, cache_dir=cache, mmproj="mine.gguf")
-    with pytest.raises(ValueError, match="modality 'image' is unknown; it is one of omni, vision, audio, text"):
+    with pytest.raises(ValueError, match="modality is 'image'; it is one of omni, vision, audio, text"):
         Model.from_hub(SMALL, cache_dir=cache, modality="image")
+    with pytest.raises(ValueError, match="compute is 'quick'; it is one of fast, exact"):
+        Model.from_hub(SMALL, cache_dir=cache, compute="quick")
     assert hub.requests == []
 
 
@@ -366,7 +368,7 @@ def test_the_environment_variables_of_the_client_hold(
     assert run(SMALL, HF_HUB_OFFLINE="1").stdout == online.stdout
     other = run(f"{SMALL}:Q8_0", HF_HUB_OFFLINE="1")
     assert "ModelLoadError" in other.stderr
-    assert "there is no text file of Q8_0; there is Q4_K_M" in other.stderr
+    assert "there is no text model file of Q8_0; there is Q4_K_M" in other.stderr
     assert hub.requests == []
 
 
@@ -392,13 +394,13 @@ def test_names_decide(there: list[str], quantization: str | None, modality: str,
 @pytest.mark.parametrize(
     ("there", "modality", "message"),
     [
-        ([], "text", "here: there is no text file"),
-        (["a.txt", "a-vision-mmproj.gguf"], "text", "here: there is no text file"),
-        (["a-Q4_0.gguf", "a-Q8_0.gguf"], "text", "here: 2 text files fit; name a quantisation or pass .* a-Q8_0.gguf"),
-        (["a-Q8_0.gguf", "b-Q8_0.gguf"], "text", "here: 2 text files fit; pass those .*: a-Q8_0.gguf, b-Q8_0.gguf"),
-        (["nano-Q4_0.gguf", "nano-Q8_0.gguf"], "text", "no text file of Q5_K_M; there is Q4_0, Q8_0"),
-        (["a.gguf"], "vision", "no vision file.* no projector at all. Do without by modality='audio' or 'text'"),
-        (["a.gguf", "x-audio-mmproj.gguf", "y-audio-mmproj.gguf"], "audio", "2 audio files fit; pass those .*y-audio"),
+        ([], "text", "here: there is no text model file"),
+        (["a.txt", "a-vision-mmproj.gguf"], "text", "here: there is no text model file"),
+        (["a-Q4_0.gguf", "a-Q8_0.gguf"], "text", "2 text model files fit; name a quantisation or pass .* a-Q8_0.gguf"),
+        (["a-Q8_0.gguf", "b-Q8_0.gguf"], "text", "here: 2 text model files fit; pass .*: a-Q8_0.gguf, b-Q8_0.gguf"),
+        (["nano-Q4_0.gguf", "nano-Q8_0.gguf"], "text", "no text model file of Q5_K_M; there is Q4_0, Q8_0"),
+        (["a.gguf"], "vision", "no vision projector file.* at all. Do without by modality='audio' or 'text'"),
+        (["a.gguf", "x-audio-mmproj.gguf", "y-audio-mmproj.gguf"], "audio", "2 audio projector files fit; .*y-audio"),
     ],
 )
 def test_what_names_leave_open_is_an_error_with_the_candidates(there: list[str], modality: str, message: str) -> None:
@@ -409,15 +411,15 @@ def test_what_names_leave_open_is_an_error_with_the_candidates(there: list[str],
 def test_a_folder_is_a_model(tmp_path: Path, files: dict[str, bytes]) -> None:
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    with Model.from_dir(tmp_path, device="cpu") as model:
+    with Model(tmp_path, device="cpu") as model:
         assert model.info.path == str(tmp_path / text_name("Q4_K_M"))
         assert model.info.modalities == ("text", "image", "video", "pdf", "audio")
-    with Model.from_dir(str(tmp_path), "Q8_0", modality="audio", device="cpu") as model:
+    with Model(f"{tmp_path}:Q8_0", modality="audio", device="cpu") as model:
         assert (model.info.quantization, model.info.modalities) == ("Q8_0", ("text", "audio"))
-    with pytest.raises(ModelLoadError, match=f"{tmp_path}: there is no text file of IQ1_S; there is F16, Q4_K_M, Q8_0"):
-        Model.from_dir(tmp_path, "IQ1_S")
-    with pytest.raises(ModelLoadError, match="is no folder; from_dir takes a folder, Model a text file"):
-        Model.from_dir(tmp_path / VISION)
+    with pytest.raises(ModelLoadError, match="there is no text model file of IQ1_S; there is F16, Q4_K_M, Q8_0"):
+        Model(f"{tmp_path}:IQ1_S")
+    with pytest.raises(ModelLoadError, match=r"a text file has 'qwen3' .*; pass this file as mmproj"):
+        Model(tmp_path / VISION)
 
 
 @pytest.mark.usefixtures("hub")
@@ -437,7 +439,7 @@ def test_the_command_line_takes_names_and_tells_the_license(
     assert re.search(r"^quantization +'Q8_0'$", capsys.readouterr().out, re.MULTILINE)
     assert "license" not in caplog.text  # told once, at the download
     assert main(["download", "small-clustering:Q6_K"]) == 2
-    assert "there is no text file of Q6_K; there is F16, Q4_K_M, Q8_0" in capsys.readouterr().err
+    assert "there is no text model file of Q6_K; there is F16, Q4_K_M, Q8_0" in capsys.readouterr().err
     assert logging.getLogger("jina_omni").level == level
 
 

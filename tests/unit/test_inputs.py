@@ -12,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from jina_omni import inputs
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Image, Pdf, Text, Video, as_parts
+from jina_omni import Image, Pdf, Text, Video, inputs, parsing
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
+from jina_omni.media import image as image_module
+
+
+def parse(value):
+    return [item.part for item in parsing.parse_input(value)]
 
 
 def png_bytes():
@@ -37,47 +41,47 @@ def png(tmp_path):
 def test_a_str_is_always_text(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.jpg").write_bytes(png_bytes())
-    assert as_parts(text) == [Text(text)]
+    assert parse(text) == [Text(text)]
 
 
 def test_a_numpy_str_is_text_and_becomes_a_plain_str():
-    (part,) = as_parts(np.array(["cat"])[0])
+    (part,) = parse(np.array(["cat"])[0])
     assert part == Text("cat")
     assert type(part.text) is str
 
 
 def test_a_path_is_a_file_whose_bytes_say_what_it_is(png):
-    (part,) = as_parts(png)
+    (part,) = parse(png)
     assert isinstance(part, Image)
     assert part.source == png
     assert not part.exif_orientation
 
 
 def test_any_path_like_is_a_file(png):
-    (part,) = as_parts(PurePath(png))
+    (part,) = parse(PurePath(png))
     assert isinstance(part, Image)
 
 
 def test_wrappers_are_themselves():
     text, image = Text("cat"), Image(b"...", exif_orientation=True)
-    assert as_parts(text)[0] is text
-    assert as_parts(image)[0] is image
+    assert parse(text)[0] is text
+    assert parse(image)[0] is image
 
 
 def test_a_wrapped_file_is_not_read_here():
-    assert as_parts(Image("/no/such/file"))
+    assert parse(Image("/no/such/file"))
 
 
 def test_a_pil_image_is_an_image():
     picture = PILImage.new("RGB", (3, 2))
-    (part,) = as_parts(picture)
+    (part,) = parse(picture)
     assert part.source is picture
 
 
 @pytest.mark.parametrize("kind", [list, tuple])
 def test_a_list_is_one_fused_input_in_its_order(kind, png):
     picture = PILImage.new("L", (1, 1))
-    parts = as_parts(kind(["a", picture, png, Text("b"), Image(b"x")]))
+    parts = parse(kind(["a", picture, png, Text("b"), Image(b"x")]))
     assert [type(part) for part in parts] == [Text, Image, Image, Text, Image]
     assert parts[0].text == "a"
     assert [part.source for part in parts if isinstance(part, Image)] == [picture, png, b"x"]
@@ -87,15 +91,15 @@ def test_a_list_is_one_fused_input_in_its_order(kind, png):
     "source", ["a.jpg", Path("a.jpg"), b"x", bytearray(b"x"), memoryview(b"x"), np.zeros((2, 2), np.uint8)], ids=type
 )
 def test_an_image_wraps_each_kind_of_source(source):
-    (part,) = as_parts(Image(source))
+    (part,) = parse(Image(source))
     assert part.source is source
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "input 3 is None, which is no input; pass a str (text), a pathlib.Path (a file)"),
-        (3, "of the type int, which is no input; pass a str"),
+        (None, "input 3 is None, which is not an input; pass a str (text), a pathlib.Path (a file)"),
+        (3, "of the type int, which is not an input; pass a str"),
         (2.5, "of the type float"),
         (True, "of the type bool"),
         ({"a", "b"}, "of the type set"),
@@ -127,41 +131,42 @@ def test_an_image_wraps_each_kind_of_source(source):
     ],
 )
 def test_what_is_no_input_is_named_with_the_way_out(value, words):
-    with pytest.raises(InputError) as caught:
-        as_parts(value, "input 3")
+    with pytest.raises(InputError) as caught, located(input=3):
+        parse(value)
     assert words in str(caught.value)
-    assert caught.value.index is None  # the holder of the list sets it
+    assert caught.value.index == 3
 
 
 @pytest.mark.parametrize(
     ("text", "position", "code"), [("\ud800", 0, "D800"), ("cat \udcff!", 4, "DCFF"), ("🐈🐈\udfff", 2, "DFFF")]
 )
 def test_a_lone_surrogate_is_named_with_its_place(text, position, code):
-    with pytest.raises(InputError, match=rf"^input 3, part 1 has a lone surrogate, U\+{code}, at position {position} "):
-        as_parts(["fine", text], "input 3")
+    words = rf"^input 3, part 1 has a lone surrogate, U\+{code}, at position {position} "
+    with pytest.raises(InputError, match=words), located(input=3):
+        parse(["fine", text])
     with pytest.raises(InputError, match="lone surrogate"):
-        as_parts(Text(text))
+        parse(Text(text))
 
 
 @given(st.text(min_size=1))
 def test_all_unicode_is_text(text):
-    assert as_parts(text) == [Text(text)]
+    assert parse(text) == [Text(text)]
 
 
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (b"PK\x03\x04", "a file of the kind application/zip, which is neither an image, a sound, a video nor a PDF"),
+        (b"PK\x03\x04", "a file of the type application/zip, which is neither an image, a sound, a video nor a PDF"),
         (b"GGUF\x03\0\0\0", "application/gguf"),
         ("Ein Text, schön".encode(), "pass its contents as a str: path.read_text()"),
-        (b"\x01\x02\x03\x80\x00", "a file of an unknown kind, which is neither"),
+        (b"\x01\x02\x03\x80\x00", "a file of an unknown type, which is neither"),
     ],
 )
 def test_a_file_of_another_kind_is_named(head, words, tmp_path):
     path = tmp_path / "photo.jpg"  # a name says nothing
     path.write_bytes(head)
-    with pytest.raises(UnsupportedMediaError) as caught:
-        as_parts(path, "input 3")
+    with pytest.raises(UnsupportedMediaError) as caught, located(input=3):
+        parse(path)
     assert str(caught.value).startswith("input 3 is a file of ")
     assert words in str(caught.value)
 
@@ -170,24 +175,23 @@ def test_a_text_cut_inside_a_character_is_still_text(tmp_path):
     path = tmp_path / "long.txt"
     path.write_text("x" + "ö" * 5000, encoding="utf-8")
     with pytest.raises(UnsupportedMediaError, match="text/plain"):
-        as_parts(path)
+        parse(path)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     missing = tmp_path / "missing.jpg"
-    with pytest.raises(
-        InputError, match=r"^input 3, part 1 can't be read: .*missing\.jpg.*; check the path$"
-    ) as caught:
-        as_parts(["a", missing], "input 3")
+    words = r"^input 3, part 1 can't be read: .*missing\.jpg.*; check the path$"
+    with pytest.raises(InputError, match=words) as caught, located(input=3):
+        parse(["a", missing])
     assert isinstance(caught.value.__cause__, FileNotFoundError)
-    with pytest.raises(InputError, match="no regular file"):
-        as_parts(tmp_path)
+    with pytest.raises(InputError, match="not a regular file"):
+        parse(tmp_path)
     with pytest.raises(InputError, match="can't be read"):
-        as_parts(Path("a\0b"))
+        parse(Path("a\0b"))
     empty = tmp_path / "empty.jpg"
     empty.touch()
     with pytest.raises(DecodeError, match="is an empty file"):
-        as_parts(empty)
+        parse(empty)
 
 
 def test_wrappers_are_frozen_small_and_without_further_attributes():
@@ -231,7 +235,8 @@ def test_exif_orientation_is_by_name_only():
 
 
 def test_the_examples_run():
-    assert doctest.testmod(inputs).failed == 0
+    for module in (inputs, parsing, image_module):
+        assert doctest.testmod(module).failed == 0
 
 
 def test_inputs_are_the_same_where_all_that_makes_their_vector_is():
@@ -252,6 +257,6 @@ def test_inputs_are_the_same_where_all_that_makes_their_vector_is():
         [Video(frames, timestamps=times), Video(frames, timestamps=np.where(times == 1000, 1000.5, times))],
     ]
     for parts in same:
-        assert len({inputs.same_input([part]) for part in parts}) == 1, parts
+        assert len({parsing.find_identity([part]) for part in parts}) == 1, parts
     for parts in other:
-        assert len({inputs.same_input([part]) for part in parts}) == len(parts), parts
+        assert len({parsing.find_identity([part]) for part in parts}) == len(parts), parts

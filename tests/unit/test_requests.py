@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 import jina_omni
-from jina_omni import requests
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Audio, Image, Part, Pdf, Text, Video, as_parts
-from jina_omni.requests import inputs_of
+from jina_omni import Audio, Image, Pdf, Text, Video, requests
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
+from jina_omni.inputs import Fetch, Part
+from jina_omni.parsing import parse_input
+from jina_omni.requests import unwrap_request
 
 
 def picture(seed: int, width: int = 24, height: int = 16) -> PILImage.Image:
@@ -59,6 +60,10 @@ def data_url(data: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{b64(data)}"
 
 
+def parse(value: object, fetch: Fetch | None = None) -> list[Part]:
+    return [item.part for item in parse_input(value, fetch)]
+
+
 def plain(parts: list[Part]) -> list[tuple[object, ...]]:
     """Return parts as tuples that compare, arrays and all."""
     rows = []
@@ -74,7 +79,7 @@ def plain(parts: list[Part]) -> list[tuple[object, ...]]:
 
 
 def assert_parts(value: object, *expected: Part, **options: object) -> None:
-    assert plain(as_parts(value, **options)) == plain(list(expected))
+    assert plain(parse(value, **options)) == plain(list(expected))
 
 
 # As a whole: what the vendors' documentation has, as it comes out of JSON, and the same in this library's own types.
@@ -173,7 +178,7 @@ def test_a_stream_takes_a_request_too(model: jina_omni.Model) -> None:
     np.testing.assert_array_equal(list(model.encode_iter(iter([{"text": "a"}, "b"]))), model.encode(["a", "b"]))
 
 
-def test_inputs_of_other_systems_stand_in_a_list_beside_others(model: jina_omni.Model) -> None:
+def test_unwrap_request_other_systems_stand_in_a_list_beside_others(model: jina_omni.Model) -> None:
     theirs = ["a cat", {"image": A}, ["seen: ", {"type": "image", "image": B}], {"role": "user", "content": "a dog"}]
     ours = ["a cat", Image(A), ["seen: ", Image(B)], "a dog"]
     np.testing.assert_array_equal(model.encode(theirs), model.encode(ours))
@@ -222,7 +227,7 @@ def test_addresses_are_fetched_by_the_callers_function_alone(model: jina_omni.Mo
 
 def test_a_marker_outside_a_prompt_string_is_text(model: jina_omni.Model) -> None:
     for value in ("<__media__>", {"text": "<__media__>"}, {"content": "<__media__>"}, ["a", {"text": "<__media__>"}]):
-        assert as_parts(value)[-1] == Text("<__media__>")
+        assert parse(value)[-1] == Text("<__media__>")
     np.testing.assert_array_equal(model.encode({"text": "a <__media__>"}), model.encode("a <__media__>"))
 
 
@@ -258,7 +263,7 @@ def test_files_of_each_kind_are_told_by_their_bytes() -> None:
 def test_the_frames_of_a_pair_may_differ_in_format_and_mode() -> None:
     grey = io.BytesIO()
     picture(0).convert("L").save(grey, "PNG")
-    (part,) = as_parts({"prompt_string": "<__media__>", "videopair_data": [[b64(grey.getvalue()), b64(jpeg())]]})
+    (part,) = parse({"prompt_string": "<__media__>", "videopair_data": [[b64(grey.getvalue()), b64(jpeg())]]})
     assert isinstance(part, Video)
     np.testing.assert_array_equal(part.source[0], picture(0).convert("L").convert("RGB"))
     np.testing.assert_array_equal(part.source[1], PILImage.open(io.BytesIO(jpeg())))
@@ -352,8 +357,8 @@ def test_frames_have_their_metadata() -> None:
 
     def of(metadata: dict[str, object]) -> list[Part]:
         array = {"array": frames, "video_metadata": metadata}
-        assert plain(as_parts(array)) == plain(as_parts({"video": array}))
-        return as_parts(array)
+        assert plain(parse(array)) == plain(parse({"video": array}))
+        return parse(array)
 
     assert plain(of({})) == plain([Video(frames)])
     assert plain(of({"fps": 15, "total_num_frames": 5})) == plain([Video(frames, fps=15)])
@@ -404,14 +409,14 @@ def test_a_dict_that_is_one_input_stays_one() -> None:
         {"role": "user", "content": ["a"]},
         {"messages": [{"role": "user", "content": "a"}]},
     ):
-        assert inputs_of(value) == value
+        assert unwrap_request(value) == value
 
 
 def test_a_content_of_prompts_is_a_list_of_inputs() -> None:
     prompts = [{"prompt_string": "a"}, "b"]
-    assert inputs_of({"content": prompts}) is prompts
-    assert inputs_of({"content": prompts[:1], "model": "x"}) == prompts[:1]
-    assert inputs_of({"content": prompts[0]}) is prompts[0]
+    assert unwrap_request({"content": prompts}) is prompts
+    assert unwrap_request({"content": prompts[:1], "model": "x"}) == prompts[:1]
+    assert unwrap_request({"content": prompts[0]}) is prompts[0]
 
 
 @pytest.mark.parametrize(
@@ -420,11 +425,11 @@ def test_a_content_of_prompts_is_a_list_of_inputs() -> None:
 @pytest.mark.parametrize(
     ("option", "argument"),
     [
-        ("dimensions", "dim="),
+        ("dimensions", "truncate_dim="),
         ("task", "prompt_name="),
         ("truncate", "truncate="),
-        ("normalized", "normalize="),
-        ("embd_normalize", "normalize="),
+        ("normalized", "normalize_embeddings="),
+        ("embd_normalize", "normalize_embeddings="),
         ("embedding_type", "precision="),
         ("encoding_format", "precision="),
         ("input_type", "prompt_name="),
@@ -432,7 +437,7 @@ def test_a_content_of_prompts_is_a_list_of_inputs() -> None:
 )
 def test_an_option_of_a_request_is_not_ignored(body: dict[str, object], option: str, argument: str) -> None:
     with pytest.raises(InputError, match=rf"^the request sets '{option}'; take it out, and pass encode its {argument}"):
-        inputs_of({"model": "x", **body, option: 64})
+        unwrap_request({"model": "x", **body, option: 64})
     assert argument.rstrip("=") in inspect.signature(jina_omni.Model.encode).parameters
 
 
@@ -449,11 +454,11 @@ def test_an_option_of_a_request_is_not_ignored(body: dict[str, object], option: 
 )
 def test_an_unknown_key_of_a_request_is_named(request_: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        inputs_of(request_)
+        unwrap_request(request_)
 
 
 def test_a_request_without_inputs_is_refused(model: jina_omni.Model) -> None:
-    with pytest.raises(InputError, match="input is None, which is no input"):
+    with pytest.raises(InputError, match="input is None, which is not an input"):
         model.encode({"input": None})
     with pytest.raises(InputError, match="input, content is an empty list"):
         model.encode({"content": []})
@@ -493,15 +498,15 @@ PAIR = [b64(A), b64(B)]
         ),
         (
             {"array": np.zeros((2, 1, 1, 3), np.uint8), "video_metadata": {"fps": 3, "frames_indices": [0, 1, 2]}},
-            "input 3 has 2 frames; its frames_indices are to be as many ints",
+            "input 3 has 2 frames; its frames_indices must be as many ints",
         ),
         (
             {"array": np.zeros((2, 1, 1, 3), np.uint8), "video_metadata": {"fps": 3, "frames_indices": [0, "b"]}},
-            "input 3 has 2 frames; its frames_indices are to be as many ints",
+            "input 3 has 2 frames; its frames_indices must be as many ints",
         ),
         (
             {"array": np.zeros((2, 1, 1, 3), np.uint8), "video_metadata": {"frames_indices": [0, 9]}},
-            "input 3 has frames_indices, so its fps is to be a number over 0",
+            "input 3 has frames_indices, so its fps must be a number over 0",
         ),
         ({"pdf": np.zeros(3)}, "input 3, pdf is a Pdf whose source is of the type ndarray"),
         ({"image": "https://a.example"}, "input 3, image is the address 'https://a.example', and nothing is fetched"),
@@ -518,23 +523,23 @@ PAIR = [b64(A), b64(B)]
         ),
         ({"type": "image_url", "url": "data:,a"}, "input 3 has the unknown key 'url'; it takes 'image_url', 'type'"),
         ({"type": "input_audio", "input_audio": {"format": "wav"}}, "input 3, input_audio lacks the key 'data'"),
-        ({"type": "input_audio", "input_audio": {"data": "a.wav"}}, "input 3 is no base64: '.' at position 1"),
+        ({"type": "input_audio", "input_audio": {"data": "a.wav"}}, "input 3 is not base64: '.' at position 1"),
         ({"type": "film", "value": "a"}, "input 3 has the unknown type 'film'; the types are text, image, audio, vid"),
         ({"type": ["text"], "text": "a"}, "input 3 has the unknown type of the type list; the types are"),
         ({"type": "text"}, "input 3 lacks the key 'text'"),
         ({"type": "text", "text": "a", "image": "b"}, "input 3 has the unknown key 'image'; it takes 'text', 'type'"),
         ({"type": "text", "format": "base64", "value": ""}, "input 3 is text in the format 'base64', expected 'text'"),
         ({"type": "image", "format": "text", "value": "a"}, "input 3 is image in the format 'text', expected 'base64'"),
-        ({"type": "image", "format": "base64", "value": "cat.jpg"}, "input 3 is no base64: '.' at position 3"),
+        ({"type": "image", "format": "base64", "value": "cat.jpg"}, "input 3 is not base64: '.' at position 3"),
         ({"type": "image", "format": "base64", "value": None}, "input 3 is None, expected a str of base64"),
-        ({"type": "image", "value": ""}, "input 3 is no base64: it is empty"),
-        ({"type": "image", "value": "iVBORw0KGgo"}, "input 3 is no base64: its 11 characters are cut short"),
-        ({"type": "image", "value": b64(A)[:76] + "\n" + b64(A)[76:]}, "no base64: '\\n' at position 76 is not of its"),
-        ({"type": "image", "value": "_-_-"}, "input 3 is no base64: '_' at position 0"),
-        ({"type": "image", "value": "A==="}, "input 3 is no base64: its 4 characters are cut short or wrongly padded"),
-        ({"type": "image", "value": "ÄÄÄÄ"}, "input 3 is no base64: 'Ä' at position 0"),
-        ({"image": b64(A * 40) + "*"}, "input 3, image is no base64: '*' at position "),
-        ({"image": "data:image/png;base64,%%%%"}, "input 3, image is no base64: '%' at position 0"),
+        ({"type": "image", "value": ""}, "input 3 is not base64: it is empty"),
+        ({"type": "image", "value": "iVBORw0KGgo"}, "input 3 is not base64: its 11 characters are cut short"),
+        ({"type": "image", "value": b64(A)[:76] + "\n" + b64(A)[76:]}, "not base64: '\\n' at position 76 is outside"),
+        ({"type": "image", "value": "_-_-"}, "input 3 is not base64: '_' at position 0"),
+        ({"type": "image", "value": "A==="}, "input 3 is not base64: its 4 characters are cut short or wrongly padded"),
+        ({"type": "image", "value": "ÄÄÄÄ"}, "input 3 is not base64: 'Ä' at position 0"),
+        ({"image": b64(A * 40) + "*"}, "input 3, image is not base64: '*' at position "),
+        ({"image": "data:image/png;base64,%%%%"}, "input 3, image is not base64: '%' at position 0"),
         ({"image": "data:image/png;base64"}, "input 3, image is a data: URL without a comma"),
         ({"content": None}, "input 3, content is None, expected a list"),
         ({"content": []}, "input 3, content is an empty list"),
@@ -554,8 +559,8 @@ PAIR = [b64(A), b64(B)]
             "input 3, message 1 has the role 'assistant'",
         ),
         ({"prompt_string": None}, "input 3, prompt_string is None, expected a str"),
-        ({"prompt_string": ""}, "input 3 is an empty text"),
-        ({"prompt_string": "\ud800"}, "input 3 has a lone surrogate"),
+        ({"prompt_string": ""}, "input 3, prompt_string is an empty text"),
+        ({"prompt_string": "\ud800"}, "input 3, prompt_string has a lone surrogate"),
         ({"prompt_string": "a", "images": []}, "input 3 has the unknown key 'images'; it takes 'multimodal"),
         ({"prompt_string": "a", "multimodal_data": None}, "input 3, multimodal_data is None, expected a list"),
         ({"prompt_string": "a", "multimodal_data": "b"}, "input 3, multimodal_data is of the type str, expected a"),
@@ -569,9 +574,9 @@ PAIR = [b64(A), b64(B)]
         ),
         (
             {"prompt_string": "<__media__>", "multimodal_data": [b64(b"a text of some length")]},
-            "input 3, multimodal_data 0 is a file of the kind text/plain, which is neither an image",
+            "input 3, multimodal_data 0 is a file of the type text/plain, which is neither an image",
         ),
-        ({"prompt_string": "<__media__>", "multimodal_data": ["cat.jpg"]}, "input 3, multimodal_data 0 is no base64"),
+        ({"prompt_string": "<__media__>", "multimodal_data": ["cat.jpg"]}, "input 3, multimodal_data 0 is not base64"),
         ({"prompt_string": "<__media__>", "multimodal_data": [None]}, "input 3, multimodal_data 0 is None, expected"),
         ({"prompt_string": "<__media__>", "videopair_data": [b64(A)]}, "input 3, videopair_data 0 is of the type str"),
         ({"prompt_string": "<__media__>", "videopair_data": [PAIR[:1]]}, "input 3, videopair_data 0 has 1 frames, exp"),
@@ -585,28 +590,29 @@ PAIR = [b64(A), b64(B)]
         ),
         (
             {"prompt_string": "<__media__>", "videopair_data": [[b64(A), b64(wav())]]},
-            "input 3, videopair_data 0, frame 1 is a file of the kind audio/wav",
+            "input 3, videopair_data 0, frame 1 is a file of the type audio/wav",
         ),
     ],
 )
 def test_what_is_no_input_is_named_with_its_place(value: dict[str, object], words: str) -> None:
-    with pytest.raises(InputError) as caught:
-        as_parts(value, "input 3")
+    with pytest.raises(InputError) as caught, located(input=3):
+        parse(value)
     assert words in str(caught.value)
+    assert caught.value.index == 3
 
 
 def test_damage_and_unknown_kinds_have_their_errors() -> None:
-    with pytest.raises(DecodeError, match="no base64"):
-        as_parts({"type": "image", "value": "*"})
+    with pytest.raises(DecodeError, match="not base64"):
+        parse({"type": "image", "value": "*"})
     with pytest.raises(DecodeError, match="without a comma"):
-        as_parts({"image": "data:"})
+        parse({"image": "data:"})
     with pytest.raises(UnsupportedMediaError, match="text/plain"):
-        as_parts({"prompt_string": "<__media__>", "multimodal_data": [b64(b"abc")]})
+        parse({"prompt_string": "<__media__>", "multimodal_data": [b64(b"abc")]})
 
 
 def test_a_part_of_a_list_is_named_as_such() -> None:
-    with pytest.raises(InputError, match=r"^input 3, part 1, content 0 is no base64"):
-        as_parts(["a", {"content": [{"type": "image", "value": "*"}]}], "input 3")
+    with pytest.raises(InputError, match=r"^input 3, part 1, content 0 is not base64"), located(input=3):
+        parse(["a", {"content": [{"type": "image", "value": "*"}]}])
 
 
 def test_what_a_fetch_function_does_wrong_is_named() -> None:
@@ -615,14 +621,15 @@ def test_what_a_fetch_function_does_wrong_is_named() -> None:
     def fails(_url: str) -> bytes:
         raise TimeoutError("no answer")
 
-    with pytest.raises(InputError, match=r"^input could not be fetched|^input, image could not be fetched") as caught:
-        as_parts(value, fetch=fails)
+    with pytest.raises(InputError, match=r"^input, image could not be fetched") as caught, located(input=None):
+        parse(value, fetch=fails)
     assert "TimeoutError: no answer" in str(caught.value)
     assert isinstance(caught.value.__cause__, TimeoutError)
-    with pytest.raises(InputError, match=r"^input, image was fetched as None; .* returns bytes$"):
-        as_parts(value, fetch=lambda _url: None)
+    words = r"^input, image was fetched as None; .* must return bytes$"
+    with pytest.raises(InputError, match=words), located(input=None):
+        parse(value, fetch=lambda _url: None)
     with pytest.raises(InputError, match="is a file: URL, which is not opened"):
-        as_parts({"image": "file:///a"}, fetch=lambda _url: A)
+        parse({"image": "file:///a"}, fetch=lambda _url: A)
 
 
 TYPES = ("text", "image", "audio", "video", "pdf", "image_url", "video_url", "input_audio")
@@ -639,7 +646,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(KEYS, JSON, min_size=1, max_size=4))
 def test_any_json_is_parts_or_an_error_of_this_library(value: dict[str, object]) -> None:
-    for call in (as_parts, lambda value: as_parts(inputs_of(value))):
+    for call in (parse, lambda value: parse(unwrap_request(value))):
         with contextlib.suppress(InputError):
             assert call(value)
 
@@ -650,7 +657,7 @@ def test_deep_nesting_is_an_error_and_no_recursion() -> None:
         for _ in range(20_000):
             value = {key: [value]}
         with pytest.raises(InputError):
-            as_parts(value)
+            parse(value)
         while isinstance(value, dict):  # freed from outside: 20,000 destructors would nest
             value = value[key].pop()
 

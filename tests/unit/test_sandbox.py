@@ -1,4 +1,4 @@
-"""Processes that decode: how they start, and that they end with whoever started them."""
+"""Processes that decode: how they start, and that they end with the process that started them."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ import pypdfium2
 import pytest
 import resvg_py
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import sandbox
 from jina_omni.media.sandbox import Sandbox
 from testing.pdfs import INCH, document, forms_of_forms
@@ -29,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="sends signals, or forks")
 
 
 def new():
-    return Sandbox(resvg_py, "an SVG image", "input 3", "render it to PNG")
+    return Sandbox(resvg_py, "an SVG image", "render it to PNG")
 
 
 # ---- one process ----
@@ -37,7 +37,7 @@ def new():
 
 def test_requests_are_answered_one_after_the_other():
     decoder = new()
-    replies = [decoder.ask(SVG, "an SVG image", "input 3") for _ in range(3)]
+    replies = [decoder.ask(SVG, "an SVG image") for _ in range(3)]
     assert replies[0].startswith(b"\x89PNG")
     assert replies[1:] == replies[:1] * 2
     decoder.close()
@@ -46,10 +46,11 @@ def test_requests_are_answered_one_after_the_other():
     assert children() == []
 
 
-def test_an_error_of_the_decoder_is_told_and_ends_it():
+def test_an_error_of_the_decoder_is_raised_and_ends_it():
     decoder = new()
-    with pytest.raises(DecodeError, match=r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"):
-        decoder.ask(b"<svg", "a drawing", "input 4")
+    message = r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"
+    with pytest.raises(DecodeError, match=message), located(input=4):
+        decoder.ask(b"<svg", "a drawing")
     assert not decoder.is_alive
     assert children() == []
 
@@ -59,7 +60,7 @@ def test_what_the_environment_adds_to_python_is_not_seen_there(monkeypatch, tmp_
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "io.py"))
     monkeypatch.chdir(tmp_path)
-    assert new().ask(SVG, "an SVG image", "input 3").startswith(b"\x89PNG")
+    assert new().ask(SVG, "an SVG image").startswith(b"\x89PNG")
 
 
 @contextlib.contextmanager
@@ -75,14 +76,14 @@ def stopped(process, seconds):
         timer.join()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process computes")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the processor time of a process")
 def test_a_process_that_waits_for_a_processor_may_take_longer(monkeypatch):
     decoder = new()
-    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0.5)
     with stopped(children()[0], 1.5):
-        assert decoder.ask(SVG, "an SVG image", "input 3").startswith(b"\x89PNG")
+        assert decoder.ask(SVG, "an SVG image").startswith(b"\x89PNG")
     with stopped(children()[0], 60), pytest.raises(InputError, match=r"a drawing that takes over 3\.0 seconds"):
-        decoder.ask(SVG, "a drawing", "input 3")
+        decoder.ask(SVG, "a drawing")
     assert children() == []
 
 
@@ -90,9 +91,9 @@ def test_a_process_that_waits_for_a_processor_may_take_longer(monkeypatch):
 
 
 @pytest.mark.parametrize("program", ["false", "true", "yes", "cat", "nowhere"])
-def test_what_is_no_python_is_told_so(program, monkeypatch):
+def test_what_is_not_a_python_is_an_error(program, monkeypatch):
     monkeypatch.setattr(sys, "executable", shutil.which(program) or "/nowhere/python")
-    with pytest.raises(UnsupportedMediaError) as caught:
+    with pytest.raises(UnsupportedMediaError) as caught, located(input=3):
         new()
     assert str(caught.value).startswith(
         "input 3 is an SVG image, which is drawn by another Python process, and this program can't start one ("
@@ -101,14 +102,14 @@ def test_what_is_no_python_is_told_so(program, monkeypatch):
     assert children() == []
 
 
-def test_a_start_that_takes_too_long_is_told_so(monkeypatch):
-    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0)
+def test_a_start_that_takes_too_long_is_an_error(monkeypatch):
+    monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0)
     with pytest.raises(UnsupportedMediaError, match=r"can't start one \(over 0 seconds\); render it to PNG"):
         new()
     assert children() == []
 
 
-def test_a_package_that_does_not_start_there_is_told_so(tmp_path, monkeypatch):
+def test_a_package_that_does_not_start_there_is_an_error(tmp_path, monkeypatch):
     package = tmp_path / "resvg_py" / "__init__.py"
     package.parent.mkdir()
     package.write_text("raise ImportError('libc.so.7 is not here')")
@@ -117,7 +118,7 @@ def test_a_package_that_does_not_start_there_is_told_so(tmp_path, monkeypatch):
         new()
 
 
-# ---- with whoever started it ----
+# ---- with the process that started it ----
 
 
 @contextlib.contextmanager
@@ -127,10 +128,9 @@ def started(tmp_path, data, then):
     path.write_bytes(data)
     code = """
         import os, pathlib, psutil, signal, sys, time, warnings
-        from jina_omni.inputs import Pdf
-        from jina_omni.media.pdf import decode, pages_of
+        from jina_omni.media.pdf import Pdf, decode, list_pages
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
-        pages = pages_of(Pdf(pathlib.Path(sys.argv[1])))
+        pages = list_pages(Pdf(pathlib.Path(sys.argv[1])))
         (child,) = psutil.Process().children()
         print(child.pid, flush=True)
         sys.stdin.readline()

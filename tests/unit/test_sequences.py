@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_omni import InputTooLongError, Text
+from jina_omni.errors import located
 from jina_omni.native import TextModel, find_device
-from jina_omni.prompts import Piece, Rows
-from jina_omni.sequences import Tokenizer, build_sequence, with_ordered_marks
+from jina_omni.sequences import build_sequence
+from jina_omni.templates import MediaTokens, Piece
+from jina_omni.tokenizer import Tokenizer, order_combining_marks
 from testing.checkpoints.writer import Checkpoint
 
 MEDIA = -1
 PLENTY = 1_000_000
-ROWS = 5  # of every image here
-IMAGE = Rows(ROWS)
+N_TOKENS = 5  # of every image here
+IMAGE = MediaTokens(N_TOKENS)
 BEGIN, END = 2051, 2052  # of the small vocabulary, as a template's ids
 
 COMPOSED = "Crème brûlée, Ångström, 한국"
@@ -43,7 +45,8 @@ def nano_tokenizer(nano: Checkpoint) -> Iterator[Tokenizer]:
 def build(
     pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int = PLENTY, truncate: bool = False
 ) -> np.ndarray:
-    return build_sequence(pieces, tokenizer, where="input 7", limit=limit, truncate=truncate)
+    with located(input=7):
+        return build_sequence(pieces, tokenizer, limit=limit, truncate=truncate)
 
 
 def ids(*runs: Sequence[int] | np.ndarray) -> list[int]:
@@ -65,13 +68,13 @@ def test_text_of_the_template_joins_that_of_the_caller(nano_tokenizer: Tokenizer
 
 @pytest.mark.parametrize("between", [IMAGE, BEGIN], ids=["image", "token"])
 def test_texts_do_not_join_across_what_is_no_text(between: Piece, small_tokenizer: Tokenizer) -> None:
-    middle = [between] if isinstance(between, int) else [MEDIA] * ROWS
+    middle = [between] if isinstance(between, int) else [MEDIA] * N_TOKENS
     got = build([Text("the wea"), between, Text("ther")], small_tokenizer)
     assert got.tolist() == ids(small_tokenizer("the wea"), middle, small_tokenizer("ther"))
 
 
-def test_each_row_of_each_image_has_its_place(small_tokenizer: Tokenizer) -> None:
-    got = build([Rows(3), Text("a"), Rows(4), BEGIN], small_tokenizer)
+def test_each_media_token_has_its_position(small_tokenizer: Tokenizer) -> None:
+    got = build([MediaTokens(3), Text("a"), MediaTokens(4), BEGIN], small_tokenizer)
     assert got.tolist() == ids([MEDIA] * 3, small_tokenizer("a"), [MEDIA] * 4, [BEGIN])
     assert got.dtype == np.int32
 
@@ -126,10 +129,10 @@ def test_what_just_fits_stays_whole(nano_tokenizer: Tokenizer) -> None:
 @pytest.mark.parametrize(
     ("pieces", "truncate", "advice"),
     [
-        ([Text("a"), Rows(40_000)], False, "split it, or pass truncate=True to cut its last text short"),
-        ([Text("a"), Rows(40_000)], True, "nothing of it can be cut"),
-        ([Rows(40_000)], True, "nothing of it can be cut"),
-        (["Query: ", Rows(40_000)], True, "nothing of it can be cut"),
+        ([Text("a"), MediaTokens(40_000)], False, "split it, or pass truncate=True to cut its last text short"),
+        ([Text("a"), MediaTokens(40_000)], True, "nothing of it can be cut"),
+        ([MediaTokens(40_000)], True, "nothing of it can be cut"),
+        (["Query: ", MediaTokens(40_000)], True, "nothing of it can be cut"),
     ],
     ids=str,
 )
@@ -139,7 +142,7 @@ def test_too_long_is_an_error_with_the_counts(
     with pytest.raises(InputTooLongError) as caught:
         build(pieces, small_tokenizer, limit=32_768, truncate=truncate)
     error = caught.value
-    tokens = 40_000 + sum(len(small_tokenizer(getattr(x, "text", x))) for x in pieces if not isinstance(x, Rows))
+    tokens = 40_000 + sum(len(small_tokenizer(getattr(x, "text", x))) for x in pieces if not isinstance(x, MediaTokens))
     assert (error.tokens, error.limit) == (tokens, 32_768)
     excess = f"{tokens - 32_768:,}"
     assert str(error) == f"input 7 has {tokens:,} tokens, {excess} over this model's limit of 32,768; {advice}"
@@ -184,7 +187,7 @@ def test_a_truncated_input_is_never_over_the_limit_and_keeps_its_ends(
     nano_tokenizer: Tokenizer, first: str, last: str, limit: int
 ) -> None:
     pieces: list[Piece] = [IMAGE, Text(first), IMAGE, "<|im_start|>", Text(last), "<|im_end|>"]
-    fixed = [MEDIA] * ROWS + ids(nano_tokenizer(first)) + [MEDIA] * ROWS
+    fixed = [MEDIA] * N_TOKENS + ids(nano_tokenizer(first)) + [MEDIA] * N_TOKENS
     limit += len(fixed) + 20  # 20: the template
     got = build(pieces, nano_tokenizer, limit=limit, truncate=True).tolist()
     assert len(got) <= limit
@@ -224,4 +227,4 @@ MARKS = [chr(c) for c in range(0x300, 0x34F)] + ["\u0f71", "\u0f73", "\u0f75", "
 def test_marks_put_in_order_have_the_same_normal_form(parts: list[tuple[str, int, int]]) -> None:
     text = "".join(base + "".join(random.Random(seed).choices(MARKS, k=n)) for base, n, seed in parts)
     for form in ("NFC", "NFD"):
-        assert unicodedata.normalize(form, with_ordered_marks(text)) == unicodedata.normalize(form, text)
+        assert unicodedata.normalize(form, order_combining_marks(text)) == unicodedata.normalize(form, text)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jina_omni import Model, cosine_similarity, similarity
-from jina_omni.similarity import unit_length
+from jina_omni.similarity import scale_to_unit_length
 
 
 def vectors(n: int, dim: int, seed: int) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def test_the_model_offers_the_same() -> None:
 @given(st.integers(1, 5), st.integers(1, 40), st.floats(1e-6, 1e6), st.integers(0, 99))
 def test_unit_length_keeps_directions(n: int, dim: int, scale: float, seed: int) -> None:
     rows = vectors(n, dim, seed) * np.float32(scale)
-    units = unit_length(rows)
+    units = scale_to_unit_length(rows)
     assert units.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(units.astype(np.float64), axis=1), 1, rtol=1e-6)
     factors = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)

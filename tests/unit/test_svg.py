@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Image
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import sandbox
-from jina_omni.media.image import decode, grid_of, patches_of
+from jina_omni.media.image import Image, decode, find_grid, read_patches
 from jina_omni.media.patches import VisionGeometry
 
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
@@ -31,7 +30,8 @@ def svg(attributes='width="40" height="20"', body=RECTANGLE, before=""):
 
 
 def drawn(text):
-    return decode(Image(text.encode()), "input 3")
+    with located(input=3):
+        return decode(Image(text.encode()))
 
 
 def half_red(width, height):
@@ -46,8 +46,8 @@ def png(colour):
     return file.getvalue()
 
 
-def data_url(data, kind="image/png"):
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def data_url(data, media_type="image/png"):
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def picture_of(reference, attribute="href"):
@@ -87,7 +87,7 @@ def test_alpha_is_dropped_as_for_every_image():
 def test_its_own_size_is_kept(attributes, size):
     image = Image(svg(attributes).encode())
     assert decode(image).size == size
-    assert grid_of(image, TINY) == patches_of(image, TINY)[1]
+    assert find_grid(image, TINY) == read_patches(image, TINY)[1]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "windows-1252"])
@@ -202,7 +202,7 @@ def one_long():
 
 @pytest.mark.parametrize("text", [powers(), one_long()], ids=["powers", "one long"])
 def test_an_entity_bomb_is_refused(text):
-    with pytest.raises(InputError, match=r"^input 3 is an SVG image whose entities grow without measure; write them"):
+    with pytest.raises(InputError, match=r"^input 3 is an SVG image whose entities expand without bound; write them"):
         drawn(text)
 
 
@@ -267,7 +267,7 @@ def test_references_that_multiply_are_an_error():
 
 
 def test_a_drawing_that_takes_too_long_is_an_error(monkeypatch):
-    monkeypatch.setattr(sandbox, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0.5)
     blurs = '<feGaussianBlur stdDeviation="300"/>' * 200
     body = f'<filter id="f">{blurs}</filter><rect width="3000" height="3000" filter="url(#f)"/>'
     with pytest.raises(InputError, match=r"^input 3 is an SVG image that takes over 0.5 seconds to draw; simplify it"):
@@ -286,10 +286,10 @@ def test_a_drawing_that_takes_too_long_is_an_error(monkeypatch):
         (gzip.compress(svg().encode()), UnsupportedMediaError, "application/gzip, which jina_omni.Image does not take"),
     ],
 )
-def test_what_is_no_whole_drawing_is_named(data, error, words):
-    for function in (decode, lambda image, where: grid_of(image, TINY, where)):
-        with pytest.raises(error) as caught:
-            function(Image(data), "input 3")
+def test_what_is_not_a_whole_drawing_is_named(data, error, words):
+    for function in (decode, lambda image: find_grid(image, TINY)):
+        with pytest.raises(error) as caught, located(input=3):
+            function(Image(data))
         assert str(caught.value).startswith("input 3 ")
         assert words in str(caught.value)
 
@@ -303,7 +303,7 @@ def test_a_missing_package_is_named_with_its_pip_line(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", None), ("executable", "")])
-def test_a_program_without_a_python_to_start_is_told_so(name, value, monkeypatch):
+def test_a_program_without_a_python_to_start_is_an_error(name, value, monkeypatch):
     monkeypatch.setattr(sys, name, value, raising=False)
     with pytest.raises(UnsupportedMediaError, match="this program has no Python to start; render it to PNG"):
         drawn(svg())
@@ -326,8 +326,9 @@ def test_a_damaged_drawing_gives_pixels_or_our_error():
         if rng.random() < 0.1:
             del content[rng.randrange(1, len(content)) :]
         try:
-            rows, _ = patches_of(Image(bytes(content)), TINY, "input 3")
-            assert np.isfinite(rows).all()
+            with located(input=3):
+                patches, _ = read_patches(Image(bytes(content)), TINY)
+            assert np.isfinite(patches).all()
             outcomes.add("pixels")
         except InputError as error:
             assert str(error).startswith("input 3")  # noqa: PT017

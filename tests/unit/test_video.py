@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
-from jina_omni.inputs import Video
-from jina_omni.media import extras
+from jina_omni import optional_packages
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import video as video_module
+from jina_omni.media.frame_selection import select_frames
 from jina_omni.media.patches import VisionGeometry, smart_resize
-from jina_omni.media.video import has_sound, has_video, measure, patches_of
+from jina_omni.media.video import Video, has_moving_pictures, has_sound, read_patches, select
 from testing.checkpoints import pixels
 from testing.media_files import noise_block, remuxed, track_file, video_file
 from tests.reference_pack import PACK, needs_pack
@@ -77,11 +77,11 @@ def number_of(frame):
     return int(((frame[:, middles].mean((0, 2)) > 128) << np.arange(BITS)).sum())
 
 
-def frames_of(rows, grid, geometry=GEOMETRY):
-    """Undo the layout of rows: (2 t, height, width, 3), values 0 to 255."""
+def frames_of(patches, grid, geometry=GEOMETRY):
+    """Undo the layout of patches: (2 t, height, width, 3), values 0 to 255."""
     t, h, w = grid
     p, m = geometry.patch_size, geometry.merge_size
-    tiles = rows.reshape(t, h // m, w // m, m, m, 3, 2, p, p).transpose(0, 6, 1, 3, 7, 2, 4, 8, 5)
+    tiles = patches.reshape(t, h // m, w // m, m, m, 3, 2, p, p).transpose(0, 6, 1, 3, 7, 2, 4, 8, 5)
     return (tiles.reshape(2 * t, h * p, w * p, 3) * 127.5 + 127.5).round().astype(np.uint8)
 
 
@@ -101,10 +101,10 @@ def whole_file(name):
 
 
 def embedded(video, dialect=CARD, geometry=GEOMETRY):
-    clip = measure(video, geometry, dialect)
-    rows, found = patches_of(clip, geometry)
-    assert rows.shape == (math.prod(found.grid), 1536)
-    return clip, rows, found
+    selection = select(video, geometry, dialect)
+    patches, found = read_patches(video, selection, geometry, dialect)
+    assert patches.shape == (math.prod(found.grid), 1536)
+    return selection, patches, found
 
 
 def card_indices(total, fps, rate=2.0, most=768):
@@ -157,14 +157,14 @@ def test_sizes_agree_with_transformers():
 @pytest.mark.parametrize(("height", "width"), [(31, 400), (400, 16)])
 def test_a_video_of_too_small_a_side_says_how_to_scale_it(height, width):
     message = f"^input 3 is a video of {width} x {height} pixels, .* sides are under 32; .* {2 * width} x {2 * height}$"
-    with pytest.raises(InputError, match=message):
-        measure(Video(np.zeros((2, height, width, 3), np.uint8)), GEOMETRY, CARD, "input 3")
-    assert measure(Video(np.zeros((2, 2 * height, 2 * width, 3), np.uint8)), GEOMETRY, CARD)
+    with pytest.raises(InputError, match=message), located(input=3):
+        select(Video(np.zeros((2, height, width, 3), np.uint8)), GEOMETRY, CARD)
+    assert select(Video(np.zeros((2, 2 * height, 2 * width, 3), np.uint8)), GEOMETRY, CARD)
 
 
 def test_a_video_of_too_long_a_side_is_refused():
     with pytest.raises(InputError, match=r"a video of 6,432 x 32 pixels, more than 200 times"):
-        measure(Video(np.zeros((1, 32, 6432, 3), np.uint8)), GEOMETRY, CARD)
+        select(Video(np.zeros((1, 32, 6432, 3), np.uint8)), GEOMETRY, CARD)
 
 
 # ---- which frames, and when ----
@@ -172,108 +172,111 @@ def test_a_video_of_too_long_a_side_is_refused():
 
 @pytest.mark.parametrize("name", CONTAINERS)
 @pytest.mark.parametrize("dialect", [CARD, WRAPPER])
-def test_the_chosen_frames_of_every_container(name, dialect):
+def test_the_selected_frames_of_every_container(name, dialect):
     total = 101
-    clip, rows, found = embedded(Video(clip_file(name, total)), dialect)
+    selection, patches, found = embedded(Video(clip_file(name, total)), dialect)
     expected = card_indices(total, 30) if dialect == CARD else wrapper_indices(total)
     if dialect == CARD and name == "flv":  # whose packets have no duration, so the rate counts one frame too many
         expected = card_indices(total, Fraction(30300, 1000))
-    assert found is clip
-    assert clip.n_frames == total
-    assert clip.indices == expected
-    numbers = [number_of(frame) for frame in frames_of(rows, clip.grid)]
+    assert found is selection
+    assert selection.n_frames == total
+    assert selection.indices == expected
+    numbers = [number_of(frame) for frame in frames_of(patches, selection.grid)]
     assert numbers == [*expected, *expected[-1:] * (len(expected) % 2)]
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 5, 7, 31, 32, 33, 61, 256])
 @pytest.mark.parametrize("dialect", [CARD, WRAPPER])
 def test_every_length(total, dialect):
-    clip, rows, _ = embedded(Video(clip_file("mp4-mpeg4", total)), dialect)
+    selection, patches, _ = embedded(Video(clip_file("mp4-mpeg4", total)), dialect)
     expected = card_indices(total, 30) if dialect == CARD else wrapper_indices(total)
-    assert clip.indices == expected
-    assert clip.grid[0] == -(-len(expected) // 2)
-    assert len(clip.times) == clip.grid[0]
-    numbers = [number_of(frame) for frame in frames_of(rows, clip.grid)]
+    assert selection.indices == expected
+    assert selection.grid[0] == -(-len(expected) // 2)
+    assert len(selection.timestamps) == selection.grid[0]
+    numbers = [number_of(frame) for frame in frames_of(patches, selection.grid)]
     assert numbers == [*expected, *expected[-1:] * (len(expected) % 2)]
 
 
-def test_choices_agree_with_transformers():
+def test_selections_agree_with_transformers():
     module = pytest.importorskip("transformers.models.qwen3_vl.video_processing_qwen3_vl")
     settings_ = SimpleNamespace(fps=2, min_frames=4, max_frames=768)
     sample = functools.partial(module.Qwen3VLVideoProcessor.sample_frames, settings_)
+    options = video_module._read_options(Video("a.mp4"))
     random = np.random.default_rng(3)
     for total, fps in zip(random.integers(1, 60_000, 300), random.uniform(5, 120, 300), strict=True):
         metadata = SimpleNamespace(total_num_frames=int(total), fps=fps)
-        clip = video_module._choose(Video("a.mp4"), CARD, int(total), (64, 64), fps, GEOMETRY, "input")
-        assert clip.indices == tuple(sample(metadata).tolist())
+        selection = select_frames(options, CARD, int(total), (64, 64), fps, GEOMETRY)
+        assert selection.indices == tuple(sample(metadata).tolist())
 
 
-def test_times_agree_with_transformers():
+def test_timestamps_agree_with_transformers():
     module = pytest.importorskip("transformers.models.qwen3_vl.processing_qwen3_vl")
+    options = video_module._read_options(Video("a.mp4"))
     for total, fps in [(1, 30.0), (7, 2.0), (100, 29.97002997002997), (1001, 24.009603841536613)]:
-        clip = video_module._choose(Video("a.mp4"), CARD, total, (64, 64), fps, GEOMETRY, "input")
-        theirs = module.Qwen3VLProcessor._calculate_timestamps(None, np.array(clip.indices), fps, 2)
-        assert clip.times == tuple(theirs)
+        selection = select_frames(options, CARD, total, (64, 64), fps, GEOMETRY)
+        theirs = module.Qwen3VLProcessor._calculate_timestamps(None, np.array(selection.indices), fps, 2)
+        assert selection.timestamps == tuple(theirs)
 
 
-def test_times_of_the_reference():
+def test_timestamps_of_the_reference():
     frames = np.zeros((4, 64, 64, 3), np.uint8)
-    unknown = measure(Video(frames), GEOMETRY, CARD)
-    assert [f"{time:.1f}" for time in unknown.times] == ["0.0", "0.1"]
-    assert [f"{time:.1f}" for time in measure(Video(frames, fps=2), GEOMETRY, CARD).times] == ["0.2", "1.2"]
-    eight = measure(Video(np.zeros((8, 64, 64, 3), np.uint8)), GEOMETRY, WRAPPER)
-    assert [f"{time:.1f}" for time in eight.times] == ["0.0", "0.1", "0.2", "0.3"]
+    unknown = select(Video(frames), GEOMETRY, CARD)
+    assert [f"{time:.1f}" for time in unknown.timestamps] == ["0.0", "0.1"]
+    known = select(Video(frames, fps=2), GEOMETRY, CARD)
+    assert [f"{time:.1f}" for time in known.timestamps] == ["0.2", "1.2"]
+    eight = select(Video(np.zeros((8, 64, 64, 3), np.uint8)), GEOMETRY, WRAPPER)
+    assert [f"{time:.1f}" for time in eight.timestamps] == ["0.0", "0.1", "0.2", "0.3"]
 
 
-def test_the_wrappers_times_are_those_of_positions_at_24_per_second():
-    clip = measure(Video(clip_file("mp4-mpeg4", 101)), GEOMETRY, WRAPPER)
-    assert clip.times == tuple((i / 24 + (i + 1) / 24) / 2 for i in range(0, 32, 2))
+def test_the_wrappers_timestamps_are_those_of_positions_at_24_per_second():
+    selection = select(Video(clip_file("mp4-mpeg4", 101)), GEOMETRY, WRAPPER)
+    assert selection.timestamps == tuple((i / 24 + (i + 1) / 24) / 2 for i in range(0, 32, 2))
 
 
 def test_an_odd_last_frame_is_paired_with_itself():
-    assert measure(Video(np.zeros((3, 64, 64, 3), np.uint8), fps=2), GEOMETRY, CARD).times == (0.25, 1.0)
+    assert select(Video(np.zeros((3, 64, 64, 3), np.uint8), fps=2), GEOMETRY, CARD).timestamps == (0.25, 1.0)
 
 
 @pytest.mark.parametrize("dialect", [CARD, WRAPPER])
 def test_fps_and_max_frames_of_a_file(dialect):
     file = clip_file("mp4-mpeg4", 256)
-    clip = measure(Video(file, fps=1), GEOMETRY, dialect)
-    assert clip.indices == card_indices(256, 30, 1)
-    assert clip.times[0] == (clip.indices[0] / 30 + clip.indices[1] / 30) / 2
-    assert measure(Video(file, fps=1e300), GEOMETRY, CARD).indices == tuple(range(256))
-    assert len(measure(Video(file, fps=1e300), GEOMETRY, dialect).indices) == (256 if dialect == CARD else 32)
-    assert len(measure(Video(file, fps=1e-300), GEOMETRY, dialect).indices) == 4
+    selection = select(Video(file, fps=1), GEOMETRY, dialect)
+    assert selection.indices == card_indices(256, 30, 1)
+    assert selection.timestamps[0] == (selection.indices[0] / 30 + selection.indices[1] / 30) / 2
+    assert select(Video(file, fps=1e300), GEOMETRY, CARD).indices == tuple(range(256))
+    assert len(select(Video(file, fps=1e300), GEOMETRY, dialect).indices) == (256 if dialect == CARD else 32)
+    assert len(select(Video(file, fps=1e-300), GEOMETRY, dialect).indices) == 4
     for most in (1, 2, 3, 5, 100, 1000):
         n = min(most, 17 if dialect == CARD else 256)
-        indices = measure(Video(file, max_frames=np.int64(most)), GEOMETRY, dialect).indices
+        indices = select(Video(file, max_frames=np.int64(most)), GEOMETRY, dialect).indices
         assert len(indices) == n
         assert indices == (card_indices(256, 30, 2, most) if dialect == CARD else wrapper_indices(256, most))
 
 
 def test_max_frames_of_an_array():
     frames = np.stack([numbered(i) for i in range(40)])
-    assert measure(Video(frames), GEOMETRY, WRAPPER).indices == tuple(range(40))
+    assert select(Video(frames), GEOMETRY, WRAPPER).indices == tuple(range(40))
     for dialect, expected in ((CARD, (0, 20, 39)), (WRAPPER, (0, 19, 39))):
-        clip, rows, _ = embedded(Video(frames, max_frames=3, fps=10), dialect)
-        assert clip.indices == expected
-        assert clip.times == ((expected[1] / 10) / 2, 3.9)
-        assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [*expected, 39]
+        selection, patches, _ = embedded(Video(frames, max_frames=3, fps=10), dialect)
+        assert selection.indices == expected
+        assert selection.timestamps == ((expected[1] / 10) / 2, 3.9)
+        assert [number_of(frame) for frame in frames_of(patches, selection.grid)] == [*expected, 39]
 
 
 def test_given_timestamps_replace_the_own():
     frames = np.zeros((5, 64, 64, 3), np.uint8)
-    assert measure(Video(frames, timestamps=[0, 1.5, np.float32(2)]), GEOMETRY, CARD).times == (0.0, 1.5, 2.0)
-    assert measure(Video(frames, timestamps=False), GEOMETRY, CARD).times is None
-    own = measure(Video(frames), GEOMETRY, CARD).times
-    assert measure(Video(frames, timestamps=True), GEOMETRY, CARD).times == own
-    with pytest.raises(InputError, match="input 2 has 2 timestamps for 3 pairs of frames"):
-        measure(Video(frames, timestamps=[0, 1]), GEOMETRY, CARD, "input 2")
+    assert select(Video(frames, timestamps=[0, 1.5, np.float32(2)]), GEOMETRY, CARD).timestamps == (0.0, 1.5, 2.0)
+    assert select(Video(frames, timestamps=False), GEOMETRY, CARD).timestamps is None
+    own = select(Video(frames), GEOMETRY, CARD).timestamps
+    assert select(Video(frames, timestamps=True), GEOMETRY, CARD).timestamps == own
+    with pytest.raises(InputError, match="input 2 has 2 timestamps for 3 pairs of frames"), located(input=2):
+        select(Video(frames, timestamps=[0, 1]), GEOMETRY, CARD)
 
 
 @pytest.mark.parametrize("timestamps", [[0, float("nan"), 1], ["a", "b", "c"], 3, [None] * 3])
-def test_timestamps_that_are_no_seconds_are_refused(timestamps):
+def test_timestamps_that_are_not_seconds_are_refused(timestamps):
     with pytest.raises(InputError, match="pass seconds"):
-        measure(Video(np.zeros((5, 64, 64, 3), np.uint8), timestamps=timestamps), GEOMETRY, CARD)
+        select(Video(np.zeros((5, 64, 64, 3), np.uint8), timestamps=timestamps), GEOMETRY, CARD)
 
 
 @pytest.mark.parametrize(
@@ -281,28 +284,30 @@ def test_timestamps_that_are_no_seconds_are_refused(timestamps):
 )
 def test_options_out_of_range_are_refused(options):
     for source in (np.zeros((5, 64, 64, 3), np.uint8), b"not even looked at"):
-        with pytest.raises(InputError, match=rf"input 1 has {next(iter(options))}="):
-            measure(Video(source, **options), GEOMETRY, CARD, "input 1")
+        with pytest.raises(InputError, match=rf"input 1 has {next(iter(options))}="), located(input=1):
+            select(Video(source, **options), GEOMETRY, CARD)
 
 
 @pytest.mark.parametrize("container", ["matroska", "mp4", "webm"])
 def test_a_variable_rate_is_its_mean(container):
     pts = [int(i**1.5 * 10) for i in range(60)]  # gets slower
     codec = "libvpx" if container == "webm" else "libx264"
-    clip, rows, _ = embedded(Video(video_file(map(numbered, range(60)), container, codec, pts=pts)))
-    assert clip.n_frames == 60
-    assert 60 / (pts[-1] / 1000 + 0.5) < clip.fps < 60 / (pts[-1] / 1000) + 1e-3  # the last frame may have no duration
-    assert clip.indices == card_indices(60, clip.fps)
-    assert [number_of(f) for f in frames_of(rows, clip.grid)][: len(clip.indices)] == list(clip.indices)
+    selection, patches, _ = embedded(Video(video_file(map(numbered, range(60)), container, codec, pts=pts)))
+    assert selection.n_frames == 60
+    # the last frame may have no duration
+    assert 60 / (pts[-1] / 1000 + 0.5) < selection.fps < 60 / (pts[-1] / 1000) + 1e-3
+    assert selection.indices == card_indices(60, selection.fps)
+    numbers = [number_of(frame) for frame in frames_of(patches, selection.grid)]
+    assert numbers[: len(selection.indices)] == list(selection.indices)
 
 
-def test_repetitions_without_content_are_no_frames():
+def test_repetitions_without_content_are_not_frames():
     file = video_file(map(numbered, range(60)), "avi", gap=lambda pts: 0 if pts < 20 else 25)
     with av.open(io.BytesIO(file)) as container:
         assert container.streams.video[0].frames == 85  # says the header
-    clip, rows, _ = embedded(Video(file), WRAPPER)
-    assert clip.n_frames == 60
-    assert [number_of(f) for f in frames_of(rows, clip.grid)] == list(wrapper_indices(60))
+    selection, patches, _ = embedded(Video(file), WRAPPER)
+    assert selection.n_frames == 60
+    assert [number_of(f) for f in frames_of(patches, selection.grid)] == list(wrapper_indices(60))
 
 
 @pytest.mark.parametrize("dialect", [CARD, WRAPPER])
@@ -313,48 +318,48 @@ def test_frames_that_can_not_be_shown_are_not_counted(dialect):
     cut = remuxed(whole, "matroska", 2)
     with av.open(io.BytesIO(cut)) as container:
         shown = [number_of(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-    clip, rows, found = embedded(Video(cut), dialect)
-    assert clip.n_frames > found.n_frames == len(shown)
-    expected = card_indices(len(shown), clip.fps) if dialect == CARD else wrapper_indices(len(shown))
+    selection, patches, found = embedded(Video(cut), dialect)
+    assert selection.n_frames > found.n_frames == len(shown)
+    expected = card_indices(len(shown), selection.fps) if dialect == CARD else wrapper_indices(len(shown))
     assert found.indices == expected
-    numbers = [number_of(frame) for frame in frames_of(rows, found.grid)]
+    numbers = [number_of(frame) for frame in frames_of(patches, found.grid)]
     assert numbers == [shown[i] for i in expected]
     # An MP4 file says itself which they are.
-    clip, _, found = embedded(Video(remuxed(whole, "mp4", 2)), dialect)
-    assert clip is found
-    assert clip.n_frames == len(shown)
+    selection, _, found = embedded(Video(remuxed(whole, "mp4", 2)), dialect)
+    assert selection is found
+    assert selection.n_frames == len(shown)
 
 
 # ---- pixels ----
 
 
 @pytest.mark.parametrize("shape", [(1, 96, 160), (2, 32, 32), (3, 200, 60), (5, 700, 500), (12, 240, 320)])
-def test_rows_of_arrays_equal_the_suites_own(shape):
+def test_patches_of_arrays_equal_the_suites_own(shape):
     frames = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     expected = pixels.video_patches(frames, pixels.Limits())
-    clip, rows, _ = embedded(Video(frames))
-    assert clip.grid == expected.grid
-    assert np.abs(rows - expected.rows).max() <= 1e-6
+    selection, patches, _ = embedded(Video(frames))
+    assert selection.grid == expected.grid
+    assert np.abs(patches - expected.rows).max() <= 1e-6
 
 
 def test_arrays_of_any_layout_in_memory():
     frames = np.random.default_rng(1).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
     _, expected, _ = embedded(Video(frames))
-    _, rows, _ = embedded(Video(np.asfortranarray(frames)))
-    assert np.array_equal(rows, expected)
-    _, rows, _ = embedded(Video(frames[:, :, ::-1][:, :, ::-1]))
-    assert np.array_equal(rows, expected)
+    _, patches, _ = embedded(Video(np.asfortranarray(frames)))
+    assert np.array_equal(patches, expected)
+    _, patches, _ = embedded(Video(frames[:, :, ::-1][:, :, ::-1]))
+    assert np.array_equal(patches, expected)
 
 
-def test_rows_of_a_file_are_those_of_its_decoded_frames():
+def test_patches_of_a_file_are_those_of_its_decoded_frames():
     file = whole_file("mp4")
     with av.open(io.BytesIO(file)) as container:
         frames = np.stack([np.asarray(frame.to_image()) for frame in container.decode(video=0)])
-    _, rows, clip = embedded(Video(file), WRAPPER)
-    assert clip.indices == tuple(range(30))
+    _, patches, selection = embedded(Video(file), WRAPPER)
+    assert selection.indices == tuple(range(30))
     expected = pixels.video_patches(frames, pixels.Limits())
-    assert clip.grid == expected.grid
-    assert np.abs(rows - expected.rows).max() <= 1e-6
+    assert selection.grid == expected.grid
+    assert np.abs(patches - expected.rows).max() <= 1e-6
 
 
 def test_path_and_bytes_give_the_same(tmp_path):
@@ -375,8 +380,8 @@ def test_quicktime_without_a_brand():
 
 
 def test_limits_are_those_of_the_vision_file():
-    clip = measure(Video(np.zeros((4, 640, 640, 3), np.uint8)), TINY, CARD)
-    assert 2048 <= math.prod(clip.grid) * 256 * 2 <= 65_536
+    selection = select(Video(np.zeros((4, 640, 640, 3), np.uint8)), TINY, CARD)
+    assert 2048 <= math.prod(selection.grid) * 256 * 2 <= 65_536
 
 
 def test_metadata_of_rotation_is_not_applied():
@@ -387,9 +392,9 @@ def test_metadata_of_rotation_is_not_applied():
     with av.open(io.BytesIO(file)) as container:
         assert next(container.decode(video=0)).rotation in (90, -90)
     _, expected, upright = embedded(Video(clip_file("mp4-mpeg4", 4)))
-    _, rows, clip = embedded(Video(bytes(file)))
-    assert clip.grid == upright.grid
-    assert np.array_equal(rows, expected)
+    _, patches, selection = embedded(Video(bytes(file)))
+    assert selection.grid == upright.grid
+    assert np.array_equal(patches, expected)
 
 
 def test_frames_that_change_their_size_fit_all_the_same():
@@ -403,10 +408,10 @@ def test_frames_that_change_their_size_fit_all_the_same():
                 packet = next(source.demux(video=0))
                 packet.stream, packet.pts, packet.dts = stream, i, i
                 output.mux(packet)
-    clip, rows, found = embedded(Video(file.getvalue()))
-    assert clip is found
-    assert clip.size == sizes[0]
-    assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [0, 1, 2, 3]
+    selection, patches, found = embedded(Video(file.getvalue()))
+    assert selection is found
+    assert selection.size == sizes[0]
+    assert [number_of(frame) for frame in frames_of(patches, selection.grid)] == [0, 1, 2, 3]
 
 
 def test_a_header_of_the_wrong_size_is_corrected():
@@ -415,10 +420,10 @@ def test_a_header_of_the_wrong_size_is_corrected():
     place = file.index(b"strf") + 12
     assert file[place : place + 8] == WIDTH.to_bytes(4, "little") + HEIGHT.to_bytes(4, "little")
     file[place : place + 8] = (320).to_bytes(4, "little") + (96).to_bytes(4, "little")
-    _, rows, clip = embedded(Video(bytes(file)))
-    assert clip.size == (HEIGHT, WIDTH)
-    assert clip.grid == embedded(Video(video_file(map(numbered, range(4)), "avi", "mpeg4")))[2].grid
-    assert [number_of(frame) for frame in frames_of(rows, clip.grid)] == [0, 1, 2, 3]
+    _, patches, selection = embedded(Video(bytes(file)))
+    assert selection.size == (HEIGHT, WIDTH)
+    assert selection.grid == embedded(Video(video_file(map(numbered, range(4)), "avi", "mpeg4")))[2].grid
+    assert [number_of(frame) for frame in frames_of(patches, selection.grid)] == [0, 1, 2, 3]
 
 
 @needs_pack
@@ -429,14 +434,14 @@ def test_clips_of_the_reference_pack(size):
     seen = 0
     for part in (part for case in cases for part in case["parts"] if part[0] == "video"):
         frames = np.load(PACK / "media" / part[1])["frames"]
-        clip, rows, _ = embedded(Video(frames, fps=2))
+        selection, patches, _ = embedded(Video(frames, fps=2))
         if part[2] is not None:
-            assert list(clip.times) == part[2]
+            assert list(selection.timestamps) == part[2]
         expected = pixels.video_patches(frames, pixels.Limits())
-        assert clip.grid == expected.grid
-        assert np.abs(rows - expected.rows).max() <= 1e-6
+        assert selection.grid == expected.grid
+        assert np.abs(patches - expected.rows).max() <= 1e-6
         if part[1] == str(stages["video_name"]):
-            assert clip.grid == tuple(stages["video_grid"])
+            assert selection.grid == tuple(stages["video_grid"])
             seen += 1
     assert seen
 
@@ -458,11 +463,11 @@ def test_a_long_film_does_not_lie_in_memory():
     before = process.memory_info().rss
     watcher.start()
     try:
-        clip, _, _ = embedded(Video(film, max_frames=16), geometry=TINY)
+        selection, _, _ = embedded(Video(film, max_frames=16), geometry=TINY)
     finally:
         done.set()
         watcher.join()
-    assert clip.n_frames == 2000
+    assert selection.n_frames == 2000
     assert 2000 * 240 * 320 * 3 > 400 << 20
     assert peak - before < 60 << 20
 
@@ -474,11 +479,11 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(extras.importlib, "import_module", missing)
-    message = r"^input 4 is a file of the kind video/matroska, which needs .*'jina-omni\[video\]'"
-    with pytest.raises(UnsupportedMediaError, match=message):
-        measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD, "input 4")
-    assert measure(Video(np.zeros((2, 64, 64, 3), np.uint8)), GEOMETRY, CARD).grid  # needs none
+    monkeypatch.setattr(optional_packages.importlib, "import_module", missing)
+    message = r"^input 4 is a file of the type video/matroska, which needs .*'jina-omni\[video\]'"
+    with pytest.raises(UnsupportedMediaError, match=message), located(input=4):
+        select(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
+    assert select(Video(np.zeros((2, 64, 64, 3), np.uint8)), GEOMETRY, CARD).grid  # needs none
 
 
 @pytest.mark.parametrize(
@@ -494,16 +499,16 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     ],
     ids=str,
 )
-def test_arrays_that_are_no_frames_are_refused(array, message):
+def test_arrays_that_are_not_frames_are_refused(array, message):
     with pytest.raises(InputError, match=message):
-        measure(Video(array), GEOMETRY, CARD)
+        select(Video(array), GEOMETRY, CARD)
 
 
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
         (b"", DecodeError, "empty file"),
-        (b"\0" * 5000, UnsupportedMediaError, "unknown kind"),
+        (b"\0" * 5000, UnsupportedMediaError, "unknown type"),
         (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", UnsupportedMediaError, "text/plain"),
         (b"ffconcat version 1.0\nfile a.mp4\n", UnsupportedMediaError, "text/plain"),
         (b"\xff\xd8\xff\xe0", UnsupportedMediaError, "image/jpeg"),
@@ -516,25 +521,25 @@ def test_arrays_that_are_no_frames_are_refused(array, message):
     ],
     ids=str,
 )
-def test_files_that_are_no_videos_are_refused(data, error, message):
-    with pytest.raises(error, match=message) as caught:
-        measure(Video(data), GEOMETRY, CARD, "input 7")
+def test_files_that_are_not_videos_are_refused(data, error, message):
+    with pytest.raises(error, match=message) as caught, located(input=7):
+        select(Video(data), GEOMETRY, CARD)
     assert str(caught.value).startswith("input 7")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
-def test_paths_that_are_no_files_are_refused(tmp_path):
+def test_paths_that_are_not_files_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
     here = [tmp_path / "pipe.mp4", tmp_path, tmp_path / "none.mp4"]
     for path in (*here, "/dev/zero", "https://example.org/a.mp4", "file:/etc/passwd", "concat:a.mp4|b.mp4"):
         with pytest.raises(InputError, match="input"):
-            measure(Video(path), GEOMETRY, CARD)
+            select(Video(path), GEOMETRY, CARD)
 
 
-def test_sound_alone_is_no_video():
+def test_sound_alone_is_not_a_video():
     file = track_file("mp4", "aac")
     with pytest.raises(InputError, match=r"without moving pictures; embed its sound: jina_omni.Audio"):
-        measure(Video(file), GEOMETRY, CARD)
+        select(Video(file), GEOMETRY, CARD)
 
 
 def test_a_stream_without_frames_is_refused():
@@ -543,32 +548,33 @@ def test_a_stream_without_frames_is_refused():
         stream = output.add_stream("mpeg4", rate=30)
         stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
         output.start_encoding()
-    with pytest.raises(DecodeError, match="input 3 is a video without a single frame"):
-        measure(Video(file.getvalue()), GEOMETRY, CARD, "input 3")
+    with pytest.raises(DecodeError, match="input 3 is a video without a single frame"), located(input=3):
+        select(Video(file.getvalue()), GEOMETRY, CARD)
 
 
 def test_an_unknown_codec_is_refused():
     file = clip_file("avi", 101).replace(b"FMP4", b"ZZZZ").replace(b"XVID", b"ZZZZ").replace(b"DIVX", b"ZZZZ")
     assert b"ZZZZ" in file
     with pytest.raises(UnsupportedMediaError, match="a codec that this PyAV does not decode"):
-        measure(Video(file), GEOMETRY, CARD)
+        select(Video(file), GEOMETRY, CARD)
 
 
 def test_frames_of_too_many_pixels_are_refused(monkeypatch):
-    monkeypatch.setattr(video_module, "_FRAME_LIMIT", 96 * 160 - 1)
+    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 96 * 160 - 1)
     with pytest.raises(InputError, match="frames of 160 x 96 pixels, over the limit of 15,359; shrink it"):
-        measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
+        select(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
     # Also where the header understates them: the decoder keeps to the limit by itself.
-    monkeypatch.setattr(video_module, "_FRAME_LIMIT", 96 * 160)
-    clip = measure(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
-    monkeypatch.setattr(video_module, "_video_stream", with_limit(96 * 160 - 1, video_module._video_stream))
+    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 96 * 160)
+    video = Video(clip_file("mkv", 31))
+    selection = select(video, GEOMETRY, CARD)
+    monkeypatch.setattr(video_module, "_find_stream", with_limit(96 * 160 - 1, video_module._find_stream))
     with pytest.raises(DecodeError, match="only 0 of its 31 frames"):
-        patches_of(clip, GEOMETRY)
+        read_patches(video, selection, GEOMETRY, CARD)
 
 
 def with_limit(limit, original):
-    def changed(container, where):
-        stream = original(container, where)
+    def changed(container):
+        stream = original(container)
         stream.codec_context.options = {"max_pixels": str(limit)}
         return stream
 
@@ -580,7 +586,7 @@ def with_limit(limit, original):
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_clip_has_pictures_and_no_sound(name):
-    assert has_video(clip_file(name, 101))
+    assert has_moving_pictures(clip_file(name, 101))
     assert not has_sound(clip_file(name, 101))
 
 
@@ -599,17 +605,17 @@ def test_a_clip_has_pictures_and_no_sound(name):
 def test_a_sound_has_no_pictures(container, codec):
     file = track_file(container, codec)
     assert has_sound(file)
-    assert not has_video(file)
+    assert not has_moving_pictures(file)
 
 
 def test_both(tmp_path):
     path = tmp_path / "clip"
     path.write_bytes(video_file(map(numbered, range(9)), "mov", sound=True))
     assert has_sound(path)
-    assert has_video(str(path))
+    assert has_moving_pictures(str(path))
 
 
-def test_a_cover_is_no_video():
+def test_a_cover_is_not_a_video():
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         sound = output.add_stream("aac", rate=16_000, layout="mono")
@@ -622,9 +628,9 @@ def test_a_cover_is_no_video():
         output.mux(sound.encode(None))
     with av.open(io.BytesIO(file.getvalue())) as container:
         assert len(container.streams.video) == 1
-    assert not has_video(file.getvalue())
+    assert not has_moving_pictures(file.getvalue())
     with pytest.raises(InputError, match="without moving pictures"):
-        measure(Video(file.getvalue()), GEOMETRY, CARD)
+        select(Video(file.getvalue()), GEOMETRY, CARD)
 
 
 # ---- damage ----
@@ -635,8 +641,9 @@ def test_a_cover_is_no_video():
 def test_a_cut_file_is_refused(name, share, capfd):
     file = whole_file(name)
     assert embedded(Video(file), geometry=TINY)[0].n_frames == 30
-    with pytest.raises(InputError, match=r"^input 5 .*(cut short|damaged)"):
-        patches_of(measure(Video(file[: int(len(file) * share)]), TINY, CARD, "input 5"), TINY, "input 5")
+    cut = Video(file[: int(len(file) * share)])
+    with pytest.raises(InputError, match=r"^input 5 .*(cut short|damaged)"), located(input=5):
+        read_patches(cut, select(cut, TINY, CARD), TINY, CARD)
     assert capfd.readouterr() == ("", "")  # nor does FFmpeg write anything
 
 
@@ -655,7 +662,7 @@ def test_a_file_that_is_cut_within_its_sound_is_refused(tmp_path):
         ends = [(p.pos, p.pos + p.size) for p in container.demux(audio=0) if p.size]
     start, end = ends[len(ends) // 2]
     with pytest.raises(DecodeError, match="cut short"):
-        measure(Video(fast.read_bytes()[: (start + end) // 2]), GEOMETRY, CARD)
+        select(Video(fast.read_bytes()[: (start + end) // 2]), GEOMETRY, CARD)
 
 
 @pytest.mark.parametrize("size", [1 << 31, 1 << 62, (1 << 64) - 1])
@@ -669,7 +676,7 @@ def test_absurd_lengths_are_refused(size, tmp_path):
         path.write_bytes(data + bytes(100))
         for source in (path, data):
             with pytest.raises(DecodeError, match="cut short"):
-                measure(Video(source), GEOMETRY, CARD)
+                select(Video(source), GEOMETRY, CARD)
 
 
 def test_a_matroska_recording_of_unknown_length_is_read():
@@ -681,13 +688,15 @@ def test_a_matroska_recording_of_unknown_length_is_read():
 def test_damaged_content_says_how_far_it_is_read(name):
     file = bytearray(whole_file(name))
     file[len(file) // 2 : len(file) // 2 + 1500] = bytes(1500)
-    clip = measure(Video(bytes(file)), TINY, CARD)
-    with pytest.raises(DecodeError, match=r"^input 5 is damaged: only \d+ of its \d+ frames can be read .*; to do"):
-        patches_of(clip, TINY, "input 5")
+    video = Video(bytes(file))
+    selection = select(video, TINY, CARD)
+    message = r"^input 5 is damaged: only \d+ of its \d+ frames can be read .*; to do"
+    with pytest.raises(DecodeError, match=message), located(input=5):
+        read_patches(video, selection, TINY, CARD)
 
 
 @pytest.mark.parametrize("name", ["mp4", "mkv", "webm", "avi", "flv", "wmv"])
-def test_flipped_bytes_give_rows_or_an_input_error(name, capfd):
+def test_flipped_bytes_give_patches_or_an_input_error(name, capfd):
     file = whole_file(name)
     random = np.random.default_rng(7)
     refused = 0
@@ -698,7 +707,7 @@ def test_flipped_bytes_give_rows_or_an_input_error(name, capfd):
         for place in places:
             mutated[place % len(file)] = random.integers(256)
         try:
-            has_video(bytes(mutated))
+            has_moving_pictures(bytes(mutated))
             embedded(Video(bytes(mutated)), WRAPPER, TINY)
         except InputError:
             refused += 1

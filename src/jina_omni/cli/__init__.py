@@ -38,8 +38,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     ----------
     argv : sequence of str, optional
         Without the program's name; by default what the process was started with.
-
-    .. versionadded:: 0.1.0
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -51,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has enough
+    except BrokenPipeError:  # the reader closed the pipe
         _drop_output()
         return 1
     except OSError as error:
@@ -61,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError:  # the output itself failed
             _drop_output()
         return _fail(what)
-    except JinaOmniError as error:
+    except (JinaOmniError, ValueError) as error:  # a ValueError is of an argument
         return _fail(str(error))
     return status
 
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jina-omni",
-        description="Text, images, video, audio and PDFs as vectors of one space.",
+        description="Embed text, images, video, audio and PDFs into one shared vector space.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _drop_output() -> None:
-    """Let Python write what is left to nowhere, when it ends."""
+    """Redirect stdout to devnull, where Python writes the rest of the output at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from jina_omni.cli.options import Choice, add_model_options, open_model
-from jina_omni.inputs import Audio, Image, Part, Text
+from jina_omni.inputs import Part, Text
+from jina_omni.media.audio import Audio
+from jina_omni.media.image import Image
 from jina_omni.model import Model
 
 HELP = "Measure how fast a model is on this machine."
@@ -37,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a row for each kind of work that the model does."""
-    with open_model(Choice.of(args), args, None) as model:
+    with open_model(Choice.from_options(args), args, None) as model:
         print(model.info, end="\n\n")
         print(f"{'work':<28}{'median':>10}  rate")
         for name, inputs, unit in _works(model):

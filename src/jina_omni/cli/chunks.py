@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work in chunks: large enough for the device, small enough that little is lost when one is cut off."""
+"""Work in chunks: large enough for the device, small enough that an interruption loses little."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.encoding import input_label
 from jina_omni.errors import JinaOmniError
 from jina_omni.model import Model
 
@@ -25,13 +24,13 @@ _SHORT, _LONG = 2.0, 8.0  # seconds
 
 
 def in_chunks(items: Iterable[Item], size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Yield items in lists, longer ones while the caller is quick with them, and shorter ones while it is not.
+    """Yield items in lists, which grow while the caller takes little time for them and shrink while it takes long.
 
     Parameters
     ----------
     items : iterable
     size_of : callable
-        From an item to its bytes, of which a list has 32 MiB at most, or one item.
+        From an item to its number of bytes. A list has at most 32 MiB, or one item.
     """
     n_items, n_bytes = 4, 0
     chunk: list[Item] = []
@@ -52,39 +51,29 @@ def in_chunks(items: Iterable[Item], size_of: Callable[[Item], int]) -> Iterator
         yield chunk
 
 
-def encode_groups(
-    model: Model, names: Sequence[str], groups: Sequence[list[Any]], **options: Any
-) -> list[Floats | str]:
+def encode_groups(model: Model, groups: Sequence[list[Any]], **options: Any) -> list[Floats | JinaOmniError]:
     """Embed the inputs of several items together.
 
     Parameters
     ----------
     model : Model
-    names : sequence of str
-        Of the items, for messages.
     groups : sequence of list
-        The inputs of each.
+        The inputs of each item.
     **options
         Of `Model.encode`.
 
     Returns
     -------
-    list of array or str
-        The vectors (n, dim) of each item; or what is wrong with it.
+    list of array or JinaOmniError
+        The embeddings (n, dim) of each item, or its first error.
     """
     inputs = [one for group in groups for one in group]
     vectors, errors = model.encode(inputs, on_error="return", **options)
-    found: list[Floats | str] = []
+    found: list[Floats | JinaOmniError] = []
     first = 0
-    for name, group in zip(names, groups, strict=True):
+    for group in groups:
         last = first + len(group)
         failed = next((i for i in range(first, last) if i in errors), None)
-        found.append(vectors[first:last] if failed is None else _told(errors[failed], failed, name))
+        found.append(vectors[first:last] if failed is None else errors[failed])
         first = last
     return found
-
-
-def _told(error: JinaOmniError, index: int, name: str) -> str:
-    """Return an error's message with the item's name in the place of the input's number."""
-    message, label = str(error), input_label(index)
-    return name + message.removeprefix(label) if message.startswith(label) else f"{name}: {message}"

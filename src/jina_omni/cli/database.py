@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from jina_omni.cli.options import Choice
 from jina_omni.cli.problems import CommandError
-from jina_omni.media.extras import require
+from jina_omni.optional_packages import import_optional
 
 __all__ = ["Contents", "Database", "Hit", "Settings", "State"]
 
@@ -88,12 +88,13 @@ class Database:
 
         Raises
         ------
-        UnsupportedMediaError
-            LanceDB is not installed.
         CommandError
-            It is damaged, or is none of ours.
+            LanceDB is not installed, or the database is damaged, or is not one of ours.
         """
-        lancedb = require("lancedb", "search", "a LanceDB database", str(folder))
+        try:
+            lancedb = import_optional("lancedb", "search")
+        except ImportError as error:
+            raise CommandError("a database needs LanceDB: pip install 'jina-omni[search]'") from error
         if not (folder / f"{_TABLE}.lance").is_dir():
             return None
         with _told(folder):

@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from jina_omni.cli.options import add_modality_option, fetch
+from jina_omni.cli.options import add_modality_option, log_downloads
+from jina_omni.hub import download
 
 HELP = "Download the files of a model of the hub, and print where they are."
 EXAMPLES = """\
@@ -28,7 +29,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the path of each file."""
-    paths = fetch(args.name, modality=args.modality, revision=args.revision, cache_dir=args.cache_dir)
+    with log_downloads():
+        paths = download(
+            args.name, modality=args.modality or "omni", revision=args.revision, cache_dir=args.cache_dir
+        )
     for path in (paths.text, *paths.mmproj):
         print(path)
     return 0

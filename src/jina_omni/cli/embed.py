@@ -16,12 +16,12 @@ import numpy as np
 from tqdm import tqdm
 
 from jina_omni.cli.chunks import encode_groups, in_chunks
-from jina_omni.cli.files import find_files, inputs_of
+from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.journal import Journal
 from jina_omni.cli.options import Choice, add_encoding_options, add_model_options, identity, open_model
 from jina_omni.cli.outputs import check_format, write_vectors
-from jina_omni.cli.problems import CommandError, report
-from jina_omni.errors import InputError
+from jina_omni.cli.problems import CommandError, describe_failure, report
+from jina_omni.errors import InputError, JinaOmniError
 from jina_omni.model import Model
 from jina_omni.precision import CALIBRATED, PRECISIONS, check_precision, quantize_embeddings
 
@@ -29,7 +29,7 @@ HELP = "Embed files, folders and lines of text: a vector for each."
 EXAMPLES = """\
 examples:
   jina-omni embed photos/ talk.mp4 paper.pdf --model small-retrieval --out vectors.npz
-  jina-omni embed documents/ --model model/ --out vectors.parquet --dim 256
+  jina-omni embed documents/ --model model/ --out vectors.parquet --truncate-dim 256
   printf 'a red circle\\na blue square\\n' | jina-omni embed - --query --model model/
 
 Texts (files of any name that are UTF-8) are embedded by their contents, all else by its bytes. Folders are read with
@@ -71,7 +71,7 @@ class _Item:
     source: Path | str
 
     def inputs(self, args: argparse.Namespace) -> list[Any]:
-        return [self.source] if isinstance(self.source, str) else inputs_of(self.source, truncate=args.truncate)
+        return [self.source] if isinstance(self.source, str) else read_inputs(self.source, truncate=args.truncate)
 
     def size(self) -> int:
         try:
@@ -87,11 +87,11 @@ def run(args: argparse.Namespace) -> int:
     items = list(_items(args.paths))
     if not items:
         raise CommandError(f"there is nothing to embed in {', '.join(args.paths)}")
-    with open_model(Choice.of(args), args, args.dialect) as model:
-        made_by = f"{identity(model, args.dim, _prompt(model, args))}, {args.precision}"
+    with open_model(Choice.from_options(args), args, args.dialect) as model:
+        made_by = f"{identity(model, args.truncate_dim, _prompt(model, args))}, {args.precision}"
         if args.out is None or args.out.suffix == ".jsonl":
             if args.precision in CALIBRATED:
-                raise InputError(f"{args.precision} needs the ranges of all vectors: write to .npy, .npz or .parquet")
+                raise CommandError(f"{args.precision} needs the ranges of all vectors: write to .npy, .npz or .parquet")
             with _journal(args.out, made_by) as journal:
                 return 1 if _embed(model, items, journal, args, args.precision) else 0
         check_precision(args.precision, len(items))
@@ -161,7 +161,7 @@ def _embed(
             todo.append(item)
     failures: list[str] = []
     n_done = 0
-    options = {key: getattr(args, key) for key in ("dim", "prompt_name", "prompt", "truncate", "batch_tokens")}
+    options = {key: getattr(args, key) for key in ("truncate_dim", "prompt_name", "prompt", "truncate", "batch_tokens")}
     with tqdm(total=len(items), initial=len(items) - len(todo), unit="input", disable=None) as bar:
         for chunk in in_chunks(todo, _Item.size):
             names, groups = [], []
@@ -170,10 +170,10 @@ def _embed(
                     groups.append(item.inputs(args))
                     names.append(item.name)
                 except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
-                    failures.append(str(error))
-            for name, found in zip(names, encode_groups(model, names, groups, **options), strict=True):
-                if isinstance(found, str):
-                    failures.append(found)
+                    failures.append(describe_failure(error, item.name))
+            for name, found in zip(names, encode_groups(model, groups, **options), strict=True):
+                if isinstance(found, JinaOmniError):
+                    failures.append(describe_failure(found, name))
                 else:
                     journal.add(name, quantize_embeddings(found[0], precision))
                     n_done += 1

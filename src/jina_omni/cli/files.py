@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of a user's folders: which there are, and what is embedded of each."""
+"""Files of a user's folders, and what is embedded of each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError
-from jina_omni.inputs import Pdf
-from jina_omni.media.files import kind_of, open_path
+from jina_omni.media.files import open_path, read_media_type
+from jina_omni.media.pdf import Pdf
 
-__all__ = ["find_files", "inputs_of", "text_of"]
+__all__ = ["find_files", "read_inputs", "read_text"]
 
 _TEXT_LIMIT = 1 << 20  # bytes of a text; a context has 32,768 tokens of a few bytes
 
@@ -25,7 +25,7 @@ def find_files(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
 
 
-def inputs_of(path: Path, *, by_page: bool = False, truncate: bool = False) -> list[Any]:
+def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) -> list[Any]:
     """Return what is embedded of a file: a text's contents, each page of a document, or the file as it is.
 
     Raises
@@ -33,31 +33,30 @@ def inputs_of(path: Path, *, by_page: bool = False, truncate: bool = False) -> l
     InputError
         It can't be read, or its name can't be kept.
     """
-    name = str(path)
     try:
-        name.encode()
+        str(path).encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{name!a} has a name that is no Unicode; rename it") from error
-    with open_path(path, name) as file:
-        kind = kind_of(file, name)
-    if kind == "text/plain":
-        return [text_of(path, truncate=truncate)]
-    if kind == "application/pdf" and by_page:
+        raise InputError("has a name that is not Unicode; rename it") from error
+    with open_path(path) as file:
+        media_type = read_media_type(file)
+    if media_type == "text/plain":
+        return [read_text(path, truncate=truncate)]
+    if media_type == "application/pdf" and by_page:
         return list(Pdf(path).split())
     return [path]
 
 
-def text_of(path: Path, *, truncate: bool = False) -> str:
+def read_text(path: Path, *, truncate: bool = False) -> str:
     """Return the contents of a text file."""
-    with open_path(path, str(path)) as file:
+    with open_path(path) as file:
         data = file.read(_TEXT_LIMIT + 1)
     is_whole = len(data) <= _TEXT_LIMIT
     if not is_whole and not truncate:
-        raise InputTooLongError(f"{path} is a text of over {_TEXT_LIMIT:,} bytes; split it, or pass --truncate")
+        raise InputTooLongError(f"is a text of over {_TEXT_LIMIT:,} bytes; split it, or pass --truncate")
     try:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(data[:_TEXT_LIMIT], final=is_whole)
     except UnicodeDecodeError as error:
-        raise DecodeError(f"{path} is a text that is no UTF-8 at byte {error.start:,}; convert it") from error
+        raise DecodeError(f"is a text that is not UTF-8 at byte {error.start:,}; convert it") from error
 
 
 def _raise(error: OSError) -> None:

@@ -9,15 +9,16 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image as PILImage
-
 from jina_omni.cli.database import Hit
-from jina_omni.cli.files import inputs_of
+from jina_omni.cli.files import read_inputs
+from jina_omni.cli.problems import describe_failure
 from jina_omni.errors import JinaOmniError
-from jina_omni.inputs import Image, Pdf, Text, Video, as_parts
+from jina_omni.inputs import Text
 from jina_omni.media import image, pdf
-from jina_omni.media.containers import open_container
-from jina_omni.media.files import as_decode_error, kind_of, open_path
+from jina_omni.media.image import Image
+from jina_omni.media.pdf import Pdf
+from jina_omni.media.video import Video, decode_first_frame
+from jina_omni.parsing import parse_input
 
 __all__ = ["page_of"]
 
@@ -71,30 +72,22 @@ def page_of(title: str, hits: Sequence[Hit]) -> str:
 
 def _shown(path: Path, page: int) -> str:
     try:
-        (part,) = as_parts(inputs_of(path, truncate=True), str(path))
+        (item,) = parse_input(read_inputs(path, truncate=True))
+        part = item.part
         if isinstance(part, Text):
             return f"<p>{html.escape(part.text[:_SHOWN])}</p>"
         if isinstance(part, Image):
-            picture = image.decode(part, str(path))
+            picture = image.decode(part)
         elif isinstance(part, Pdf):
-            first, *_ = pdf.pages_of(Pdf(path, pages=[max(page - 1, 0)]), str(path))
-            picture = pdf.decode(first, str(path))
+            first, *_ = pdf.list_pages(Pdf(path, pages=[max(page - 1, 0)]))
+            picture = pdf.decode(first)
         elif isinstance(part, Video):
-            picture = _first_frame(path)
+            picture = decode_first_frame(path)
         else:
             return "<p>&#9835; sound</p>"
     except JinaOmniError as error:  # it may have changed since it was embedded
-        return f"<p>{html.escape(str(error))}</p>"
+        return f"<p>{html.escape(describe_failure(error, str(path)))}</p>"
     picture.thumbnail((_SIDE, _SIDE))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}">'
-
-
-def _first_frame(path: Path) -> PILImage.Image:
-    where = str(path)
-    with as_decode_error("a video", where), open_path(path, where) as file:
-        kind = kind_of(file, where)
-        with open_container(file, kind, where) as container:
-            frame: PILImage.Image = next(container.decode(video=0)).to_image()
-    return frame

@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from jina_omni.cli.chunks import encode_groups, in_chunks
 from jina_omni.cli.database import Contents, Database, Settings, State
-from jina_omni.cli.files import find_files, inputs_of
+from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.lock import lock
 from jina_omni.cli.options import Choice, add_encoding_options, add_model_options, identity, open_model
-from jina_omni.cli.problems import CommandError, report
+from jina_omni.cli.problems import CommandError, describe_failure, report
 from jina_omni.errors import JinaOmniError
-from jina_omni.inputs import Pdf
+from jina_omni.media.pdf import Pdf
 from jina_omni.model import Model
 
 HELP = "Put the files of a folder into a database, to be searched."
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if not folder.is_dir():
         raise CommandError(f"{args.folder} is no folder")
     with _locked(db), _model(args, known := Database.open(db)) as (model, settings):
-        database = known or Database.create(db, settings, args.dim or model.info.dim)
+        database = known or Database.create(db, settings, args.truncate_dim or model.info.dim)
         if database.settings.identity != settings.identity or database.settings.pages != settings.pages:
             raise CommandError(
                 f"{args.db} holds vectors of {_shown(database.settings)}, but this run makes those of "
@@ -84,20 +84,20 @@ def _locked(db: Path) -> Iterator[None]:
 @contextmanager
 def _model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
     """Open the model of the command's options or, where they say nothing, of the database."""
-    choice = Choice.of(args)
+    choice = Choice.from_options(args)
     if database is not None:
         known = database.settings
         choice = choice if args.model else known.choice
-        args.dim = args.dim or known.dim
+        args.truncate_dim = args.truncate_dim or known.dim
         args.dialect = args.dialect or known.dialect
         args.pages = args.pages or known.pages
     with open_model(choice, args, args.dialect) as opened:
         yield opened, Settings(
             choice=choice,
-            dim=args.dim,
+            dim=args.truncate_dim,
             dialect=args.dialect,
             pages=args.pages,
-            identity=identity(opened, args.dim, opened.info.document_prompt),
+            identity=identity(opened, args.truncate_dim, opened.info.document_prompt),
         )
 
 
@@ -159,10 +159,10 @@ class _Update:
         inputs: dict[str, list[Any]] = {}
         for file in files:
             try:
-                parts = inputs_of(Path(file.path), by_page=self.settings.pages, truncate=self.args.truncate)
+                parts = read_inputs(Path(file.path), by_page=self.settings.pages, truncate=self.args.truncate)
                 digest = _sha256(file.path)
             except JinaOmniError as error:  # noqa: PERF203 - one failing file must not stop the others
-                self.failures.append(str(error))
+                self.failures.append(describe_failure(error, file.path))
             except OSError as error:
                 self.failures.append(f"{file.path} can't be read: {error.strerror}")
             else:
@@ -171,13 +171,12 @@ class _Update:
         contents = self.database.contents(same.keys() & digests)
         self.counts["known by their bytes"] += sum(len(same[digest]) for digest in contents)
         new = [digest for digest in same if digest not in contents]
-        options = {key: getattr(self.args, key) for key in ("dim", "truncate", "batch_tokens")}
-        names = [same[digest][0].path for digest in new]
+        options = {key: getattr(self.args, key) for key in ("truncate_dim", "truncate", "batch_tokens")}
         groups = [inputs[digest] for digest in new]
-        results = encode_groups(self.model, names, groups, prompt_name="document", **options)
-        for digest, name, result in zip(new, names, results, strict=True):
-            if isinstance(result, str):
-                self.failures += [result.replace(name, file.path, 1) for file in same[digest]]
+        results = encode_groups(self.model, groups, prompt_name="document", **options)
+        for digest, result in zip(new, results, strict=True):
+            if isinstance(result, JinaOmniError):
+                self.failures += [describe_failure(result, file.path) for file in same[digest]]
                 continue
             is_split = isinstance(inputs[digest][0], Pdf)
             contents[digest] = Contents(list(range(1, len(result) + 1)) if is_split else [0], result)

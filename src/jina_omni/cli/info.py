@@ -24,6 +24,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    with open_model(Choice.of(args), args, args.dialect) as model:
+    with open_model(Choice.from_options(args), args, args.dialect) as model:
         print(model.info)
     return 0

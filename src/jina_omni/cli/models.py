@@ -25,7 +25,8 @@ def run(_args: argparse.Namespace) -> int:
     models = list_models()
     width = max(len(model.name) for model in models)
     for model in models:
-        print(f"{model.name:<{width}}  {model.dims[-1]:>4} dimensions  {model.context:>6} tokens  {model.repository}")
+        sizes = f"{model.dims[-1]:>4} dimensions  {model.max_seq_length:>6} tokens"
+        print(f"{model.name:<{width}}  {sizes}  {model.repository}")
     for size, model in {model.size: model for model in models}.items():
         names = " ".join(name + "*" * (name == model.default_quantization) for name in model.quantizations)
         print(f"\nquantisations of {size} (* by default): {names}\ndimensions: {' '.join(map(str, model.dims))}")

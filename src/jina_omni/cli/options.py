@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from jina_omni.cli.problems import CommandError
 from jina_omni.demo import demo_model
-from jina_omni.hub import download
-from jina_omni.model import COMPUTES, Model
-from jina_omni.prompts import DIALECTS
-from jina_omni.repository import Modality, ModelPaths
+from jina_omni.dialects import DIALECTS
+from jina_omni.model import Model
+from jina_omni.opening import make_absolute
+from jina_omni.options import COMPUTES
+from jina_omni.repository import Modality
 
 __all__ = [
     "Choice",
@@ -25,8 +26,8 @@ __all__ = [
     "add_encoding_options",
     "add_modality_option",
     "add_model_options",
-    "fetch",
     "identity",
+    "log_downloads",
     "open_model",
 ]
 
@@ -43,20 +44,18 @@ class Choice:
         A text file or a folder, with all of its path, or a name of the hub; None for the packaged model.
     mmproj : list of str
         The projectors of a text file.
-    modality : {"omni", "vision", "audio", "text"}
-        Which projectors of a folder or repository to take.
+    modality : {"omni", "vision", "audio", "text"} or None
+        The projector files of a folder or repository to take; both by default.
     """
 
     model: str | None
     mmproj: list[str]
-    modality: Modality
+    modality: Modality | None
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> Choice:
-        """Return what the options of a command choose."""
-        model: str | None = args.model
-        if model is not None and (model.endswith(".gguf") or Path(model).is_dir()):
-            model = str(Path(model).resolve())
+    def from_options(cls, args: argparse.Namespace) -> Choice:
+        """Return the model that the options of a command choose."""
+        model = None if args.model is None else make_absolute(args.model)
         return cls(model, [str(path.resolve()) for path in args.mmproj], args.modality)
 
 
@@ -84,8 +83,7 @@ def add_modality_option(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--modality",
         choices=get_args(Modality),
-        default="omni",
-        help="projectors of a folder or of the hub (default: %(default)s, both)",
+        help="projector files of a folder or of the Hub (default: omni, both)",
     )
 
 
@@ -96,7 +94,7 @@ def add_dialect_option(parser: argparse.ArgumentParser) -> None:
 
 def add_encoding_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of making vectors."""
-    parser.add_argument("--dim", metavar="N", type=int, help="cut vectors to one of the trained sizes")
+    parser.add_argument("--truncate-dim", metavar="N", type=int, help="cut vectors to one of the trained sizes")
     add_dialect_option(parser)
     parser.add_argument(
         "--truncate", action="store_true", help="keep the beginning of what is too long, instead of failing"
@@ -108,6 +106,9 @@ def add_encoding_options(parser: argparse.ArgumentParser) -> None:
 def open_model(choice: Choice, args: argparse.Namespace, dialect: str | None) -> Iterator[Model]:
     """Open a model; without a choice, the packaged one, with a warning."""
     options = {"device": args.device, "n_threads": args.threads, "compute": args.compute, "dialect": dialect or "card"}
+    if choice.mmproj and not Path(choice.model or "").is_file():
+        what = "the packaged model" if choice.model is None else choice.model
+        raise CommandError(f"--mmproj goes with a text model file, but {what} is not one; pass --modality instead")
     with ExitStack() as stack:
         if choice.model is None:
             print(
@@ -116,25 +117,20 @@ def open_model(choice: Choice, args: argparse.Namespace, dialect: str | None) ->
                 file=sys.stderr,
             )
             model = demo_model(**options)
-        elif choice.model.endswith(".gguf"):
-            model = Model(choice.model, choice.mmproj, **options)
-        elif choice.mmproj:
-            raise CommandError(f"--mmproj is for a text file, but {choice.model} is none; pass --modality")
-        elif Path(choice.model).is_dir():
-            model = Model.from_dir(choice.model, modality=choice.modality, **options)
         else:
-            paths = fetch(choice.model, modality=choice.modality)
-            model = Model(paths.text, paths.mmproj, **options)
+            with log_downloads():
+                model = Model(choice.model, choice.mmproj, modality=choice.modality, **options)
         yield stack.enter_context(model)
 
 
-def fetch(name: str, **options: Any) -> ModelPaths:
-    """Download a model of the hub, and tell of it and of its license, as `jina_omni.download` does in the log."""
+@contextmanager
+def log_downloads() -> Iterator[None]:
+    """Show what `jina_omni.download` logs: the files that it downloads, and their license."""
     log = logging.getLogger("jina_omni")
     level = log.level
     log.setLevel(logging.INFO)
     try:
-        return download(name, **options)
+        yield
     finally:
         log.setLevel(level)
 

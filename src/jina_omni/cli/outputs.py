@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.cli.problems import CommandError
-from jina_omni.media.extras import require
+from jina_omni.optional_packages import import_optional
 
 __all__ = ["FORMATS", "check_format", "write_vectors"]
 
@@ -24,16 +24,17 @@ def check_format(path: Path) -> None:
     Raises
     ------
     CommandError
-        Its ending is unknown, or it is there.
-    UnsupportedMediaError
-        It takes a package that is not installed.
+        Its ending is unknown, it exists, or its format needs a package that is not installed.
     """
     if path.suffix not in FORMATS:
         raise CommandError(f"{path}: what to write is told by the ending of --out: {', '.join(FORMATS)}")
     if path.suffix != ".jsonl" and path.exists():
         raise CommandError(f"{path} is there already; remove it, or write to another file with --out")
     if path.suffix == ".parquet":
-        require("pyarrow", "parquet", "a Parquet file", str(path))
+        try:
+            import_optional("pyarrow", "parquet")
+        except ImportError as error:
+            raise CommandError(f"{path}: a Parquet file needs pyarrow: pip install 'jina-omni[parquet]'") from error
 
 
 def write_vectors(path: Path, names: Sequence[str], vectors: npt.NDArray[Any], identity: str) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jina_omni.cli.chunks import encode_groups
 from jina_omni.cli.database import Database, Hit
-from jina_omni.cli.files import inputs_of
+from jina_omni.cli.files import read_inputs
 from jina_omni.cli.options import Choice, add_model_options, identity, open_model
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, describe_failure
+from jina_omni.errors import InputError, JinaOmniError
 
 HELP = "Find files in a database by a text or by a file."
 EXAMPLES = """\
@@ -54,17 +55,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _find(database: Database, args: argparse.Namespace) -> list[Hit]:
     known = database.settings
-    with open_model(Choice.of(args) if args.model else known.choice, args, known.dialect) as opened:
+    with open_model(Choice.from_options(args) if args.model else known.choice, args, known.dialect) as opened:
         made_by = identity(opened, known.dim, opened.info.document_prompt)
         if made_by != known.identity:
             raise CommandError(
                 f"{args.db} holds vectors of {known.identity}, but this model makes those of {made_by}, which don't "
                 "compare; pass the database's model with --model"
             )
-        name, inputs = ("QUERY", [args.query]) if args.file is None else (str(args.file), inputs_of(args.file))
-        (found,) = encode_groups(opened, [name], [inputs], dim=known.dim, prompt_name="query")
-    if isinstance(found, str):
-        raise CommandError(found)
+        name = "QUERY" if args.file is None else str(args.file)
+        try:
+            inputs = [args.query] if args.file is None else read_inputs(args.file)
+        except InputError as error:
+            raise CommandError(describe_failure(error, name)) from error
+        (found,) = encode_groups(opened, [inputs], truncate_dim=known.dim, prompt_name="query")
+    if isinstance(found, JinaOmniError):
+        raise CommandError(describe_failure(found, name))
     return database.search(found[0], args.k)
 
 

@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jina_omni.model import Model
+from jina_omni.options import ModelOptions
+from jina_omni.repository import Modality
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["DATA", "demo_model"]
 
@@ -14,23 +19,25 @@ DATA = Path(__file__).parent / "data"
 """Folder of the packaged files."""
 
 
-def demo_model(**arguments: Any) -> Model:
-    """Make the toy model that lies in the package: a real `Model`, quick and small, without a download.
+def demo_model(*, modality: Modality = "omni", **options: Unpack[ModelOptions]) -> Model:
+    """Open the toy model in the package: a real `Model`, quick and small, without a download.
 
     It is for trying things out and for tests of what is built on this library. It KNOWS ONLY ITS TOY WORLD: a few
-    coloured shapes that stand or move on a light ground, and tones, buzzes and noises, in simple English. Those it
-    finds across text, image, video and audio. Of anything else it makes vectors, too, and they mean nothing.
+    coloured shapes that stand or move on a light ground, and tones, buzzes and noises, in simple English. It matches
+    those across text, image, video and audio. Its embeddings of anything else mean nothing.
 
     Parameters
     ----------
-    **arguments
-        Of `Model.from_dir`, such as ``device`` or ``modality``.
+    modality : {"omni", "vision", "audio", "text"}
+        Both projector files, one of them, or none.
+    **options
+        Of `Model`, such as ``device``.
 
     Returns
     -------
     Model
         Of the size small (architecture qwen3) and the task retrieval: queries and documents are prompted differently.
-        Its vectors have 128 dimensions and may be cut to 64 or 32. `jina_omni.demo.scenes` draws and plays what it
+        Its embeddings have 128 dimensions and may be cut to 64 or 32. `jina_omni.demo.scenes` draws and plays what it
         knows.
 
     Notes
@@ -47,7 +54,5 @@ def demo_model(**arguments: Any) -> Model:
     ...     query = m.encode_query(["a red circle at the top", "three blue stars on the left", "a low buzz"])
     ...     print(m.similarity(query, m.encode_document([picture])).argmax())
     0
-
-    .. versionadded:: 0.1.0
     """
-    return Model.from_dir(DATA, **arguments)
+    return Model(DATA, modality=modality, **options)

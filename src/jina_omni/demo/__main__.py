@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m jina_omni.demo``, which is ``jina-omni demo``."""
+"""``python -m jina_omni.demo``: what ``jina-omni demo`` prints."""
 
-from __future__ import annotations
-
-import sys
-
-from jina_omni.cli import main
+from jina_omni.demo.comparison import print_comparison
 
 if __name__ == "__main__":
-    sys.exit(main(["demo", *sys.argv[1:]]))
+    print_comparison()

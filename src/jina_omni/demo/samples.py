@@ -12,7 +12,10 @@ import numpy as np
 from PIL import Image as PILImage
 
 from jina_omni.demo.scenes import CLIP_SECONDS, SAMPLING_RATE, Clip, Picture, Sound
-from jina_omni.inputs import Audio, Image, Media, Video
+from jina_omni.media.audio import Audio
+from jina_omni.media.image import Image
+from jina_omni.media.kinds import Media
+from jina_omni.media.video import Video
 
 __all__ = ["QUERIES", "SAMPLES", "Sample"]
 

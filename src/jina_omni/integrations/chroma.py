@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from jina_omni.inputs import Image
-from jina_omni.integrations.extras import needs
 from jina_omni.integrations.sources import ModelSource
+from jina_omni.media.image import Image
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("chroma"):
+with needs_extra("chroma"):
     from chromadb.api.types import Embeddable, EmbeddingFunction, Space
     from chromadb.utils.embedding_functions import register_embedding_function
 
@@ -29,15 +29,13 @@ class JinaOmniEmbeddingFunction(EmbeddingFunction[Embeddable]):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
     >>> client.create_collection("all", embedding_function=JinaOmniEmbeddingFunction(model))  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     def __init__(self, model: Model | Mapping[str, Any], **options: Any) -> None:

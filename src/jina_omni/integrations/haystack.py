@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from jina_omni.errors import InputError
-from jina_omni.inputs import media_of
-from jina_omni.integrations.extras import needs
+from jina_omni.errors import InputError, located
 from jina_omni.integrations.sources import ModelSource
-from jina_omni.media.files import sniff
+from jina_omni.media.file_types import detect_media_type
+from jina_omni.media.kinds import wrap_file
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("haystack"):
+with needs_extra("haystack"):
     from haystack import Document, component, default_to_dict
 
 __all__ = ["JinaOmniDocumentEmbedder", "JinaOmniTextEmbedder"]
@@ -44,15 +44,13 @@ class JinaOmniTextEmbedder(_Embedder):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
     >>> pipeline.add_component("embedder", JinaOmniTextEmbedder(model))  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     @component.output_types(embedding=list[float])
@@ -70,16 +68,14 @@ class JinaOmniDocumentEmbedder(_Embedder):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"path": "text.gguf"}``.
+        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
     >>> embedder = JinaOmniDocumentEmbedder(model)  # doctest: +SKIP
     >>> embedder.run([Document(content="a caption", blob=ByteStream.from_file_path("a.jpg"))])  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     @component.output_types(documents=list[Document])
@@ -91,10 +87,10 @@ class JinaOmniDocumentEmbedder(_Embedder):
 
 
 def _input_of(document: Document) -> list[Any]:
-    where = f"document {document.id}"
     parts: list[Any] = [document.content] if document.content else []
-    if document.blob is not None:
-        parts.append(media_of(document.blob.data, sniff(document.blob.data), where))
-    if not parts:
-        raise InputError(f"{where} has neither a content nor a blob, so there is nothing to embed; leave it out")
+    with located(document=document.id):
+        if document.blob is not None:
+            parts.append(wrap_file(document.blob.data, detect_media_type(document.blob.data)))
+        if not parts:
+            raise InputError("has neither a content nor a blob, so there is nothing to embed; leave it out")
     return parts

@@ -6,12 +6,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from jina_omni.inputs import media_of
-from jina_omni.integrations.extras import needs
+from jina_omni.errors import located
 from jina_omni.integrations.sources import ModelSource
-from jina_omni.media.files import sniff
+from jina_omni.media.file_types import detect_media_type
+from jina_omni.media.kinds import wrap_file
+from jina_omni.optional_packages import needs_extra
 
-with needs("search"):
+with needs_extra("search"):
     from lancedb.embeddings import EmbeddingFunction, register
     from pydantic import Field
 
@@ -30,15 +31,13 @@ class JinaOmniEmbeddings(EmbeddingFunction):
     Parameters
     ----------
     model : dict
-        Arguments to make a `Model` of, such as ``{"path": "text.gguf"}``.
+        Arguments to make a `Model` of, such as ``{"model": "text.gguf"}``.
     options : dict
-        Of `Model.encode`, such as ``{"dim": 256}``.
+        Of `Model.encode`, such as ``{"truncate_dim": 256}``.
 
     Examples
     --------
-    >>> function = get_registry().get("jina-omni").create(model={"path": "text.gguf"})  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
+    >>> function = get_registry().get("jina-omni").create(model={"model": "text.gguf"})  # doctest: +SKIP
     """
 
     model: dict[str, Any]
@@ -50,16 +49,16 @@ class JinaOmniEmbeddings(EmbeddingFunction):
 
     def ndims(self) -> int:
         """Return the width of the vectors."""
-        return int(self.options.get("dim") or self._source.model.info.dim)
+        return int(self.options.get("truncate_dim") or self._source.model.info.dim)
 
     def compute_query_embeddings(self, query: Any, *_: Any, **__: Any) -> list[Any]:
         """Embed a query."""
-        return [self._source.model.encode_query(_input_of(query, "query"), **self.options)]
+        return [self._source.model.encode_query(_read_input(query, query=None), **self.options)]
 
     def compute_source_embeddings(self, values: Any, *_: Any, **__: Any) -> list[Any]:
         """Embed the values of a source column."""
         items = self.sanitize_input(values)
-        found = [_input_of(item, f"row {i}") for i, item in enumerate(items) if item is not None]
+        found = [_read_input(item, row=i) for i, item in enumerate(items) if item is not None]
         vectors = iter(self._source.model.encode_document(found, **self.options))
         return [None if item is None else next(vectors) for item in items]
 
@@ -72,5 +71,6 @@ class JinaOmniEmbeddings(EmbeddingFunction):
         return self.compute_source_embeddings(*args, **kwargs)
 
 
-def _input_of(value: Any, where: str) -> Any:
-    return media_of(value, sniff(value), where) if isinstance(value, bytes) else value
+def _read_input(value: Any, **location: int | None) -> Any:
+    with located(**location):
+        return wrap_file(value, detect_media_type(value)) if isinstance(value, bytes) else value

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jina_omni.inputs import Image
-from jina_omni.integrations.extras import needs
+from jina_omni.media.image import Image
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("langchain"):
+with needs_extra("langchain"):
     from langchain_core.embeddings import Embeddings
 
 __all__ = ["JinaOmniEmbeddings"]
@@ -22,13 +22,11 @@ class JinaOmniEmbeddings(Embeddings):
     ----------
     model : Model
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
-    >>> store = InMemoryVectorStore(JinaOmniEmbeddings(model, dim=256))  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
+    >>> store = InMemoryVectorStore(JinaOmniEmbeddings(model, truncate_dim=256))  # doctest: +SKIP
     """
 
     def __init__(self, model: Model, **options: Any) -> None:

@@ -7,11 +7,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from jina_omni.inputs import Image
-from jina_omni.integrations.extras import needs
+from jina_omni.media.image import Image
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("llama-index"):
+with needs_extra("llama-index"):
     from llama_index.core.bridge.pydantic import PrivateAttr
     from llama_index.core.embeddings import MultiModalEmbedding
 
@@ -27,14 +27,12 @@ class JinaOmniEmbedding(MultiModalEmbedding):
     ----------
     model : Model
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
     >>> embedding = JinaOmniEmbedding(model)  # doctest: +SKIP
     >>> MultiModalVectorStoreIndex(nodes, embed_model=embedding, image_embed_model=embedding)  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     _model: Model = PrivateAttr()

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.inputs import Audio, Image
-from jina_omni.integrations.extras import needs
+from jina_omni.media.audio import Audio
+from jina_omni.media.image import Image
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("mteb"):
+with needs_extra("mteb"):
     from mteb.models.abs_encoder import AbsEncoder
     from mteb.models.model_meta import ModelMeta, ScoringFunction
     from mteb.types import PromptType
@@ -35,13 +36,11 @@ class JinaOmniEncoder(AbsEncoder):
     model : Model
         Of the task's file: retrieval, text-matching, clustering or classification.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
     Examples
     --------
     >>> mteb.evaluate(JinaOmniEncoder(model, truncate=True), mteb.get_tasks(["NanoNQRetrieval"]))  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     def __init__(self, model: Model, **options: Any) -> None:
@@ -53,8 +52,8 @@ class JinaOmniEncoder(AbsEncoder):
                 "name": f"jina-omni/{Path(info.path).stem}",
                 "revision": "local",
                 "n_parameters": info.n_params,
-                "max_tokens": info.context,
-                "embed_dim": options.get("dim") or info.dim,
+                "max_tokens": info.max_seq_length,
+                "embed_dim": options.get("truncate_dim") or info.dim,
                 "similarity_fn_name": ScoringFunction.COSINE,
                 "framework": ["GGUF"],
                 "modalities": [kind for kind in _MODALITIES if kind in info.modalities],

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from jina_omni.integrations.extras import needs
 from jina_omni.integrations.rows import embed_rows
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("ray"):
+with needs_extra("ray"):
     from ray import get_runtime_context
 
 __all__ = ["Embedder"]
@@ -35,7 +35,7 @@ class Embedder:
         The column that has the inputs, as `Model.encode` takes them; or what returns a row's input from the row, a
         dict, such as ``lambda row: jina_omni.Image(row["bytes"])``.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``; ``prompt_name`` is ``"document"`` by default.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``; ``prompt_name`` is ``"document"`` by default.
 
     Notes
     -----
@@ -48,8 +48,6 @@ class Embedder:
     >>> dataset.map_batches(  # doctest: +SKIP
     ...     Embedder, fn_constructor_args=(open_model, "text"), batch_size=256, concurrency=4, num_cpus=8
     ... )
-
-    .. versionadded:: 0.1.0
     """
 
     def __init__(

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.errors import LocatedError
 from jina_omni.model import Model
 
 __all__ = ["embed_rows"]
@@ -22,12 +22,11 @@ def embed_rows(model: Model, inputs: Iterable[Any], options: dict[str, Any]) -> 
     -------
     dict
         ``embedding``, shape (n, dim), with NaN for what failed, and ``error``, shape (n,), with why it did or None.
-
-    .. versionadded:: 0.1.0
     """
     vectors, errors = model.encode(list(inputs), on_error="return", **{"prompt_name": "document"} | options)
-    told = np.full(len(vectors), None, object)
+    messages = np.full(len(vectors), None, object)
     for i, error in errors.items():
-        # the place in the batch, which says nothing to who reads the row
-        told[i] = f"{type(error).__name__}: " + re.sub(r"^input \d+", "input", str(error))
-    return {"embedding": vectors, "error": told}
+        # Without the position in the batch, which means nothing to the reader of the row.
+        message = error.message_for("input") if isinstance(error, LocatedError) else str(error)
+        messages[i] = f"{type(error).__name__}: {message}"
+    return {"embedding": vectors, "error": messages}

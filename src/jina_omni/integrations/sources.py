@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of adapters that a framework writes down and makes anew: what there is to write down."""
+"""The model of an adapter, and the arguments that a framework stores to open it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ModelSource"]
 
 
 class ModelSource:
-    """A model, or what to make it of at its first use.
+    """A model, or the arguments to open it at its first use.
 
     Parameters
     ----------
@@ -29,20 +29,18 @@ class ModelSource:
 
     Examples
     --------
-    >>> ModelSource({"path": "text.gguf", "device": "cpu"}).arguments
-    {'path': 'text.gguf', 'device': 'cpu'}
-
-    .. versionadded:: 0.1.0
+    >>> ModelSource({"model": "text.gguf", "device": "cpu"}).arguments
+    {'model': 'text.gguf', 'device': 'cpu'}
     """
 
     def __init__(self, model: Model | Mapping[str, Any]) -> None:
         if isinstance(model, Model):
             self.model = model  # in place of the property's
-            _, arguments = model.__reduce__()
-            self.arguments = _as_json(dict(zip(inspect.signature(Model).parameters, arguments, strict=True)))
+            _, (arguments,) = model.__reduce__()
+            self.arguments = _convert_to_json(arguments)
         elif isinstance(model, Mapping):
             inspect.signature(Model).bind(**model)  # a wrong argument is to fail here, not at the first use
-            self.arguments = _as_json(dict(model))
+            self.arguments = _convert_to_json(dict(model))
         else:
             raise TypeError(f"model is a {type(model).__name__}, expected a jina_omni.Model or a dict of its arguments")
 
@@ -58,10 +56,10 @@ class ModelSource:
         return Model(**self.arguments)
 
 
-def _as_json(value: Any) -> Any:
+def _convert_to_json(value: Any) -> Any:
     """Return arguments as JSON has them: paths are str, sequences lists."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: _convert_to_json(item) for key, item in value.items()}
+    return [_convert_to_json(item) for item in value] if isinstance(value, (list, tuple)) else value

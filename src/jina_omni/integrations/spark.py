@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from jina_omni.integrations.extras import needs
 from jina_omni.integrations.rows import embed_rows
 from jina_omni.model import Model
+from jina_omni.optional_packages import needs_extra
 
-with needs("spark"):
+with needs_extra("spark"):
     from pyspark import TaskContext
     from pyspark.ml.functions import predict_batch_udf
     from pyspark.sql.types import ArrayType, FloatType, StringType, StructField, StructType
@@ -45,7 +45,7 @@ def embed_udf(
     batch_size : int
         Rows that a worker embeds at a time.
     **options
-        Of `Model.encode`, such as ``dim`` or ``truncate``; ``prompt_name`` is ``"document"`` by default.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``; ``prompt_name`` is ``"document"`` by default.
 
     Returns
     -------
@@ -57,8 +57,6 @@ def embed_udf(
     --------
     >>> embed = embed_udf(functools.partial(jina_omni.Model, "text.gguf", device="cpu"))  # doctest: +SKIP
     >>> frame.select("id", embed("text").alias("made")).select("id", "made.*")  # doctest: +SKIP
-
-    .. versionadded:: 0.1.0
     """
 
     def make_predict_function() -> Callable[..., dict[str, npt.NDArray[Any]]]:

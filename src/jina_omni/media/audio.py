@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Audio: from files, bytes and arrays to the samples that the audio tower's frames are computed from.
+"""Audio: the input `Audio`, and the way from files, bytes and arrays to samples and mel frames.
 
-Samples decide parity, so the way is the reference's, that of ``librosa.load(sr=16_000)``: libsndfile decodes, channels
-are averaged in float32, soxr resamples at high quality. Then values that are no numbers become 0, and a clip with peaks
+Samples decide parity, so the steps are the reference's, those of ``librosa.load(sr=16_000)``: libsndfile decodes,
+channels are averaged in float32, soxr resamples at high quality. Then NaN and infinity become 0, and a sound with peaks
 over 1 is divided by the highest.
 
-Two things differ. A value that is no number becomes 0 before the resampler too, which would smear it over its
-neighbours. And of a sound that is cut at 30 seconds, only those seconds count for its peak, since the rest is never
-decoded.
+Two things differ. NaN and infinity become 0 before the resampler too, which would spread them over their neighbours.
+And of a sound that is cut at 30 seconds, only those seconds count for its peak, since the rest is never decoded.
 """
 
 from __future__ import annotations
@@ -15,29 +14,144 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, InputTooLongError
-from jina_omni.media.files import FileSource, shown
-from jina_omni.media.mel import MAX_SAMPLES, SAMPLE_RATE, Samples
-from jina_omni.media.sound_files import MAX_RATE, MIN_RATE, Block, Sound, check_format, open_sound, open_track
+from jina_omni.media.audio_streams import AudioStream, Block, check_format, open_sound, open_track
+from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
+from jina_omni.media.limits import MAX_AUDIO_SECONDS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
+from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
+from jina_omni.media.mel import (
+    MAX_SAMPLES,
+    SAMPLING_RATE,
+    Samples,
+    compute_log_mel,
+    count_mel_frames,
+    require_mel_frames,
+)
+from jina_omni.media.towers import Towers
+from jina_omni.native import Projector, mel_rows
 
-if TYPE_CHECKING:
-    from jina_omni.inputs import Audio
+__all__ = ["Audio", "check", "count_samples", "measure", "measure_track", "read_samples", "read_track"]
 
-__all__ = ["measure", "samples_of", "track_samples"]
-
-_MAX_SECONDS = MAX_SAMPLES // SAMPLE_RATE
 _BLOCK_SAMPLES = 1 << 16  # of an array, converted at a time
 
-# The middle of each type of integers, and what is 1 above it, as in libsndfile.
+# Of each type of integers, the value of silence and the value one above the largest, as in libsndfile.
 _INTEGERS = {"u1": (128, 1 << 7), "i2": (0, 1 << 15), "i4": (0, 1 << 31)}
 
 
-def samples_of(audio: Audio, where: str = "input", *, truncate: bool = False) -> Samples:
+# Compared by identity: two arrays, compared, give an array.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Audio:
+    """A sound of up to 30 seconds.
+
+    Parameters
+    ----------
+    source : path, bytes-like or array
+        A path (a str too, here), the bytes of a WAV, MP3, FLAC, Ogg Vorbis, Opus or M4A file, or samples: floats in
+        -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). It is read when it is embedded, not
+        before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
+    sampling_rate : int, optional
+        Samples per second; needed with an array, and only there.
+
+    Examples
+    --------
+    >>> Audio(np.zeros(16_000, np.float32), sampling_rate=16_000)
+    Audio(<array (16000,)>, sampling_rate=16000)
+    """
+
+    source: FileSource | npt.NDArray[Any]
+    sampling_rate: int | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Audio({describe_source(self.source)}{describe_options(self, 'sampling_rate')})"
+
+
+def check(audio: Audio) -> None:
+    """Check that a sound's source is of a type that is taken.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if not isinstance(audio.source, (str, os.PathLike, *BYTES_LIKE, np.ndarray)):
+        raise InputError(
+            f"is an Audio whose source is {describe_type(audio.source)}; jina_omni.Audio takes a path, bytes or an "
+            "array"
+        )
+
+
+def measure(audio: Audio, towers: Towers, *, truncate: bool) -> list[Medium]:
+    """Measure a sound by its header, for the audio tower.
+
+    Parameters
+    ----------
+    audio : Audio
+    towers : Towers
+    truncate : bool
+        Take the first 30 seconds of a longer sound, instead of refusing it.
+
+    Raises
+    ------
+    InputError
+        As far as the header shows it.
+    ModalityNotLoadedError
+        The audio tower is not loaded.
+    """
+    tower = towers.require_audio("a sound")
+    return [_measure_samples(count_samples(audio), lambda: read_samples(audio, truncate=truncate), tower)]
+
+
+def measure_track(source: FileSource, seconds: float, towers: Towers, *, truncate: bool) -> Medium:
+    """Measure the sound track of a video, for the audio tower.
+
+    Parameters
+    ----------
+    source : path or bytes-like
+        Of the video.
+    seconds : float
+        Of the video, which its sound is expected to last.
+    towers, truncate
+        As in `measure`.
+
+    Raises
+    ------
+    ModalityNotLoadedError
+        The audio tower is not loaded.
+    """
+    tower = towers.require_audio("a video with sound, which this dialect embeds too")
+
+    def read() -> Samples:
+        samples = read_track(source, truncate=truncate)
+        return np.empty(0, np.float32) if samples is None else samples
+
+    return _measure_samples(round(seconds * SAMPLING_RATE), read, tower)
+
+
+def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Projector) -> Medium:
+    def decode(_stop: threading.Event) -> DecodedMedium:
+        samples = read()
+        n_frames = require_mel_frames(len(samples))
+        if n_frames > tower.max_mel_frames:  # in no published file: their towers take what the reference takes
+            raise InputTooLongError(
+                f"is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
+                f"{tower.path}; split it"
+            )
+        return DecodedMedium(TokenLayout((mel_rows(n_frames),)), compute_log_mel(samples, tower.n_mel), (n_frames,))
+
+    return Medium("audio", TokenLayout((mel_rows(count_mel_frames(n_samples)),)), decode)
+
+
+def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:
     """Return a sound as mono at 16 kHz.
 
     Threads may decode at the same time, and no file stays open. Of a long file no more is decoded than is taken.
@@ -45,11 +159,9 @@ def samples_of(audio: Audio, where: str = "input", *, truncate: bool = False) ->
     Parameters
     ----------
     audio : Audio
-        A file's kind is found from its bytes: WAV, FLAC, MP3, Ogg, Opus, AIFF, and with PyAV M4A, AAC, WMA and the
+        A file's type is found from its bytes: WAV, FLAC, MP3, Ogg, Opus, AIFF, and with PyAV M4A, AAC, WMA and the
         sound of MP4, MOV, MKV, WebM, AVI, FLV. An array holds floats in -1..1, int16, int32 or uint8, as (n,),
         (n, channels) or (channels, n): the first axis has the channels if it is at most 8 long or the shorter one.
-    where : str
-        What messages call the input.
     truncate : bool
         Take the first 30 seconds of a longer sound, instead of refusing it.
 
@@ -65,7 +177,7 @@ def samples_of(audio: Audio, where: str = "input", *, truncate: bool = False) ->
         The sound is longer than 30 seconds. A format whose encoders fill up their last frame may be a tenth of a second
         longer; what is over is dropped.
     UnsupportedMediaError
-        The file is of another kind, or needs a package that is not installed.
+        The file is of another type, or needs a package that is not installed.
     DecodeError
         It is damaged, or has no samples.
     InputError
@@ -74,59 +186,53 @@ def samples_of(audio: Audio, where: str = "input", *, truncate: bool = False) ->
 
     Examples
     --------
-    >>> from jina_omni.inputs import Audio
-    >>> samples_of(Audio(np.zeros((44_100, 2), np.float32), sampling_rate=44_100)).shape
+    >>> read_samples(Audio(np.zeros((44_100, 2), np.float32), sampling_rate=44_100)).shape
     (16000,)
-
-    .. versionadded:: 0.1.0
     """
-    with _opened(audio, where) as sound:
-        return _taken(sound, where, truncate=truncate)
+    with _open_stream(audio) as stream:
+        return _read_stream(stream, truncate=truncate)
 
 
-def measure(audio: Audio, where: str = "input") -> int:
-    """Return about how many samples at 16 kHz a sound has, without decoding it.
+def count_samples(audio: Audio) -> int:
+    """Return the approximate number of samples of a sound at 16 kHz, without decoding it.
 
     Of an array, WAV, FLAC, AIFF, Ogg and Opus it is exact. Of MP3, and all that PyAV reads, it is what the file
     announces; where that announces nothing (AAC without a container, live WebM), the file is decoded as far as
-    `samples_of` would, so that a longer one counts as a little over 30 seconds.
+    `read_samples` would, so that a longer one counts as a little over 30 seconds.
 
     Parameters
     ----------
-    audio, where
-        As in `samples_of`.
+    audio : Audio
+        As in `read_samples`.
 
     Returns
     -------
     int
-        May be over 480,000, at which `samples_of` refuses or cuts.
+        May be over 480,000, at which `read_samples` refuses or cuts.
 
     Raises
     ------
     InputError
-        As in `samples_of`, as far as the header shows it, but not for being too long.
+        As in `read_samples`, as far as the header shows it, but not for being too long.
 
     Examples
     --------
-    >>> from jina_omni.inputs import Audio
-    >>> measure(Audio(np.zeros((2, 7_200 * 8_000), np.int16), sampling_rate=8_000))
+    >>> count_samples(Audio(np.zeros((2, 7_200 * 8_000), np.int16), sampling_rate=8_000))
     115200000
-
-    .. versionadded:: 0.1.0
     """
-    with _opened(audio, where) as sound:
-        length = sound.length
+    with _open_stream(audio) as stream:
+        length = stream.length
         if length is None:
             length = 0
-            for block in sound.blocks:
+            for block in stream.blocks:
                 length += len(block)
-                if length > _limit(sound):
+                if length > _max_samples(stream):
                     break
-        taken = _resampled_length(length, sound.rate)
-        return min(taken, MAX_SAMPLES) if length <= _limit(sound) else taken
+        n_samples = _resampled_length(length, stream.rate)
+        return min(n_samples, MAX_SAMPLES) if length <= _max_samples(stream) else n_samples
 
 
-def track_samples(source: FileSource, where: str = "input", *, truncate: bool = False) -> Samples | None:
+def read_track(source: FileSource, *, truncate: bool = False) -> Samples | None:
     """Return the sound track of a video as mono at 16 kHz, mixed and resampled as the reference does for videos.
 
     That is by FFmpeg's resampler instead of soxr, and its mix of a track of floats is louder than the average.
@@ -135,125 +241,123 @@ def track_samples(source: FileSource, where: str = "input", *, truncate: bool = 
     ----------
     source : path or bytes-like
         Of a video.
-    where, truncate
-        As in `samples_of`.
+    truncate : bool
+        As in `read_samples`.
 
     Returns
     -------
     array of float32, shape (n,), or None
-        As `samples_of` returns it; None where there is no sound track, or an empty one.
+        As `read_samples` returns it; None where there is no sound track, or an empty one.
 
     Raises
     ------
     InputError
-        As in `samples_of`.
-
-    .. versionadded:: 0.1.0
+        As in `read_samples`.
     """
-    with open_track(source, where) as sound:
-        return None if sound is None else _taken(sound, where, truncate=truncate)
+    with open_track(source) as stream:
+        return None if stream is None else _read_stream(stream, truncate=truncate)
 
 
-def _opened(audio: Audio, where: str) -> contextlib.AbstractContextManager[Sound]:
+def _open_stream(audio: Audio) -> contextlib.AbstractContextManager[AudioStream]:
     if isinstance(audio.source, np.ndarray):
-        return contextlib.nullcontext(_array_sound(audio.source, audio.sampling_rate, where))
+        return contextlib.nullcontext(_stream_array(audio.source, audio.sampling_rate))
     if audio.sampling_rate is not None:
-        raise InputError(f"{where} is a file, which tells its own sampling rate; pass sampling_rate with arrays only")
-    return open_sound(audio.source, where)
+        raise InputError("is a file, which has its own sampling rate; pass sampling_rate with arrays only")
+    return open_sound(audio.source)
 
 
-def _array_sound(array: npt.NDArray[Any], sampling_rate: int | None, where: str) -> Sound:
-    rate = _checked_rate(sampling_rate, where)
+def _stream_array(array: npt.NDArray[Any], sampling_rate: int | None) -> AudioStream:
+    rate = _check_rate(sampling_rate)
     if array.dtype.kind != "f" and array.dtype.str[1:] not in _INTEGERS:
-        raise InputError(f"{where} is an array of {array.dtype}; samples are floats in -1..1, int16, int32 or uint8")
+        raise InputError(f"is an array of {array.dtype}; samples are floats in -1..1, int16, int32 or uint8")
     if array.ndim not in (1, 2):
         raise InputError(
-            f"{where} is an array of the shape {array.shape}; a sound is (n,), (n, channels) or (channels, n)"
+            f"is an array of the shape {array.shape}; a sound is (n,), (n, channels) or (channels, n)"
         )
     if array.size == 0:
-        raise InputError(f"{where} is an array of the shape {array.shape}, which has no samples; leave it out")
+        raise InputError(f"is an array of the shape {array.shape}, which has no samples; leave it out")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     elif array.shape[0] <= 8 or array.shape[0] < array.shape[1]:
         array = array.T
-    check_format(rate, array.shape[1], where)
+    check_format(rate, array.shape[1])
     blocks = (array[start : start + _BLOCK_SAMPLES] for start in range(0, len(array), _BLOCK_SAMPLES))
-    return Sound(rate, len(array), exact=True, blocks=blocks)
+    return AudioStream(rate, len(array), exact=True, blocks=blocks)
 
 
-def _checked_rate(sampling_rate: Any, where: str) -> int:
+def _check_rate(sampling_rate: Any) -> int:
     if sampling_rate is None:
         raise InputError(
-            f"{where} is an array of samples, which does not tell how many make a second; pass that too: "
+            "is an array of samples, which does not say how many make a second; pass that too: "
             "Audio(array, sampling_rate=16_000)"
         )
     try:
         rate = operator.index(sampling_rate)
     except TypeError:
         rate = 0
-    if not MIN_RATE <= rate <= MAX_RATE:
+    if not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
         raise InputError(
-            f"{where} has the sampling rate {shown(sampling_rate)}; it is an int, of {MIN_RATE:,} to {MAX_RATE:,} "
-            "samples per second"
+            f"has the sampling rate {short_repr(sampling_rate)}; it is an int, of "
+            f"{MIN_SAMPLING_RATE:,} to {MAX_SAMPLING_RATE:,} samples per second"
         )
     return rate
 
 
-def _limit(sound: Sound) -> int:
-    """Return how many samples a sound may have."""
-    padding = 0 if sound.exact else sound.rate // 10  # two frames of any codec
-    return _MAX_SECONDS * sound.rate + padding
+def _max_samples(stream: AudioStream) -> int:
+    """Return the largest number of samples that a sound may have, at its own rate."""
+    padding = 0 if stream.exact else stream.rate // 10  # two frames of any codec
+    return MAX_AUDIO_SECONDS * stream.rate + padding
 
 
-def _taken(sound: Sound, where: str, *, truncate: bool) -> Samples:
-    """Return what is taken of a sound, at 16 kHz."""
-    samples = _tidy(_resample(_decode(sound, where, truncate=truncate), sound.rate))
+def _read_stream(stream: AudioStream, *, truncate: bool) -> Samples:
+    """Return the samples of a sound at 16 kHz, as far as they are taken."""
+    samples = _replace_non_finite(_resample(_decode(stream, truncate=truncate), stream.rate))
     peak = max(samples.max(), -samples.min())
     return samples / peak if peak > 1 else samples
 
 
-def _decode(sound: Sound, where: str, *, truncate: bool) -> Samples:
-    """Return what is taken of a sound, at its own rate; a second more where it is cut, for the resampler's filter."""
-    if sound.exact and not truncate and sound.length is not None and sound.length > _limit(sound):
-        raise _too_long(sound, where)
-    wanted = (_MAX_SECONDS + 1) * sound.rate
+def _decode(stream: AudioStream, *, truncate: bool) -> Samples:
+    """Return the samples that are taken, at the sound's own rate; a second more where it is cut, for the resampler."""
+    if stream.exact and not truncate and stream.length is not None and stream.length > _max_samples(stream):
+        raise _too_long(stream)
+    wanted = (MAX_AUDIO_SECONDS + 1) * stream.rate
     pieces, n = [], 0
-    for block in sound.blocks:
-        pieces.append(_tidy(_mono(block)))
+    for block in stream.blocks:
+        pieces.append(_replace_non_finite(_mix_down(block)))
         n += len(block)
-        if n > _limit(sound) and not truncate:
-            raise _too_long(sound, where)
+        if n > _max_samples(stream) and not truncate:
+            raise _too_long(stream)
         if n >= wanted:
             break
     if n == 0:
-        raise DecodeError(f"{where} is a sound without samples; it is damaged or cut short")
+        raise DecodeError("is a sound without samples; it is damaged or cut short")
     return np.concatenate(pieces)[:wanted]
 
 
-def _too_long(sound: Sound, where: str) -> InputTooLongError:
-    seconds = f"more than {_MAX_SECONDS}"
-    if sound.length is not None and sound.length > _limit(sound):
-        length = sound.length / sound.rate
-        seconds = f"{math.ceil(length * 100) / 100:,.2f}" if sound.exact else f"about {length:,.1f}"
+def _too_long(stream: AudioStream) -> InputTooLongError:
+    seconds = f"more than {MAX_AUDIO_SECONDS}"
+    if stream.length is not None and stream.length > _max_samples(stream):
+        length = stream.length / stream.rate
+        seconds = f"{math.ceil(length * 100) / 100:,.2f}" if stream.exact else f"about {length:,.1f}"
     return InputTooLongError(
-        f"{where} is a sound of {seconds} seconds, over this model's limit of {_MAX_SECONDS}; split it, or pass "
-        f"truncate=True to take its first {_MAX_SECONDS} seconds"
+        f"is a sound of {seconds} seconds, over this model's limit of {MAX_AUDIO_SECONDS}; split it, or pass "
+        f"truncate=True to take its first {MAX_AUDIO_SECONDS} seconds"
     )
 
 
-def _mono(block: Block) -> Samples:
+def _mix_down(block: Block) -> Samples:
     """Return the average of the channels, as float32 (librosa's ``to_mono``)."""
-    middle, scale = _INTEGERS.get(block.dtype.str[1:], (0, 1))
+    silence, scale = _INTEGERS.get(block.dtype.str[1:], (0, 1))
     with np.errstate(over="ignore", invalid="ignore"):  # such as two channels of opposite infinities
         total = np.zeros(len(block), np.float32)
         for channel in block.T:
-            total += channel.astype(np.float32) - np.float32(middle)
+            total += channel.astype(np.float32) - np.float32(silence)
         total /= np.float32(scale * block.shape[1])
     return total
 
 
-def _tidy(samples: Samples) -> Samples:
-    """Return samples with 0 for all that are no finite numbers."""
+def _replace_non_finite(samples: Samples) -> Samples:
+    """Return samples with 0 in the place of NaN and infinity."""
     return np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
 
 
@@ -262,10 +366,10 @@ def _resample(samples: Samples, rate: int) -> Samples:
     import soxr
 
     length = min(_resampled_length(len(samples), rate), MAX_SAMPLES)
-    if rate != SAMPLE_RATE:
-        samples = soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ")
+    if rate != SAMPLING_RATE:
+        samples = soxr.resample(samples, rate, SAMPLING_RATE, quality="HQ")
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
 def _resampled_length(n: int, rate: int) -> int:
-    return -(-n * SAMPLE_RATE // rate)
+    return -(-n * SAMPLING_RATE // rate)

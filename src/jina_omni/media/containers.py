@@ -7,44 +7,23 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from jina_omni.media.extras import require
+from jina_omni.media.decoders import import_decoder
+from jina_omni.media.file_types import FileType
 from jina_omni.media.sample_tables import check_samples
 
-__all__ = ["DEMUXERS", "open_container"]
-
-# One demuxer for each kind. FFmpeg's own guess could be a playlist, which would open other files and addresses.
-DEMUXERS = {
-    "audio/aac": "aac",
-    "audio/aiff": "aiff",
-    "audio/flac": "flac",
-    "audio/mp4": "mov",
-    "audio/mpeg": "mp3",
-    "audio/ogg": "ogg",
-    "audio/wav": "wav",
-    "video/matroska": "matroska",
-    "video/mp4": "mov",
-    "video/mpeg": "mpeg",
-    "video/quicktime": "mov",
-    "video/webm": "matroska",
-    "video/x-flv": "flv",
-    "video/x-ms-asf": "asf",
-    "video/x-msvideo": "avi",
-}
-"""FFmpeg's name of the format of each kind that is opened."""
+__all__ = ["open_container"]
 
 
 @contextlib.contextmanager
-def open_container(file: BinaryIO, kind: str, where: str = "input") -> Iterator[Any]:
+def open_container(file: BinaryIO, file_type: FileType) -> Iterator[Any]:
     """Open a file with PyAV for reading.
 
     Parameters
     ----------
     file : binary file
         At its start. It stays open.
-    kind : str
-        One of `DEMUXERS`.
-    where : str
-        What messages call the input.
+    file_type : FileType
+        Of a type that FFmpeg reads: its plugin is the only format that is tried.
 
     Yields
     ------
@@ -58,12 +37,10 @@ def open_container(file: BinaryIO, kind: str, where: str = "input") -> Iterator[
         The file announces more than it holds.
     Exception
         Whatever PyAV raises where the file is damaged.
-
-    .. versionadded:: 0.1.0
     """
-    av = require("av", "video", f"a file of the kind {kind}", where)
-    if DEMUXERS[kind] == "mov":
-        check_samples(file, where)
-    # A title that is no UTF-8 is no reason to refuse a file.
-    with av.open(file, mode="r", format=DEMUXERS[kind], metadata_errors="ignore") as container:
+    av = import_decoder("av", "video", f"a file of the type {file_type.media_type}")
+    if file_type.plugin == "mov":
+        check_samples(file)
+    # A title that is not UTF-8 is no reason to refuse a file.
+    with av.open(file, mode="r", format=file_type.plugin, metadata_errors="ignore") as container:
         yield container

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pixels to the rows that the vision tower takes: sizes, and the layout of patches.
+"""From pixels to the patches that the vision tower takes: sizes, and the layout of patches.
 
 The arithmetic is that of transformers' processors, since it decides parity.
 """
@@ -8,35 +8,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from jina_omni.errors import InputError, ModelLoadError
+from jina_omni.media.limits import MAX_ASPECT_RATIO, MAX_PIXELS
+from jina_omni.native import Projector
 
-if TYPE_CHECKING:
-    from jina_omni.native import Projector
+__all__ = ["TEMPORAL_PATCH_SIZE", "PatchGrid", "Patches", "VisionGeometry", "pack_patches", "smart_resize"]
 
-__all__ = ["PIXEL_LIMIT", "Grid", "Patches", "VisionGeometry", "pack", "smart_resize"]
-
-Grid: TypeAlias = tuple[int, int, int]
-"""Size in patches: time, height, width."""
+PatchGrid: TypeAlias = tuple[int, int, int]
+"""Number of patches: time, height, width."""
 
 Patches: TypeAlias = npt.NDArray[np.float32]
 
-PIXEL_LIMIT = 1024**3 // 4 // 3
-"""Largest picture that is decoded, in pixels: Pillow's MAX_IMAGE_PIXELS, a quarter of a GiB of RGB."""
+TEMPORAL_PATCH_SIZE = 2
+"""Frames in a patch; the files have no key for it."""
 
-TEMPORAL_PATCH_SIZE = 2  # frames in a patch; the files have no key for it
-
-_MAX_ASPECT = 200  # Qwen2-VL smart_resize, transformers
-_BLOCK_ROWS = 64  # patches normalised at a time, so that their floats stay in the cache
+_BLOCK = 64  # patches normalised at a time, so that their floats stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
 class VisionGeometry:
-    """How a vision tower wants its pixels. The defaults are those of jina-embeddings-v5-omni, both sizes.
+    """What pixels a vision tower takes. The defaults are those of jina-embeddings-v5-omni, both sizes.
 
     Parameters
     ----------
@@ -62,8 +58,6 @@ class VisionGeometry:
     --------
     >>> VisionGeometry().factor
     32
-
-    .. versionadded:: 0.1.0
     """
 
     patch_size: int = 16
@@ -78,8 +72,8 @@ class VisionGeometry:
     def __post_init__(self) -> None:
         # The upper bounds keep a damaged file from asking for any amount of memory.
         sizes_fit = self.patch_size > 0 and self.merge_size > 0 and self.factor <= 1024
-        images_fit = 0 < self.min_pixels <= self.max_pixels <= PIXEL_LIMIT
-        if not (sizes_fit and images_fit and 0 < self.video_min_pixels <= self.video_max_pixels <= PIXEL_LIMIT):
+        images_fit = 0 < self.min_pixels <= self.max_pixels <= MAX_PIXELS
+        if not (sizes_fit and images_fit and 0 < self.video_min_pixels <= self.video_max_pixels <= MAX_PIXELS):
             raise ModelLoadError(
                 f"the vision file's image sizes make no sense: patch_size {self.patch_size}, "
                 f"merge_size {self.merge_size}, image_min_pixels {self.min_pixels}, "
@@ -93,7 +87,7 @@ class VisionGeometry:
             )
 
     @classmethod
-    def of(cls, vision: Projector) -> VisionGeometry:
+    def from_projector(cls, vision: Projector) -> VisionGeometry:
         """Return the geometry of a vision file; a key that is absent there, and so 0, takes its default.
 
         Parameters
@@ -125,26 +119,43 @@ class VisionGeometry:
 
     @property
     def factor(self) -> int:
-        """Sides of a resized image are multiples of this, in pixels."""
+        """Pixels that the sides of a resized image are multiples of."""
         return self.patch_size * self.merge_size
 
     @property
-    def row_size(self) -> int:
-        """Floats in one row of patches."""
+    def patch_values(self) -> int:
+        """Number of floats of one patch."""
         return 3 * TEMPORAL_PATCH_SIZE * self.patch_size**2
 
-    def token_count(self, grid: Grid) -> int:
-        """Return how many tokens a grid becomes.
+    def count_tokens(self, grid: PatchGrid) -> int:
+        """Return the number of media tokens that the patches of a grid become.
 
         Examples
         --------
-        >>> VisionGeometry().token_count((1, 30, 40))
+        >>> VisionGeometry().count_tokens((1, 30, 40))
         300
         """
         return math.prod(grid) // self.merge_size**2
 
+    def resize_image(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width that an image is stretched to; errors are those of `smart_resize`."""
+        return smart_resize(
+            height, width, min_pixels=self.min_pixels, max_pixels=self.max_pixels, factor=self.factor
+        )
 
-def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patches, Grid]:
+    def image_grid(self, height: int, width: int) -> PatchGrid:
+        """Return the grid of the patches of an image, (1, h, w); errors are those of `smart_resize`.
+
+        Examples
+        --------
+        >>> VisionGeometry().image_grid(480, 640)
+        (1, 30, 40)
+        """
+        height, width = self.resize_image(height, width)
+        return 1, height // self.patch_size, width // self.patch_size
+
+
+def pack_patches(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patches, PatchGrid]:
     """Return resized frames as normalised patches, in the layout of ``pixel_values`` of transformers.
 
     Parameters
@@ -158,7 +169,7 @@ def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patch
     Returns
     -------
     array of float32, shape (t * h * w, 3 * 2 * patch_size**2)
-        A row holds (channel, frame of the pair, y, x) of one patch. Rows come in the order (t, h / merge_size,
+        A row holds (channel, frame of the pair, y, x) of one patch. Patches come in the order (t, h / merge_size,
         w / merge_size, merge_size, merge_size), so that those of one token are neighbours.
     tuple of int
         The grid (t, h, w), in patches.
@@ -170,11 +181,9 @@ def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patch
 
     Examples
     --------
-    >>> rows, grid = pack(np.full((4, 32, 32, 3), 255, np.uint8), VisionGeometry())
-    >>> rows.shape, grid, float(rows.min())
+    >>> patches, grid = pack_patches(np.full((4, 32, 32, 3), 255, np.uint8), VisionGeometry())
+    >>> patches.shape, grid, float(patches.min())
     ((8, 1536), (2, 2, 2), 1.0)
-
-    .. versionadded:: 0.1.0
     """
     patch, merge = geometry.patch_size, geometry.merge_size
     n_frames, height, width, _ = frames.shape
@@ -183,22 +192,22 @@ def pack(frames: npt.NDArray[np.uint8], geometry: VisionGeometry) -> tuple[Patch
     mean = (np.array(geometry.mean, np.float32) * np.float32(255))[:, np.newaxis]
     std = (np.array(geometry.std, np.float32) * np.float32(255))[:, np.newaxis]
 
-    rows = np.empty((n_groups, h * w, 3, TEMPORAL_PATCH_SIZE, patch * patch), np.float32)
-    floats = np.empty((_BLOCK_ROWS, 3, patch * patch), np.float32)
+    patches = np.empty((n_groups, h * w, 3, TEMPORAL_PATCH_SIZE, patch * patch), np.float32)
+    floats = np.empty((_BLOCK, 3, patch * patch), np.float32)
     for i, frame in enumerate(frames):
         group, first = divmod(i, TEMPORAL_PATCH_SIZE)
         places = slice(first, None if i == n_frames - 1 else first + 1)
         # Put in order while a value is still one byte: a quarter of the memory to move.
         tiles = frame.reshape(h // merge, merge, patch, w // merge, merge, patch, 3)
         tiles = tiles.transpose(0, 3, 1, 4, 6, 2, 5).reshape(h * w, 3, patch * patch)
-        for start in range(0, h * w, _BLOCK_ROWS):
-            block = tiles[start : start + _BLOCK_ROWS]
+        for start in range(0, h * w, _BLOCK):
+            block = tiles[start : start + _BLOCK]
             values = floats[: len(block)]
             np.copyto(values, block)
             values -= mean
             values /= std
-            rows[group, start : start + _BLOCK_ROWS, :, places] = values[:, :, np.newaxis]
-    return rows.reshape(n_groups * h * w, geometry.row_size), (n_groups, h, w)
+            patches[group, start : start + _BLOCK, :, places] = values[:, :, np.newaxis]
+    return patches.reshape(n_groups * h * w, geometry.patch_values), (n_groups, h, w)
 
 
 def smart_resize(
@@ -209,7 +218,6 @@ def smart_resize(
     max_pixels: int,
     factor: int,
     n_frames: int | None = None,
-    where: str = "input",
 ) -> tuple[int, int]:
     """Return the size to which an image or the frames of a video are stretched.
 
@@ -222,9 +230,7 @@ def smart_resize(
     factor : int
         Both sides of the result are multiples of it.
     n_frames : int, optional
-        How many frames of a video are taken; None for an image.
-    where : str
-        What messages call the input.
+        Number of frames that are taken of a video; None for an image.
 
     Returns
     -------
@@ -246,21 +252,19 @@ def smart_resize(
     --------
     >>> smart_resize(440, 600, min_pixels=262_144, max_pixels=1_310_720, factor=32)
     (448, 608)
-
-    .. versionadded:: 0.1.0
     """
     what = "an image" if n_frames is None else "a video"
     if height < 1 or width < 1:
-        raise InputError(f"{where} is {what} of {width} x {height} pixels, which is empty; leave it out")
-    if max(height, width) / min(height, width) > _MAX_ASPECT:
+        raise InputError(f"is {what} of {width} x {height} pixels, which is empty; leave it out")
+    if max(height, width) / min(height, width) > MAX_ASPECT_RATIO:
         raise InputError(
-            f"{where} is {what} of {width:,} x {height:,} pixels, more than {_MAX_ASPECT} times as long as wide, "
+            f"is {what} of {width:,} x {height:,} pixels, more than {MAX_ASPECT_RATIO} times as long as wide, "
             "which the model does not take; cut it into pieces, or pad it"
         )
     if n_frames is not None and min(height, width) < factor:
         scale = math.ceil(factor / min(height, width))
         raise InputError(
-            f"{where} is a video of {width} x {height} pixels, and the model takes none whose sides are under "
+            f"is a video of {width} x {height} pixels, and the model takes none whose sides are under "
             f"{factor}; scale it up by {scale}, to {width * scale} x {height * scale}"
         )
     n = n_frames or 1

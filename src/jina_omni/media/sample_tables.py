@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MP4 files and their likes that announce more than they hold: FFmpeg makes an entry in memory of every sample.
+"""MP4 files that announce more samples than they hold: FFmpeg keeps an entry in memory for every sample.
 
-A sample takes a few bytes of a file that is honest. One that lies, of a kilobyte, made FFmpeg take gigabytes and hours.
+Each sample of an undamaged file takes a few bytes. A crafted file of a kilobyte made FFmpeg take gigabytes and hours.
 """
 
 from __future__ import annotations
@@ -11,33 +11,26 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from jina_omni.errors import DecodeError
+from jina_omni.media.limits import MAX_EDITED_SAMPLES, MAX_USUAL_EDITS
 
 __all__ = ["check_samples"]
 
 _PARENTS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
-_COUNTED = {b"stsz": 8, b"trun": 4, b"elst": 4}  # where in the box its count lies: ISO 14496-12, 8.7.3.2, 8.8.8, 8.6.6
-
-# FFmpeg looks at each sample anew for each edit, of which ordinary files have one or two.
-_USUAL_EDITS = 16
-_MOST_LOOKS = 1_000_000
+_COUNTED = {b"stsz": 8, b"trun": 4, b"elst": 4}  # offset of the count in the box: ISO 14496-12, 8.7.3.2, 8.8.8, 8.6.6
 
 
-def check_samples(file: BinaryIO, where: str = "input") -> None:
-    """Check that a file announces no more samples than it has bytes, and no edits without measure.
+def check_samples(file: BinaryIO) -> None:
+    """Check that a file announces no more samples than it has bytes, and not too many edits.
 
     Parameters
     ----------
     file : binary file
         Of ISO base media format, at its start, where it is again afterwards.
-    where : str
-        What messages call the input.
 
     Raises
     ------
     DecodeError
-        It does.
-
-    .. versionadded:: 0.1.0
+        It announces more.
     """
     length = file.seek(0, os.SEEK_END)
     n_samples = n_edits = 0
@@ -50,13 +43,13 @@ def check_samples(file: BinaryIO, where: str = "input") -> None:
             n_samples += count
     file.seek(0)
     if n_samples > length:
-        raise DecodeError(f"{where} announces {n_samples:,} samples in {length:,} bytes; it is damaged")
-    if n_edits > _USUAL_EDITS and n_edits * n_samples > _MOST_LOOKS:
-        raise DecodeError(f"{where} has an edit list of {n_edits:,} edits; write it anew: ffmpeg -i in.mp4 out.mp4")
+        raise DecodeError(f"announces {n_samples:,} samples in {length:,} bytes; it is damaged")
+    if n_edits > MAX_USUAL_EDITS and n_edits * n_samples > MAX_EDITED_SAMPLES:
+        raise DecodeError(f"has an edit list of {n_edits:,} edits; write it again: ffmpeg -i in.mp4 out.mp4")
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the counted boxes of a stretch: name, and where the content begins and ends (ISO 14496-12, 4.2)."""
+    """Yield the boxes with a count in a range: name, start and end of the content (ISO 14496-12, 4.2)."""
     while start + 8 <= end:
         file.seek(start)
         head = file.read(8)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inside of a sandbox: a decoder, in a process that it may end.
+"""The program of a sandbox: a decoder, in a process that it may end.
 
 `sandbox` runs this file by its path, in a Python that sees the standard library, the folder of the decoder's package,
 and nothing of this library. A request comes on stdin: 8 bytes of its length, and its body. A reply goes to stdout: one
-byte of its kind, the length, the body. The first reply, which nobody asked for, says that the package is there.
+byte of its status, the length, the body. A first reply without a request says that the package was imported.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from types import ModuleType
 
 
-class Refused(Exception):  # noqa: N818 - no error of the decoder's
-    """A document is whole, but can't be drawn; what the caller is told, after the name of the input."""
+class Refused(Exception):  # noqa: N818 - not an error of the decoder
+    """A document is whole, but can't be drawn; the text is what the caller's error says of the input."""
 
 
 def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader | None) -> Iterator[bytes]:
@@ -28,10 +28,10 @@ def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader |
 
 
 def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader | None) -> Iterator[bytes | memoryview]:
-    """Reply to the document's bytes, empty where it is a file, with the count of pages; then to what is asked of them.
+    """Reply to the document's bytes, empty where it is a file, with the number of pages; then to requests about them.
 
-    ``measure 0 2``: their widths and heights. ``draw 2 2.5 100 200``: the pixels, BGR, of a page at a scale at which
-    it has this width and height.
+    ``measure 0 2`` asks for the widths and heights of pages. ``draw 2 2.5 100 200`` asks for the pixels, BGR, of a page
+    at a scale at which it has this width and height.
     """
     data = next(requests)
     try:
@@ -45,7 +45,7 @@ def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader |
             ) from error
         raise
     yield b"%d" % len(document)
-    unchanged = _state(file)
+    unchanged = _read_state(file)
     for request in requests:
         command, *arguments = request.split()
         if command == b"measure":
@@ -57,14 +57,14 @@ def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader |
         bitmap = page.render(scale=float(scale))
         if (bitmap.width, bitmap.height) != (int(width), int(height)):
             raise ValueError("its size is another than when it was measured")
-        if _state(file) != unchanged:
+        if _read_state(file) != unchanged:
             raise ValueError("the file changed while it was read")
         yield memoryview(bitmap.buffer).cast("B")
         bitmap.close()
         page.close()
 
 
-def _state(file: io.BufferedReader | None) -> tuple[int, int] | None:
+def _read_state(file: io.BufferedReader | None) -> tuple[int, int] | None:
     if file is None:
         return None
     state = os.fstat(file.fileno())
@@ -84,7 +84,7 @@ def main(package: str, folder: str, memory_limit: int, time_limit: int, source: 
     memory_limit : int
         Bytes of address space, where the system can bound it.
     time_limit : int
-        Seconds for a reply. Whoever asks counts them too, but may be gone by then.
+        Seconds for a reply. The parent process counts them too, but may have ended by then.
     source : str
         The path of a file, or the number of an open one, that the decoder is to read; may be empty.
     """
@@ -96,11 +96,11 @@ def main(package: str, folder: str, memory_limit: int, time_limit: int, source: 
     except (ImportError, OSError, ValueError):
         pass  # Windows has no such limits, macOS refuses this one
     alarm = getattr(signal, "alarm", lambda _seconds: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
 
-    def send(kind: bytes, body: bytes | memoryview) -> None:
+    def send(status: bytes, body: bytes | memoryview) -> None:
         alarm(0)
-        sys.stdout.buffer.write(kind + len(body).to_bytes(8, "little"))
+        sys.stdout.buffer.write(status + len(body).to_bytes(8, "little"))
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
 

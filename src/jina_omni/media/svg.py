@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SVG, drawn by resvg in a sandbox.
 
-A few bytes of it can ask for any memory and time: a pattern of 100,000 x 100,000 pixels, filters on filters. The
-document is read here before, since the renderer would open local files for it.
+A few bytes of SVG can ask for any amount of memory and time: a pattern of 100,000 x 100,000 pixels, filters on filters.
+The document is checked before it is drawn, since the renderer would open local files that it refers to.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ import re
 from xml.parsers import expat
 
 from jina_omni.errors import InputError
-from jina_omni.media.extras import require
-from jina_omni.media.patches import PIXEL_LIMIT
+from jina_omni.media.decoders import import_decoder
+from jina_omni.media.limits import MAX_PIXELS, MAX_SVG_ENTITY_CHARACTERS
 from jina_omni.media.sandbox import Sandbox
 
 __all__ = ["to_png"]
 
 _WHAT = "an SVG image"
-_ENTITY_LIMIT = 1 << 26  # characters that all entities may become
 
-_INSIDE = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
-# Written so that no digit can be read in two ways: a wrong length of a million digits is no riddle.
+_INTERNAL = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
+# No digit can match in two ways, so that a malformed length of a million digits cannot cause catastrophic backtracking.
 _LENGTH = re.compile(r"\s*\+?((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)(px|in|cm|mm|pt|pc|em|ex|)\s*")
-# Of Python's other codecs some take for ever, such as punycode.
+# Some of Python's other codecs, such as punycode, take time that grows with the square of the text.
 _ENCODINGS = re.compile(r"ascii|utf-|iso8859-|cp125\d$|koi8-|shift_jis|euc_|gb|big5")
 _PIXELS = {"": 1, "px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "em": 16, "ex": 8}
 
 
-def to_png(data: bytes, where: str = "input") -> bytes:
+def to_png(data: bytes) -> bytes:
     """Draw an SVG file at its own size: the width and height of its root at 96 pixels per inch, or its viewBox.
 
     Text is drawn with the fonts of the machine. Embedded images (``data:``) are drawn too.
@@ -39,8 +38,6 @@ def to_png(data: bytes, where: str = "input") -> bytes:
     ----------
     data : bytes
         The file.
-    where : str
-        What messages call the input.
 
     Returns
     -------
@@ -56,17 +53,15 @@ def to_png(data: bytes, where: str = "input") -> bytes:
     InputError
         It refers to other files, its entities or its size are too large, or drawing it takes over 1 GiB or 20 seconds
         of a processor.
-
-    .. versionadded:: 0.1.0
     """
-    resvg = require("resvg_py", "svg", _WHAT, where)
-    text = _decoded(data)
-    _check(text, where)
-    with contextlib.closing(Sandbox(resvg, _WHAT, where, "render it to PNG")) as sandbox:
-        return sandbox.ask(text.encode(), _WHAT, where)
+    resvg = import_decoder("resvg_py", "svg", _WHAT)
+    text = _decode_text(data)
+    _check(text)
+    with contextlib.closing(Sandbox(resvg, _WHAT, "render it to PNG")) as sandbox:
+        return sandbox.ask(text.encode(), _WHAT)
 
 
-def _decoded(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     declared = re.match(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.-]+)", data)
@@ -74,12 +69,12 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     encoding = codecs.lookup(declared[1].decode()).name
     if not _ENCODINGS.match(encoding):
-        raise LookupError(f"its encoding {encoding} is none of XML's")
+        raise LookupError(f"its encoding {encoding} is not one of XML's")
     return data.decode(encoding)
 
 
-def _check(text: str, where: str) -> None:
-    """Read a document for what must not reach the renderer: other files, entity bombs, a size over the limit."""
+def _check(text: str) -> None:
+    """Check a document for what must not reach the renderer: other files, entity bombs, a size over the limit."""
     parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     n_references = text.count("&")
     n_characters = 0
@@ -88,20 +83,20 @@ def _check(text: str, where: str) -> None:
     def on_entity(_name: str, _is_parameter: bool, value: str | None, *_others: str | None) -> None:  # noqa: FBT001
         nonlocal n_characters
         n_characters += len(value or "")
-        # An entity of entities grows by powers; no program that draws writes one.
-        if "&" in (value or "") or n_characters * n_references > _ENTITY_LIMIT:
-            raise InputError(f"{where} is an SVG image whose entities grow without measure; write them out")
+        # Entities of entities expand exponentially; no drawing program writes them.
+        if "&" in (value or "") or n_characters * n_references > MAX_SVG_ENTITY_CHARACTERS:
+            raise InputError("is an SVG image whose entities expand without bound; write them out")
 
     def on_element(name: str, attributes: dict[str, str]) -> None:
         nonlocal is_root
         if is_root:
             is_root = False
-            _check_size(attributes, where)
-        if _local(name) in ("image", "feImage"):
+            _check_size(attributes)
+        if _local_name(name) in ("image", "feImage"):
             for key, value in attributes.items():
-                if _local(key) == "href" and not _INSIDE.match(value):
+                if _local_name(key) == "href" and not _INTERNAL.match(value):
                     raise InputError(
-                        f"{where} is an SVG image that refers to another file, {value[:200]!r}, which is not read; "
+                        f"is an SVG image that refers to another file, {value[:200]!r}, which is not read; "
                         "embed it as a data: URL, or render the whole to PNG"
                     )
 
@@ -110,19 +105,19 @@ def _check(text: str, where: str) -> None:
     parser.Parse(text.encode(), True)  # noqa: FBT003
 
 
-def _check_size(root: dict[str, str], where: str) -> None:
+def _check_size(root: dict[str, str]) -> None:
     sides = [side for side in (root.get("width"), root.get("height")) if side not in (None, "100%")]
     sides = sides or re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:]
     lengths = [found for side in sides if (found := _LENGTH.fullmatch(side))]
     if len(lengths) == 2:
         width, height = (float(length[1]) * _PIXELS[length[2]] for length in lengths)
-        if width * height > PIXEL_LIMIT:
+        if width * height > MAX_PIXELS:
             raise InputError(
-                f"{where} is an SVG image of {width:,.0f} x {height:,.0f} pixels, over the limit of {PIXEL_LIMIT:,}; "
+                f"is an SVG image of {width:,.0f} x {height:,.0f} pixels, over the limit of {MAX_PIXELS:,}; "
                 "give its root a smaller width and height"
             )
 
 
-def _local(name: str) -> str:
+def _local_name(name: str) -> str:
     """Return a name without its namespace."""
     return name.rpartition(" ")[2]

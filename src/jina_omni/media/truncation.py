@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that were cut short, found by the lengths that they state: FFmpeg takes some missing parts for the end."""
+"""Files that were cut short, found by the lengths that they state: FFmpeg takes some missing data for the end."""
 
 from __future__ import annotations
 
@@ -11,36 +11,31 @@ from jina_omni.errors import DecodeError
 __all__ = ["check_length"]
 
 
-def check_length(file: BinaryIO, kind: str, where: str = "input") -> None:
+def check_length(file: BinaryIO, media_type: str) -> None:
     """Check that a file is as long as it says.
 
     Parameters
     ----------
     file : binary file
         At its start, where it is again afterwards.
-    kind : str
-        As `jina_omni.media.files.kind_of` tells it. Only MP4, its likes, and Matroska are checked: in the others FFmpeg
-        sees itself what is missing.
-    where : str
-        What messages call the input.
+    media_type : str
+        Of the file. Only MP4, QuickTime and Matroska are checked: in the others FFmpeg finds what is missing itself.
 
     Raises
     ------
     DecodeError
         It is shorter.
-
-    .. versionadded:: 0.1.0
     """
     there = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = 0
-    if kind in ("video/mp4", "video/quicktime", "audio/mp4"):
+    if media_type in ("video/mp4", "video/quicktime", "audio/mp4"):
         length = _iso_length(file, there)
-    elif kind in ("video/matroska", "video/webm"):
+    elif media_type in ("video/matroska", "video/webm"):
         length = _matroska_length(file, there)
     file.seek(0)
     if there < length:
-        raise DecodeError(f"{where} is cut short: {there:,} of {length:,} bytes are there; get it whole")
+        raise DecodeError(f"is cut short: {there:,} of {length:,} bytes are there; get it whole")
 
 
 def _iso_length(file: BinaryIO, there: int) -> int:
@@ -71,7 +66,7 @@ def _matroska_length(file: BinaryIO, there: int) -> int:
 
 
 def _ebml_length(file: BinaryIO) -> int:
-    """Read a length, whose first set bit tells of how many bytes it is; 0 if unknown: all ones (RFC 8794, 4 to 6)."""
+    """Read a length, whose first set bit gives its number of bytes; 0 if unknown: all ones (RFC 8794, 4 to 6)."""
     first = file.read(1)
     n_bits = 7 * (9 - int.from_bytes(first, "big").bit_length())
     value = int.from_bytes(first + file.read(n_bits // 7 - 1), "big") & ((1 << n_bits) - 1)

@@ -21,8 +21,6 @@ def load_extension() -> tuple[ModuleType, str | None]:
         Of the first accelerator that is installed and loads, else this package's own.
     problem : str or None
         Why an accelerator that is installed does not compute; None where none is, or all is well.
-
-    .. versionadded:: 0.1.0
     """
     problems = []
     for accelerator in ACCELERATORS:

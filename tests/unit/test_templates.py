@@ -12,24 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_omni import Image, Text
-from jina_omni.encoding import Encoder
-from jina_omni.loading import ModelFiles
-from jina_omni.media.medium import Extent, Medium, Reading, Tower
-from jina_omni.native import Context, Projector, TextModel, find_device
-from jina_omni.prompts import (
+from jina_omni.dialects import (
     AUDIO_DELIMITERS,
     DIALECTS,
     IMAGE_DELIMITERS,
-    PREFIXES,
+    PROMPTS,
     TASKS,
     Dialect,
     PromptName,
-    Rows,
-    arrange,
-    media_delimiters,
-    prefix,
+    choose_prompt,
+    find_delimiters,
 )
-from jina_omni.sequences import Tokenizer
+from jina_omni.loading import ModelFiles
+from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout, Tower
+from jina_omni.native import Projector, TextModel, find_device
+from jina_omni.preparing import InputPreparer
+from jina_omni.templates import MediaTokens, apply_template
+from jina_omni.tokenizer import Tokenizer
 from testing.checkpoints import vocabulary
 from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, VisionShape
 from testing.checkpoints.vocabulary import Vocabulary
@@ -66,9 +65,9 @@ TURN = {
 DELIMITERS = {"small": ([151652], [151653]), "nano": ([], [])}
 END = {"small": [], "nano": [128001]}
 
-PICTURE = Image(np.zeros((512, 512), np.uint8))  # 256 rows
-ROWS = [-1] * 256
-MEDIA = {size: [*DELIMITERS[size][0], *ROWS, *DELIMITERS[size][1]] for size in SHAPES}
+PICTURE = Image(np.zeros((512, 512), np.uint8))  # 256 media tokens
+MEDIA_TOKENS = [-1] * 256
+MEDIA = {size: [*DELIMITERS[size][0], *MEDIA_TOKENS, *DELIMITERS[size][1]] for size in SHAPES}
 IDS = {None: {size: [] for size in SHAPES}, "query": QUERY, "document": DOCUMENT}  # noqa: RUF024, RUF100
 
 sizes = pytest.mark.parametrize("size", list(SHAPES))
@@ -85,14 +84,13 @@ def published(size: str) -> Vocabulary:
 
 @dataclass(frozen=True)
 class Ids:
-    """Token ids of inputs on one model, with -1 for each row of an image."""
+    """Token ids of inputs on one model, with -1 for each media token of an image."""
 
     files: ModelFiles
-    context: Context
 
     def __call__(self, value: Any, dialect: Dialect, task: str | None, name: PromptName | None = None) -> list[int]:
-        encoder = Encoder(replace(self.files, task=task), self.context, dialect)
-        return encoder.plan(value, None, prefix(dialect, task, name), truncate=False).tokens.tolist()
+        preparer = InputPreparer(replace(self.files, task=task), dialect)
+        return preparer.prepare(value, None, choose_prompt(dialect, task, name), truncate=False).tokens.tolist()
 
     def text(self, text: str) -> list[int]:
         return Tokenizer(self.files.text)(text).tolist()
@@ -101,38 +99,36 @@ class Ids:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ids]]:
     device, folder = find_device("cpu"), tmp_path_factory.mktemp("published")
-    context = Context(device, 1)
     vision = Projector(write_vision(folder / "vision.gguf", SHAPES["small"]), device)
     found = {}
     for size, shape in SHAPES.items():
         text = TextModel(write_text(folder / f"{size}.gguf", shape, vocabulary=published(size)), device)
-        found[size] = Ids(ModelFiles(text, vision, None, None), context)
+        found[size] = Ids(ModelFiles(text, vision, None, None))
     yield found
     for ids in found.values():
         ids.files.close()
-    context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("task", [*TASKS, None])
-def test_the_card_prefixes_on_retrieval_alone_and_takes_the_nameless_for_documents(
+def test_the_card_prompts_on_retrieval_only_and_takes_unnamed_inputs_for_documents(
     task: str | None, name: PromptName | None
 ) -> None:
     expected = {"query": "Query: ", "document": "Document: ", None: "Document: "}[name] if task == "retrieval" else ""
-    assert prefix("card", task, name) == expected
+    assert choose_prompt("card", task, name) == expected
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, ""), ("query", "Query: "), ("document", "Document: ")])
 @pytest.mark.parametrize("task", [*TASKS, None])
-def test_sentence_transformers_prefixes_what_is_named_on_every_task(
+def test_sentence_transformers_uses_a_named_prompt_on_every_task(
     task: str | None, name: PromptName | None, expected: str
 ) -> None:
-    assert prefix("sentence-transformers", task, name) == expected
+    assert choose_prompt("sentence-transformers", task, name) == expected
 
 
 @sizes
 @pytest.mark.parametrize("task", TASKS)
-def test_an_image_on_the_card_has_nothing_around_it_but_prefix_and_delimiters(
+def test_an_image_on_the_card_has_nothing_around_it_but_prompt_and_delimiters(
     size: str, task: str, models: dict[str, Ids]
 ) -> None:
     for name in NAMES:
@@ -157,10 +153,10 @@ def test_lengths_of_the_published_turns(models: dict[str, Ids]) -> None:
 @sizes
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("task", TASKS)
-def test_text_has_its_prefix_and_no_turn(size: str, dialect: Dialect, task: str, models: dict[str, Ids]) -> None:
+def test_text_has_its_prompt_and_no_turn(size: str, dialect: Dialect, task: str, models: dict[str, Ids]) -> None:
     text = "where is the cat?"
     for name in NAMES:
-        lead = prefix(dialect, task, name)
+        lead = choose_prompt(dialect, task, name)
         # The space of the prefix belongs to the first word, so the two are tokenised as one.
         expected = (
             [*IDS[name or "document"][size][:2], *models[size].text(f" {text}")] if lead else models[size].text(text)
@@ -194,13 +190,13 @@ def test_a_fused_input_in_sentence_transformers_joins_the_text_of_the_turn_on_na
     ids, text = models["nano"], models["nano"].text
     got = ids(["from ", PICTURE, " to ", PICTURE, "? "], "sentence-transformers", "retrieval", "query")
     begin, end = text("<|im_start|>user\nQuery: from "), text("? <|im_end|>\n")
-    assert got == [*begin, *ROWS, *text(" to "), *ROWS, *end, 128001]
+    assert got == [*begin, *MEDIA_TOKENS, *text(" to "), *MEDIA_TOKENS, *end, 128001]
     assert begin[:10] == [*TURN["nano"][0], 2929, 25]
 
 
 @sizes
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_special_tokens_that_a_caller_writes_become_their_ids_and_take_no_rows(
+def test_special_tokens_that_a_caller_writes_become_their_ids_and_take_no_media_embeddings(
     size: str, dialect: Dialect, models: dict[str, Ids]
 ) -> None:
     spelled = {"small": {"<|image_pad|>": 151655, "<|vision_start|>": 151652}, "nano": {"<image>": 128259}}[size]
@@ -216,11 +212,11 @@ def delimiter(*known: str) -> Callable[[str], int | None]:
     return lambda spelling: known.index(spelling) if spelling in known else None
 
 
-def medium(tower: Tower, *runs: int, times: tuple[float, ...] | None = None) -> Medium:
-    def read(_stop: threading.Event) -> Reading:
-        raise AssertionError("nothing is read here")
+def medium(tower: Tower, *groups: int, times: tuple[float, ...] | None = None) -> Medium:
+    def decode(_stop: threading.Event) -> DecodedMedium:
+        raise AssertionError("nothing is decoded here")
 
-    return Medium(tower, Extent(runs, times), read)
+    return Medium(tower, TokenLayout(groups, times), decode)
 
 
 ALL = delimiter("<|vision_start|>", "<|vision_end|>", "<|im_start|>", "<|im_end|>")
@@ -237,10 +233,10 @@ ALL = delimiter("<|vision_start|>", "<|vision_end|>", "<|im_start|>", "<|im_end|
     ],
 )
 def test_delimiters_count_only_as_a_pair(known: tuple[str, ...], ids: tuple[int, int] | None) -> None:
-    assert media_delimiters(IMAGE_DELIMITERS, delimiter(*known)) == ids
+    assert find_delimiters(IMAGE_DELIMITERS, delimiter(*known)) == ids
     text = Text("a")
-    expected = [text, Rows(4)] if ids is None else [text, 0, Rows(4), 1]
-    assert arrange([text, medium("vision", 4)], "", "card", delimiter(*known)) == expected
+    expected = [text, MediaTokens(4)] if ids is None else [text, 0, MediaTokens(4), 1]
+    assert apply_template([text, medium("vision", 4)], "", "card", delimiter(*known)) == expected
 
 
 def test_both_spellings_of_the_audio_delimiters_are_known() -> None:
@@ -248,10 +244,10 @@ def test_both_spellings_of_the_audio_delimiters_are_known() -> None:
 
 
 def test_a_turn_without_its_tokens_is_spelled_out() -> None:
-    assert arrange([medium("vision", 4)], "", "sentence-transformers", delimiter()) == [
+    assert apply_template([medium("vision", 4)], "", "sentence-transformers", delimiter()) == [
         "<|im_start|>",
         "user\n",
-        Rows(4),
+        MediaTokens(4),
         "<|im_end|>",
         "\n",
     ]
@@ -261,15 +257,15 @@ def test_a_turn_without_its_tokens_is_spelled_out() -> None:
 def test_each_pair_of_a_videos_frames_has_its_time_and_delimiters(times: tuple[float, ...] | None) -> None:
     clip = medium("vision", 4, 4, times=times)
     stamps = [[], []] if times is None else [["<0.2 seconds>"], ["<1.2 seconds>"]]  # MODEL_FACTS 4.3 and 11.4
-    expected = [*stamps[0], 0, Rows(4), 1, *stamps[1], 0, Rows(4), 1]
-    assert arrange([clip], "", "card", ALL) == expected
-    assert arrange([clip], "", "card", delimiter()) == [Rows(8)]  # nano
+    expected = [*stamps[0], 0, MediaTokens(4), 1, *stamps[1], 0, MediaTokens(4), 1]
+    assert apply_template([clip], "", "card", ALL) == expected
+    assert apply_template([clip], "", "card", delimiter()) == [MediaTokens(8)]  # nano
 
 
 @pytest.mark.parametrize("pair", [*AUDIO_DELIMITERS, ()])
 def test_a_sound_stands_between_the_delimiters_of_its_vocabulary(pair: tuple[str, ...]) -> None:
-    expected = [0, Rows(9), 1] if pair else [Rows(9)]
-    assert arrange([medium("audio", 9)], "", "card", delimiter(*pair)) == expected
+    expected = [0, MediaTokens(9), 1] if pair else [MediaTokens(9)]
+    assert apply_template([medium("audio", 9)], "", "card", delimiter(*pair)) == expected
 
 
 parts = st.lists(
@@ -279,11 +275,11 @@ parts = st.lists(
 )
 
 
-@given(parts, st.sampled_from(["", *PREFIXES.values(), "mine: "]), st.sampled_from(DIALECTS))
+@given(parts, st.sampled_from(["", *PROMPTS.values(), "mine: "]), st.sampled_from(DIALECTS))
 def test_parts_stay_whole_in_order_and_only_media_get_anything_around_them(
     given_parts: list[Text | Medium], lead: str, dialect: Dialect
 ) -> None:
-    pieces = arrange(given_parts, lead, dialect, ALL)
+    pieces = apply_template(given_parts, lead, dialect, ALL)
     has_media = any(isinstance(part, Medium) for part in given_parts)
     if has_media and dialect == "sentence-transformers":
         assert (pieces[:2], pieces[-2:]) == ([2, "user\n"], [3, "\n"])
@@ -292,5 +288,5 @@ def test_parts_stay_whole_in_order_and_only_media_get_anything_around_them(
         assert pieces.pop(0) == lead
     expected: list[object] = []
     for part in given_parts:
-        expected += [part] if isinstance(part, Text) else [0, Rows(part.extent.runs[0]), 1]
+        expected += [part] if isinstance(part, Text) else [0, MediaTokens(part.layout.groups[0]), 1]
     assert pieces == expected

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of arguments: each error names the argument and what it takes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+from collections.abc import Callable, Collection, Mapping
+from typing import ParamSpec, TypeVar
+
+from jina_omni.describe import short_repr
+
+__all__ = ["check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def hint_at_unknown_arguments(hints: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function raise a TypeError with a hint where it gets an argument of another library.
+
+    Parameters
+    ----------
+    hints : mapping of str to str
+        From the name of an argument that the function does not have to what to do instead.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        known = inspect.signature(function).parameters
+        name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for argument in kwargs:
+                if argument not in known:
+                    hint = hints.get(argument, f"it takes {', '.join(list(known)[1:])}")
+                    raise TypeError(f"{name}() has no argument {argument!r}; {hint}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Check an argument that takes one of a few names.
+
+    Raises
+    ------
+    ValueError
+        It is another.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {short_repr(value)}; it is one of {', '.join(choices)}")
+
+
+def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
+    """Check an argument that takes a whole number from `low` to `high`, and return it.
+
+    Raises
+    ------
+    TypeError
+        It is not a whole number.
+    ValueError
+        It is out of range.
+    """
+    expected = f"a whole number from {low}" + (" on" if high is None else f" to {high}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # which is what this finds out
+    except TypeError:
+        raise TypeError(f"{name} is {short_repr(value)}; it takes {expected}") from None
+    if number < low or (high is not None and number > high):
+        raise ValueError(f"{name} is {short_repr(value)}; it takes {expected}")
+    return number
+
+
+def check_str(name: str, value: object) -> None:
+    """Check an argument that takes text.
+
+    Raises
+    ------
+    TypeError
+        It is not a str.
+    ValueError
+        It is not Unicode.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {short_repr(value)}; it takes a str")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError(f"{name} is {short_repr(value)}; it takes a str without lone surrogates")

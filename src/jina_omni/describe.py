@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Short descriptions of values, for messages."""
+
+from __future__ import annotations
+
+__all__ = ["describe_type", "short_repr"]
+
+
+def short_repr(value: object) -> str:
+    """Return the repr of a value, cut to 80 characters.
+
+    Examples
+    --------
+    >>> short_repr([1, 2])
+    '[1, 2]'
+    """
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python does not print ints of over 4,300 digits
+        return f"an {type(value).__name__} of thousands of digits"
+
+
+def describe_type(value: object) -> str:
+    """Return the type of a value, for a sentence such as "input 3 is ...".
+
+    Examples
+    --------
+    >>> describe_type(None), describe_type(3)
+    ('None', 'of the type int')
+    """
+    return "None" if value is None else f"of the type {type(value).__name__}"

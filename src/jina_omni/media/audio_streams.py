@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of sound, decoded in blocks: by libsndfile (soundfile) as librosa does, and by PyAV what that can't read."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.errors import DecodeError, InputError
+from jina_omni.media.containers import open_container
+from jina_omni.media.decoders import as_decode_error, describe_cause
+from jina_omni.media.file_types import FILE_TYPES, FileType, unsupported_type
+from jina_omni.media.files import FileSource, open_source, read_media_type
+from jina_omni.media.limits import MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
+from jina_omni.media.mel import SAMPLING_RATE
+
+__all__ = ["AudioStream", "Block", "check_format", "open_sound", "open_track"]
+
+Block = npt.NDArray[Any]
+"""Samples of the shape (n, channels): floats, or integers of their type's whole range."""
+
+_BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
+_UNKNOWN = 1 << 62  # libsndfile's count where a header has none is above this
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """A sound that is being decoded.
+
+    Attributes
+    ----------
+    rate : int
+        Samples per second.
+    length : int or None
+        Samples of each channel, by its header or array; None where the header has no length.
+    exact : bool
+        Whether `length` is exact. Otherwise it may be an estimate, and the blocks may hold more than was recorded:
+        encoders fill up their last frame.
+    blocks : iterator of Block
+        In order. Raises whatever its decoder raises, inside `open_sound`.
+    """
+
+    rate: int
+    length: int | None
+    exact: bool
+    blocks: Iterator[Block]
+
+
+@contextlib.contextmanager
+def open_sound(source: FileSource) -> Iterator[AudioStream]:
+    """Open a file of sound, or the sound of a video; what fails in the body fails as an `InputError`.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        It is of another type, or needs PyAV, which is not installed.
+    DecodeError
+        It is damaged, or has no samples.
+    InputError
+        It can't be read, has no sound track, or more channels or another rate than is taken.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(as_decode_error("a sound"))
+        file = stack.enter_context(open_source(source))
+        file_type = _require_file_type(file)
+        sound = _open_with_sndfile(stack, file, file_type) if file_type.decoder == "libsndfile" else None
+        if sound is None:
+            file.seek(0)
+            sound = _decode_container(stack.enter_context(open_container(file, file_type)))
+        yield sound
+
+
+@contextlib.contextmanager
+def open_track(source: FileSource) -> Iterator[AudioStream | None]:
+    """Open the sound track of a video, mixed and resampled by FFmpeg; None where it has none, or an empty one.
+
+    Raises
+    ------
+    UnsupportedMediaError, DecodeError, InputError
+        As `open_sound`.
+    """
+    with as_decode_error("a sound"), open_source(source) as file:
+        file_type = _require_file_type(file)
+        with open_container(file, file_type) as container:
+            stream = _find_track(container)
+            blocks = _resample(container, stream) if stream is not None else iter(())
+            first = next(blocks, None)
+            if first is None:
+                yield None
+                return
+            length = _read_length(container, stream, SAMPLING_RATE)
+            yield AudioStream(SAMPLING_RATE, length, exact=False, blocks=itertools.chain([first], blocks))
+
+
+def check_format(rate: int, n_channels: int) -> None:
+    """Check the sampling rate and the channels of a sound, before memory is spent on it.
+
+    Raises
+    ------
+    InputError
+        It has more channels, or another rate.
+    """
+    if not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
+        raise InputError(
+            f"is a sound of {rate:,} samples per second; {MIN_SAMPLING_RATE:,} to {MAX_SAMPLING_RATE:,} "
+            "are taken, so check its sampling rate"
+        )
+    if not 1 <= n_channels <= MAX_CHANNELS:
+        raise InputError(
+            f"is a sound of {n_channels:,} channels; 1 to {MAX_CHANNELS} are taken, so mix it down"
+        )
+
+
+def _require_file_type(file: BinaryIO) -> FileType:
+    """Return the type of an open file if its sound is read, which may be that of a video."""
+    media_type = read_media_type(file)
+    file_type = FILE_TYPES.get(media_type)
+    if file_type is None or file_type.decoder not in ("libsndfile", "ffmpeg"):
+        raise unsupported_type(media_type, "audio")
+    return file_type
+
+
+# ---- libsndfile ----
+
+
+class _Quiet:
+    """A file for libsndfile, which calls it from C and can't pass exceptions on: a seek that fails changes nothing."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.readinto, self.tell = file.read, file.readinto, file.tell  # type: ignore[attr-defined]
+        self._seek = file.seek
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            self._seek(offset, whence)
+
+
+def _open_with_sndfile(stack: contextlib.ExitStack, file: BinaryIO, file_type: FileType) -> AudioStream | None:
+    """Return a sound that libsndfile can read; None where PyAV is to try, since it knows more codecs."""
+    import soundfile
+
+    cause: Exception | None = None
+    try:
+        opened = stack.enter_context(soundfile.SoundFile(_Quiet(file)))
+        if opened.frames < _UNKNOWN:
+            check_format(opened.samplerate, opened.channels)
+            return AudioStream(
+                opened.samplerate, opened.frames, file_type.media_type != "audio/mpeg", _read_blocks(opened)
+            )
+        # A FLAC that was written to a pipe; libsndfile fails at its end.
+        failure = "has a header without its length"
+    except soundfile.LibsndfileError as error:
+        failure = f"can't be decoded as a sound ({describe_cause(error)}); it is damaged or cut short"
+        cause = error
+    if importlib.util.find_spec("av") is None:
+        raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
+    return None
+
+
+def _read_blocks(opened: Any) -> Iterator[Block]:
+    while len(block := opened.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+        yield block
+
+
+# ---- PyAV ----
+
+
+def _decode_container(container: Any) -> AudioStream:
+    """Return the first sound track of a container at its own rate."""
+    stream = _find_track(container)
+    if stream is None:
+        raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
+    frames = _decode_frames(container, stream)
+    first = next(frames, None)  # the header may have another rate than the decoder (HE-AAC)
+    if first is None:
+        raise DecodeError("has a sound track without samples; it is damaged or cut short")
+    rate = first.sample_rate
+
+    def blocks() -> Iterator[Block]:
+        for frame in itertools.chain([first], frames):
+            if frame.sample_rate != rate:
+                raise DecodeError(
+                    f"changes its sampling rate from {rate:,} to {frame.sample_rate:,} halfway; resample it"
+                )
+            yield _read_samples(frame)
+
+    return AudioStream(rate, _read_length(container, stream, rate), exact=False, blocks=blocks())
+
+
+def _read_samples(frame: Any) -> Block:
+    """Return the samples of a frame.
+
+    PyAV's own `to_ndarray` counts planes up to a null pointer. FFmpeg puts none behind eight and more planes, so that
+    it would read out of bounds.
+    """
+    from av.audio.plane import AudioPlane
+
+    n_channels = frame.layout.nb_channels
+    dtype = _TYPES.get(frame.format.packed.name)
+    if dtype is None:
+        raise InputError(f"has samples of the type {frame.format.name}; convert them to 16 or 32 bits")
+    n_planes, n_columns = (n_channels, 1) if frame.format.is_planar else (1, n_channels)
+    planes: list[Any] = [AudioPlane(frame, i) for i in range(n_planes)]
+    columns = [np.frombuffer(plane, dtype, frame.samples * n_columns).reshape(-1, n_columns) for plane in planes]
+    return np.concatenate(columns, axis=1)
+
+
+def _find_track(container: Any) -> Any | None:
+    if not container.streams:
+        raise DecodeError("holds neither sound nor pictures; it is damaged or cut short")
+    return next(iter(container.streams.audio), None)
+
+
+def _resample(container: Any, stream: Any) -> Iterator[Block]:
+    """Yield a track's samples as the reference takes them from a video (its sentence-transformers wrapper)."""
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLING_RATE)
+    for frame in itertools.chain(_decode_frames(container, stream), [None]):  # None flushes
+        for piece in resampler.resample(frame):
+            yield piece.to_ndarray().reshape(-1, 1)
+
+
+def _decode_frames(container: Any, stream: Any) -> Iterator[Any]:
+    for frame in container.decode(stream):
+        check_format(frame.sample_rate, frame.layout.nb_channels)
+        yield frame
+
+
+def _read_length(container: Any, stream: Any, rate: int) -> int | None:
+    """Return the approximate number of samples of a track by its header; None where it has none, as of live streams."""
+    if stream.duration:
+        return round(float(stream.duration * stream.time_base) * rate)
+    return round(float(container.duration) / 1_000_000 * rate) if container.duration else None

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoding media on a few threads while the towers compute, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from jina_omni.media.limits import MAX_DECODER_THREADS, MAX_TOKENS_AHEAD
+from jina_omni.media.medium import DecodedMedium, Medium
+from jina_omni.native import usable_cpus
+
+__all__ = ["decode_ahead"]
+
+
+def decode_ahead(media: Sequence[Medium]) -> Generator[Future[DecodedMedium], None, None]:
+    """Yield the future of each decoded medium, in order, while the next ones are being decoded.
+
+    When the generator is closed, media that are not being decoded yet are dropped, and the others are stopped.
+    """
+    if not media:
+        return
+    pool = ThreadPoolExecutor(
+        min(MAX_DECODER_THREADS, usable_cpus(), len(media)), thread_name_prefix="jina_omni_media"
+    )
+    stop = threading.Event()
+    pending: deque[tuple[Future[DecodedMedium], int]] = deque()
+    n_tokens = 0
+    try:
+        for medium in media:
+            size = len(medium.layout)
+            while pending and n_tokens + size > MAX_TOKENS_AHEAD:
+                future, freed = pending.popleft()
+                n_tokens -= freed
+                yield future
+            pending.append((pool.submit(medium.decode, stop), size))
+            n_tokens += size
+        while pending:
+            yield pending.popleft()[0]
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What measuring a medium needs to know of a model: its loaded towers and its dialect."""
+
+from __future__ import annotations
+
+from jina_omni.dialects import Dialect
+from jina_omni.errors import ModalityNotLoadedError
+from jina_omni.media.patches import VisionGeometry
+from jina_omni.native import Projector
+
+__all__ = ["Towers"]
+
+
+class Towers:
+    """The towers of a model that embed media.
+
+    Parameters
+    ----------
+    vision, audio : Projector or None
+    dialect : {"card", "sentence-transformers"}
+    """
+
+    def __init__(self, vision: Projector | None, audio: Projector | None, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._geometry = None if vision is None else VisionGeometry.from_projector(vision)
+        self._audio = audio
+
+    def require_vision(self, what: str) -> VisionGeometry:
+        """Return the geometry of the vision tower.
+
+        Parameters
+        ----------
+        what : str
+            What the input holds, such as "an image".
+
+        Raises
+        ------
+        ModalityNotLoadedError
+            There is no vision tower.
+        """
+        if self._geometry is None:
+            raise ModalityNotLoadedError(
+                f"holds {what}, but no vision tower is loaded; pass ...-vision-mmproj-F16.gguf as mmproj"
+            )
+        return self._geometry
+
+    def require_audio(self, what: str) -> Projector:
+        """Return the audio tower; parameters and errors are those of `require_vision`."""
+        if self._audio is None:
+            raise ModalityNotLoadedError(
+                f"holds {what}, but no audio tower is loaded; pass ...-audio-mmproj-F16.gguf as mmproj"
+            )
+        return self._audio

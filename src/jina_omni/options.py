@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The types of the options that several functions pass on."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from jina_omni.dialects import Dialect, PromptName
+from jina_omni.inputs import Fetch
+from jina_omni.native import CancelToken
+
+__all__ = ["COMPUTES", "Compute", "EncodeOptions", "ModelOptions", "PromptedOptions"]
+
+Compute = Literal["fast", "exact"]
+COMPUTES: tuple[Compute, ...] = ("fast", "exact")
+
+
+class ModelOptions(TypedDict, total=False):
+    """Keyword arguments of `jina_omni.Model`, but for its files."""
+
+    device: str
+    n_threads: int | None
+    compute: Compute
+    dialect: Dialect
+    task: str | None
+
+
+class EncodeOptions(TypedDict, total=False):
+    """Keyword arguments of `Model.encode`, but for the prompt's name and those that decide the type of its result."""
+
+    truncate_dim: int | None
+    normalize_embeddings: bool
+    prompt: str | None
+    truncate: bool
+    batch_tokens: int | None
+    show_progress_bar: bool
+    cancel: CancelToken | None
+    fetch: Fetch | None
+
+
+class PromptedOptions(EncodeOptions, total=False):
+    """`EncodeOptions`, and the prompt's name."""
+
+    prompt_name: PromptName | None

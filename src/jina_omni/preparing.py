@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From one input to a sequence, with its media measured but not yet decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.dialects import Dialect
+from jina_omni.errors import InputTooLongError, located
+from jina_omni.inputs import Fetch, Text
+from jina_omni.loading import ModelFiles
+from jina_omni.located_parts import LocatedPart
+from jina_omni.media import kinds
+from jina_omni.media.medium import Medium, TokenLayout
+from jina_omni.media.pdf import Pdf
+from jina_omni.media.towers import Towers
+from jina_omni.parsing import find_identity, parse_input
+from jina_omni.sequences import build_sequence
+from jina_omni.templates import apply_template
+from jina_omni.tokenizer import Tokenizer
+
+__all__ = ["UNLIMITED", "InputPreparer", "PreparedInput"]
+
+Ints = npt.NDArray[np.int32]
+
+UNLIMITED = int(np.iinfo(np.int32).max)
+"""A limit of tokens that no input reaches."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedInput:
+    """One input, ready for the towers.
+
+    Attributes
+    ----------
+    tokens : array, int32
+        With `MEDIA_TOKEN` at each position of a media embedding.
+    parts : list of Text or Medium
+    index : int or None
+        Its position in the caller's list; None for a single input.
+    identity : hashable
+        Equal for inputs with the same embedding.
+    prompt : str
+    truncate : bool
+    """
+
+    tokens: Ints
+    parts: Sequence[Text | Medium]
+    index: int | None
+    identity: Hashable
+    prompt: str
+    truncate: bool
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def media(self) -> list[Medium]:
+        """Its media, in the order of their tokens."""
+        return [part for part in self.parts if isinstance(part, Medium)]
+
+
+class InputPreparer:
+    """Prepares inputs for the towers of one model.
+
+    Parameters
+    ----------
+    files : ModelFiles
+    dialect : {"card", "sentence-transformers"}
+    """
+
+    def __init__(self, files: ModelFiles, dialect: Dialect) -> None:
+        self.tokenizer = Tokenizer(files.text)
+        self._max_tokens = files.text.n_ctx
+        self._dialect = dialect
+        self._towers = Towers(files.vision, files.audio, dialect)
+
+    def prepare(
+        self,
+        value: Any,
+        index: int | None,
+        prompt: str,
+        *,
+        truncate: bool,
+        limit: int | None = None,
+        fetch: Fetch | None = None,
+    ) -> PreparedInput:
+        """Turn one input of a caller into a sequence; media are measured, not yet decoded.
+
+        Parameters
+        ----------
+        value : input
+            See `parse_input`.
+        index : int or None
+            Its position in the caller's list; None for a single input.
+        prompt : str
+            Text to place before it.
+        truncate : bool
+            Cut what is too long, instead of refusing it.
+        limit : int, optional
+            Tokens that it may have; by default as many as the model takes.
+        fetch : callable, optional
+            From a URL to the bytes at that address.
+
+        Raises
+        ------
+        InputError, ModalityNotLoadedError
+            With the location, from the input on.
+        """
+        with located(input=index):
+            parts = parse_input(value, fetch)
+            measured: list[Text | Medium] = []
+            for item in parts:
+                measured += self._measure(item, truncate=truncate)
+            try:
+                tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit)
+            except InputTooLongError as error:
+                raise self._add_page_advice(error, parts, measured) from error
+            identity = find_identity([item.part for item in parts])
+            return PreparedInput(tokens, measured, index, identity, prompt, truncate)
+
+    def update(self, prepared: PreparedInput, layouts: Sequence[TokenLayout]) -> Ints:
+        """Return the tokens of an input whose media decoded to these layouts.
+
+        Raises
+        ------
+        InputTooLongError
+            It is too long now.
+        """
+        if list(layouts) == [medium.layout for medium in prepared.media]:
+            return prepared.tokens
+        found = iter(layouts)
+        parts = [part if isinstance(part, Text) else replace(part, layout=next(found)) for part in prepared.parts]
+        return self._build_sequence(parts, prepared.prompt, truncate=prepared.truncate)
+
+    def _measure(self, item: LocatedPart, *, truncate: bool) -> list[Text] | list[Medium]:
+        if isinstance(item.part, Text):
+            return [item.part]
+        with located(item.location):
+            media = kinds.measure(item.part, self._towers, truncate=truncate)
+        return [replace(medium, location=item.location) for medium in media]
+
+    def _build_sequence(
+        self, parts: Sequence[Text | Medium], prompt: str, *, truncate: bool, limit: int | None = None
+    ) -> Ints:
+        pieces = apply_template(parts, prompt, self._dialect, self.tokenizer.special_token)
+        limit = self._max_tokens if limit is None else limit
+        return build_sequence(pieces, self.tokenizer, limit=limit, truncate=truncate)
+
+    def _add_page_advice(
+        self, error: InputTooLongError, parts: Sequence[LocatedPart], measured: Sequence[Text | Medium]
+    ) -> InputTooLongError:
+        """Return an error that says how many pages fit, where the input is one document."""
+        pdf = parts[0].part
+        if len(parts) != 1 or not isinstance(pdf, Pdf) or error.limit is None or error.tokens is None:
+            return error
+        # A page may be over the limit by itself.
+        counts = [len(self._build_sequence([page], "", truncate=False, limit=UNLIMITED)) for page in measured]
+        pages = [count - len(self.tokenizer.end) for count in counts]
+        room = error.limit - (error.tokens - sum(pages))
+        n_fit = sum(total <= room for total in np.cumsum(pages))
+        chosen = pdf.pages if pdf.pages is not None else range(len(pages))
+        advice = (
+            f"of its {len(pages)} pages the first {n_fit} fit: pass pages={list(chosen[:n_fit])}, or embed each page "
+            "by itself: encode(pdf.split())"
+        )
+        return InputTooLongError(
+            f"{error.problem}; {advice if n_fit else 'not even its first page fits: pass a lower dpi'}",
+            tokens=error.tokens,
+            limit=error.limit,
+        )

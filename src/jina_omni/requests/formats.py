@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which system's format a dict is in, and the nesting that formats share: whole requests, messages, content, blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jina_omni.describe import describe_type
+from jina_omni.errors import InputError, located
+from jina_omni.inputs import Fetch, make_part
+from jina_omni.located_parts import LocatedPart, locate, nest
+from jina_omni.media.kinds import KINDS
+from jina_omni.requests import elastic, jina, openai
+from jina_omni.requests.llama_server import PROMPT_KEY, is_prompt, parse_prompt
+from jina_omni.requests.sentence_transformers import parse_frames, parse_samples
+from jina_omni.requests.values import check_keys, describe, list_keys, require_list
+
+__all__ = ["parse_dict", "unwrap_request"]
+
+_KINDS = ("text", *KINDS)
+_FORMATS = (
+    "{'text' or 'image' or 'audio' or 'video' or 'pdf': ...}, {'type': ..., ...}, {'content': ...}, {'messages': ...} "
+    "or {'prompt_string': ...}"
+)
+
+# Options of whole requests, and the argument of `encode` that does the same.
+_OPTIONS = {
+    "dimensions": "truncate_dim=",
+    "embd_normalize": "normalize_embeddings=",
+    "embedding_type": "precision=",
+    "encoding_format": "precision=",
+    "input_type": "prompt_name=",
+    "normalized": "normalize_embeddings=",
+    "task": "prompt_name= on the model file of that task",
+    "truncate": "truncate=",
+}
+
+
+def unwrap_request(request: dict[str, Any]) -> object:
+    """Return the inputs that a whole request asks to embed: `Model.encode` of a request is `Model.encode` of this.
+
+    Parameters
+    ----------
+    request : dict
+        ``{"input": x}`` of Elastic, the Jina API and OpenAI asks for x, an input or a list of inputs. llama-server's
+        ``{"content": x}`` asks for x where that is a list of str and ``prompt_string`` dicts, or one such dict. Any
+        other dict is itself one input.
+
+    Returns
+    -------
+    list of inputs, or one input
+
+    Raises
+    ------
+    InputError
+        There is an option or an unknown key beside the inputs.
+
+    Examples
+    --------
+    >>> unwrap_request({"model": "jina-embeddings-v5-omni-small", "input": [{"text": "a cat"}, {"image": "cat.jpg"}]})
+    [{'text': 'a cat'}, {'image': 'cat.jpg'}]
+    >>> unwrap_request({"content": [{"prompt_string": "a cat"}]})
+    [{'prompt_string': 'a cat'}]
+    >>> unwrap_request({"content": [{"text": "a cat"}, {"image": "cat.jpg"}]})  # one fused input
+    {'content': [{'text': 'a cat'}, {'image': 'cat.jpg'}]}
+    """
+    body = next((key for key in ("input", "content", "messages") if key in request), None)
+    if body is None or "role" in request:
+        return request
+    with located((("the request", None),)):
+        for option, argument in _OPTIONS.items():
+            if option in request:
+                raise InputError(f"sets {option!r}; take it out, and pass encode its {argument}")
+        check_keys(request, {body}, {"model"})
+    inputs: object = request[body]
+    if body == "input" or is_prompt(inputs):
+        return inputs
+    if isinstance(inputs, (list, tuple)) and inputs and all(isinstance(x, str) or is_prompt(x) for x in inputs):
+        return inputs
+    return {body: inputs}
+
+
+def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[LocatedPart]:
+    """Yield the parts of the one input that a dict is, in order.
+
+    Parameters
+    ----------
+    value : dict
+        One of these:
+
+        - ``{"text": ..., "image": ..., "audio": ..., "video": ..., "pdf": ...}`` of the Jina API and of
+          sentence-transformers: a part for each key, in their order. Media may be all that `Image`, `Audio`, `Video`
+          and `Pdf` take; an array of samples is at 16 kHz, or comes as ``{"array", "sampling_rate"}``; one of frames
+          may come as ``{"array", "video_metadata"}``. Both of these dicts may stand alone too.
+        - ``{"type": kind, "format": "text" or "base64", "value": ...}`` of Elastic, where the kind is one of the keys
+          above, or ``{"type": kind, kind: ...}``, where it may also be ``image_url``, ``audio_url``, ``video_url`` or
+          ``input_audio`` of OpenAI.
+        - ``{"content": ...}``: a text, one of the above or a list of these, fused. It may have the ``role`` ``user``.
+        - ``{"messages": [...]}``: several of those with their role, fused.
+        - ``{"prompt_string": "...<__media__>...", "multimodal_data": [...], "videopair_data": [[a, b], ...]}`` of the
+          vendor's llama-server, all media in base64; see `jina_omni.requests.llama_server`.
+    fetch : callable, optional
+        From a URL to the bytes at that address.
+
+    Yields
+    ------
+    LocatedPart
+        At least one.
+
+    Raises
+    ------
+    DecodeError
+        Base64 is damaged, or a frame of a pair.
+    UnsupportedMediaError
+        Bytes in ``multimodal_data`` are of a type that is not embedded.
+    InputError
+        A key, type, format or role is unknown; a value is missing or of another type; there are more markers than
+        media or fewer; the frames of a pair differ in size; a URL is not to be fetched, or can't be.
+
+    Examples
+    --------
+    >>> block = {"type": "image", "image": "cat.jpg"}
+    >>> [item.part for item in parse_dict({"content": [{"type": "text", "text": "a cat"}, block]})]
+    [Text(text='a cat'), Image('cat.jpg')]
+    >>> request = {"prompt_string": "Query: <__media__>", "multimodal_data": ["R0lGODlhAQABAAAAADs="]}
+    >>> [item.part for item in parse_dict(request)]
+    [Text(text='Query: '), Image(<14 bytes>)]
+    """
+    if PROMPT_KEY in value:
+        yield from parse_prompt(value)
+    elif "messages" in value:
+        check_keys(value, {"messages"})
+        with located(messages=None):
+            messages = require_list(value["messages"])
+        for i, message in enumerate(messages):
+            yield from nest(_parse_message(message, fetch), message=i)
+    elif "content" in value:
+        yield from _parse_message(value, fetch)
+    elif "input" in value:
+        raise InputError("is a whole request inside a list; pass it by itself, or its inputs one by one")
+    else:
+        yield from _parse_block(value, fetch)
+
+
+def _parse_message(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
+    if not isinstance(value, dict):
+        raise InputError(f"is {describe_type(value)}, expected {{'role': 'user', 'content': ...}}")
+    check_keys(value, {"content"}, {"role"})
+    role = value.get("role", "user")
+    if not isinstance(role, str) or role != "user":
+        raise InputError(f"has the role {describe(role)}, but an input is what a user says; leave it out")
+    content = value["content"]
+    if isinstance(content, str):
+        yield LocatedPart(make_part(content))
+    elif isinstance(content, dict):
+        yield from nest(_parse_block(content, fetch), content=None)
+    else:
+        with located(content=None):
+            blocks = require_list(content)
+        for i, block in enumerate(blocks):
+            yield from nest(_parse_block(block, fetch), content=i)
+
+
+def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
+    if not isinstance(value, dict):
+        raise InputError(f"is {describe_type(value)}, expected a dict such as {{'type': 'text', 'text': ...}}")
+    if is_prompt(value):
+        raise InputError("has a prompt_string, so it is an input of its own; put it into the list of inputs")
+    if "type" in value:
+        yield _parse_typed_block(value, fetch)
+    elif "array" in value:
+        parse = parse_samples if "sampling_rate" in value else parse_frames
+        yield LocatedPart(make_part(parse(value)))
+    else:
+        unknown = list_keys(value.keys() - set(_KINDS))
+        if unknown or not value:
+            problem = f"has the unknown key {unknown}" if unknown else "is an empty dict"
+            raise InputError(f"{problem}; a dict is an input as {_FORMATS}")
+        for kind, each in value.items():
+            yield _locate_entry(kind, each, fetch)
+
+
+def _parse_typed_block(value: dict[str, Any], fetch: Fetch | None) -> LocatedPart:
+    type_ = value["type"] if isinstance(value["type"], str) else None
+    if type_ in _KINDS and "value" in value:
+        return LocatedPart(elastic.parse_block(type_, value, fetch))
+    if type_ in _KINDS:
+        check_keys(value, {"type", type_})
+        return LocatedPart(jina.parse_entry(type_, value[type_], fetch))
+    if type_ in openai.TYPES:
+        return LocatedPart(openai.parse_block(type_, value, fetch))
+    known = ", ".join((*_KINDS, *openai.TYPES))
+    raise InputError(f"has the unknown type {describe(value['type'])}; the types are {known}")
+
+
+def _locate_entry(kind: str, value: Any, fetch: Fetch | None) -> LocatedPart:
+    return locate(lambda: jina.parse_entry(kind, value, fetch), **{kind: None})
