@@ -10,7 +10,8 @@ from stage import FOLDER, model_files, report
 import jina_omni
 
 (FOLDER / "circle").symlink_to(FOLDER / "circle")
-paths = [FOLDER, FOLDER / "circle", FOLDER / "absent", "/dev/zero", "/dev/stdin", "a\0b", "a\ud800b", ""]
+(FOLDER / "folder").mkdir()
+paths = [FOLDER / "folder", FOLDER / "circle", FOLDER / "absent", "/dev/zero", "/dev/stdin", "a\0b", "a\ud800b", ""]
 if hasattr(os, "mkfifo"):
     os.mkfifo(FOLDER / "pipe")
     paths.append(FOLDER / "pipe")
