@@ -1,4 +1,4 @@
-// How fast the linear layers of a tower are by themselves, in GFLOP/s: the rows' rounding included, and nothing else.
+// How fast the linear layers of a tower are by themselves, in GFLOP/s: with the quantizing of the rows, and nothing else.
 //
 //   linear_rate TYPE ROWS THREADS LAYERS IN:OUT...
 //
@@ -82,23 +82,23 @@ int main(int argc, char ** argv) {
     }
     const std::vector<float> x = random_floats(n_row * widest);
     std::vector<float>   y(n_row * widest);
-    std::vector<uint8_t> coded(n_row * widest * sizeof(float) + n_row * widest);
+    std::vector<uint8_t> quantized(n_row * widest * sizeof(float) + n_row * widest);
 
     double best = INFINITY;
     for (int turn = 0; turn < 5; turn++) {
         const auto start = std::chrono::steady_clock::now();
         for (const matrix & m : matrices) {
-            const omni::row_format format = omni::fastest_rows(kernels, type, m.n_in, m.n_out);
-            const size_t stride = kernels.row_size(format, m.n_in);
+            const omni::linear_product & product = *omni::choose_product(kernels, false, type, m.n_in, m.n_out);
+            const size_t stride = product.row_size(m.n_in);
             const int64_t n_together = 16; // so much work that handing it to another thread pays
             threads.run((int32_t) ((n_row + n_together - 1) / n_together), [&](int, int32_t block) {
                 for (int64_t row = block * n_together; row < std::min((block + 1) * n_together, n_row); row++) {
-                    kernels.quantize(format, x.data() + row * m.n_in, m.n_in, coded.data() + row * stride);
+                    product.quantize(x.data() + row * m.n_in, m.n_in, quantized.data() + row * stride);
                 }
             });
-            const omni::linear_operands p = {m.weight.data(), type, m.n_in, m.n_out, coded.data(), format, stride, nullptr, nullptr,
-                                             y.data(), n_row, threads.size()};
-            threads.run(kernels.linear_blocks(p), [&](int, int32_t block) { kernels.linear_block(p, block); });
+            const omni::linear_operands p = {&product, m.weight.data(), type, m.n_in, m.n_out, quantized.data(), stride,
+                                             nullptr, nullptr, y.data(), n_row, threads.size()};
+            threads.run(kernels.count_linear_blocks(p), [&](int, int32_t block) { kernels.compute_linear_block(p, block); });
         }
         best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }

@@ -1,10 +1,10 @@
 """Roofline: the linear layers of the text tower against the measured peaks of the machine's products.
 
-M rows go through all linear layers, each with its own weights, in the kernels by themselves (linear_rate.cpp): what is
-printed are the operations of the layers over their time, with that of the rounding of the rows to 8 or 14 bits.
+M rows go through all linear layers, each with its own weights, in the kernels by themselves (linear_rate.cpp). What is
+printed is the number of operations of the layers divided by their time, which includes quantizing the rows.
 
-F16 and BF16 weights are multiplied in integers of 16 bits where the processor is faster at that: above the peak of
-float32, then, and below that of int16.
+F16 and BF16 weights are multiplied in 14 bits, as 16-bit integers, where the processor is faster at that. The rate then
+can be above the peak of float32, and is below that of int16.
 """
 
 from __future__ import annotations

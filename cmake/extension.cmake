@@ -3,15 +3,25 @@
 
 add_library(omni STATIC
     csrc/jina_omni.cpp
-    csrc/attention_plan.cpp
+    csrc/attention_layout.cpp
     csrc/audio_tower.cpp
     csrc/compute_capability.cpp
+    csrc/device.cpp
+    csrc/error.cpp
+    csrc/foreign_file.cpp
     csrc/gguf_file.cpp
+    csrc/gguf_values.cpp
+    csrc/graph.cpp
+    csrc/kernel_graph.cpp
+    csrc/mapped_file.cpp
+    csrc/models.cpp
     csrc/native_log.cpp
+    csrc/printable.cpp
     csrc/rotary_table.cpp
+    csrc/text_architecture.cpp
     csrc/text_tower.cpp
     csrc/thread_pool.cpp
-    csrc/tower.cpp
+    csrc/token_embeddings.cpp
     csrc/vision_tower.cpp
     csrc/vocabulary.cpp
     csrc/weights.cpp)

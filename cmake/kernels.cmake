@@ -4,25 +4,32 @@
 set(kernels_dir "${CMAKE_CURRENT_LIST_DIR}/../csrc/kernels")
 set(variants "") # for kernels.cpp: V(name, whether this processor runs it), the best first
 
-# condition: C++ that says whether the processor runs it; the rest: options of the compiler
+# What a linear product needs beside linear_NAME.cpp.
+set(sources_q8 q8_rows.cpp weight_types.cpp weight_types_k.cpp)
+set(sources_q14 q14_rows.cpp)
+
+# add_kernels(name condition PRODUCTS product... [OPTIONS option...])
+# An instruction set, whose primitives csrc/kernels/isa/NAME.h has. condition: C++ that says whether the processor runs it. The
+# linear products, the fastest first, and options of the compiler.
 function(add_kernels name condition)
-    add_library(omni_${name} OBJECT
-        "${kernels_dir}/activation.cpp"
-        "${kernels_dir}/attention.cpp"
-        "${kernels_dir}/k_blocks.cpp"
-        "${kernels_dir}/linear.cpp"
-        "${kernels_dir}/norm.cpp"
-        "${kernels_dir}/q16_rows.cpp"
-        "${kernels_dir}/q8_rows.cpp"
-        "${kernels_dir}/rotary.cpp"
-        "${kernels_dir}/variant.cpp"
-        "${kernels_dir}/weight_codes.cpp")
+    cmake_parse_arguments(PARSE_ARGV 2 with "" "" "PRODUCTS;OPTIONS")
+    set(sources activation.cpp attention.cpp linear.cpp norm.cpp rotary.cpp variant.cpp)
+    set(products "")
+    foreach(product IN LISTS with_PRODUCTS)
+        list(APPEND sources linear_${product}.cpp ${sources_${product}})
+        string(APPEND products " P(${product})")
+    endforeach()
+    list(TRANSFORM sources PREPEND "${kernels_dir}/")
+    file(CONFIGURE OUTPUT kernels/${name}/linear_products.h CONTENT "#define OMNI_PRODUCTS(P)@products@\n" @ONLY)
+
+    add_library(omni_${name} OBJECT ${sources})
     target_compile_features(omni_${name} PRIVATE cxx_std_17)
     target_compile_definitions(omni_${name} PRIVATE OMNI_VARIANT=${name})
+    target_include_directories(omni_${name} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/kernels/${name}")
     if(MSVC)
-        target_compile_options(omni_${name} PRIVATE /W4 /utf-8 /O2 /fp:contract ${ARGN})
+        target_compile_options(omni_${name} PRIVATE /W4 /utf-8 /O2 /fp:contract ${with_OPTIONS})
     else()
-        target_compile_options(omni_${name} PRIVATE -Wall -Wextra -O3 -ffp-contract=fast ${ARGN})
+        target_compile_options(omni_${name} PRIVATE -Wall -Wextra -O3 -ffp-contract=fast ${with_OPTIONS})
     endif()
     target_link_libraries(omni_${name} PRIVATE ggml-base)
     target_sources(omni PRIVATE $<TARGET_OBJECTS:omni_${name}>)
@@ -46,31 +53,37 @@ if(processor MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     processor_has(has_avx2 avx2 fma bmi bmi2)
     processor_has(has_avx512 avx512f avx512bw avx512dq avx512vl)
     processor_has(has_avx512vnni avx512f avx512bw avx512dq avx512vl avx512vnni)
-    add_kernels(avx512vnni "${has_avx512vnni}" ${avx512} -mavx512vnni)
-    add_kernels(avx512 "${has_avx512}" ${avx512})
+    add_kernels(avx512vnni "${has_avx512vnni}" PRODUCTS q8 q14 f32 OPTIONS ${avx512} -mavx512vnni)
+    add_kernels(avx512 "${has_avx512}" PRODUCTS q8 f32 OPTIONS ${avx512}) # q14 is no faster than f32
     include(CheckCXXSourceCompiles)
     set(CMAKE_REQUIRED_FLAGS -mavxvnni)
     check_cxx_source_compiles("int main() { return __builtin_cpu_supports(\"avxvnni\"); }" COMPILER_HAS_AVXVNNI)
     unset(CMAKE_REQUIRED_FLAGS)
     if(COMPILER_HAS_AVXVNNI)
         processor_has(has_avxvnni avx2 fma bmi bmi2 avxvnni)
-        add_kernels(avxvnni "${has_avxvnni}" ${avx2} -mavxvnni)
+        add_kernels(avxvnni "${has_avxvnni}" PRODUCTS q8 q14 f32 OPTIONS ${avx2} -mavxvnni)
     endif()
-    add_kernels(avx2 "${has_avx2}" ${avx2})
-    add_kernels(sse2 true)
+    add_kernels(avx2 "${has_avx2}" PRODUCTS q8 q14 f32 OPTIONS ${avx2})
+    add_kernels(sse2 true PRODUCTS q8 q14 f32)
 elseif(processor MATCHES "^(aarch64|arm64|ARM64)$" AND NOT MSVC)
+    # q14 is no faster than f32
     include(CheckCXXCompilerFlag)
     check_cxx_compiler_flag(-march=armv8.2-a+dotprod+i8mm COMPILER_HAS_I8MM)
     if(COMPILER_HAS_I8MM)
-        add_kernels(i8mm "omni::arm_has_dotprod() && omni::arm_has_i8mm()" -march=armv8.2-a+dotprod+i8mm)
+        add_kernels(i8mm "omni::arm_has_dotprod() && omni::arm_has_i8mm()" PRODUCTS q8 f32
+                    OPTIONS -march=armv8.2-a+dotprod+i8mm)
     endif()
-    add_kernels(dotprod "omni::arm_has_dotprod()" -march=armv8.2-a+dotprod)
-    add_kernels(neon true)
+    add_kernels(dotprod "omni::arm_has_dotprod()" PRODUCTS q8 f32 OPTIONS -march=armv8.2-a+dotprod)
+    add_kernels(neon true PRODUCTS q8 f32)
 else()
     # those of the machine that ggml's own are compiled for
     get_target_property(machine_options ggml-cpu COMPILE_OPTIONS)
     list(FILTER machine_options INCLUDE REGEX "^(-m|/arch:)")
-    add_kernels(generic true ${machine_options})
+    if(MSVC)
+        add_kernels(generic true PRODUCTS f32 OPTIONS ${machine_options})
+    else()
+        add_kernels(vector128 true PRODUCTS f32 OPTIONS ${machine_options})
+    endif()
 endif()
 target_sources(omni PRIVATE "${kernels_dir}/kernels.cpp")
 file(CONFIGURE OUTPUT kernels/kernel_variants.h CONTENT "#define OMNI_VARIANTS(V)@variants@\n" @ONLY)

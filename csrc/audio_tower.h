@@ -1,50 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audio tower: Qwen2.5-Omni's transformer over chunks of mel frames that don't see each other, and the projector that makes
-// text-tower rows.
+// media embeddings.
 #pragma once
 
-#include "tower.h"
+#include "cancel_flag.h"
+#include "device.h"
+#include "layers.h"
 #include "weights.h"
+
+#include <memory>
+#include <vector>
 
 namespace omni {
 
+struct audio_hparams {
+    int32_t n_layer;
+    int32_t n_embd;
+    int32_t n_head;
+    int32_t n_ff;
+    int32_t n_embd_out;
+    int32_t n_mel;
+    int32_t n_window;   // positions of a whole chunk, each of them two frames
+    int32_t n_position; // rows of the table of position embeddings, which bound a clip
+    float   layer_norm_epsilon;
+
+    explicit audio_hparams(const gguf_file & file); // throws error
+
+    int32_t head_dim() const { return n_embd / n_head; }
+    int32_t n_frame_max() const { return 2 * n_position; } // of a clip
+};
+
 class audio_tower {
 public:
-    audio_tower(const gguf_file & file, ggml_backend_dev_t device); // throws load_error
+    audio_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
 
-    struct {
-        int32_t n_layer, n_embd, n_head, n_ff, n_embd_out, n_mel;
-        int32_t n_window;   // positions of a whole chunk, each of them two frames
-        int32_t n_position; // rows of the table, which bound a clip
-        float   layer_norm_epsilon;
-    } shape;
+    const audio_hparams & hparams() const { return hparams_; }
+    int64_t               n_params() const { return weights_.n_params(); }
+    int64_t               n_bytes() const { return weights_.n_bytes(); }
 
-    int64_t n_params() const { return weights_.n_params(); }
-    int64_t n_bytes() const { return weights_.n_bytes(); }
-
-    int32_t n_frame_max() const { return 2 * shape.n_position; }
-
-    // Rows of a clip: a position for every two frames, and a row for every two positions. An odd last frame still makes a
-    // position, an odd last position no row.
-    static int64_t n_rows(int64_t n_frame) { return (n_frame + 1) / 4; }
+    // Media tokens of a clip: a position for every two frames, and a token for every two positions. An odd last frame still
+    // makes a position, an odd last position no token.
+    static int64_t n_media_token(int64_t n_frame) { return (n_frame + 1) / 4; }
 
     // See omni_encode_mel. All lengths are in range.
-    void encode(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips, float * rows,
-                const volatile int32_t * cancel) const;
+    void encode(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips, float * embeddings,
+                cancel_flag cancel) const;
 
 private:
     struct layer {
-        ggml_tensor *ln1, *ln1_bias, *q, *q_bias, *k, *v, *v_bias, *attn_out, *attn_out_bias;
-        ggml_tensor *ln2, *ln2_bias, *up, *up_bias, *down, *down_bias;
+        norm_layer   ln1;
+        linear_layer q, k, v, attn_out;
+        norm_layer   ln2;
+        linear_layer up, down;
     };
 
-    void encode_group(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips, float * rows,
-                      const volatile int32_t * cancel) const;
+    layer load_layer(int index);
+    void  encode_batch(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips,
+                       float * embeddings, cancel_flag cancel) const;
 
+    audio_hparams      hparams_;
     weights            weights_;
+    ggml_tensor *      positions_;
+    linear_layer       conv1_, conv2_;
     std::vector<layer> layers_;
-    ggml_tensor *conv1_, *conv1_bias_, *conv2_, *conv2_bias_, *positions_;
-    ggml_tensor *post_ln_, *post_ln_bias_, *projector_, *projector_bias_;
+    norm_layer         post_ln_;
+    linear_layer       projector_;
 };
 
 } // namespace omni

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which generation of NVIDIA's GPUs a device is of; ggml knows, but tells only its log.
+// The generation of an NVIDIA GPU, which ggml writes to its log alone.
 #pragma once
 
 #include "ggml-backend.h"
@@ -8,7 +8,7 @@
 
 namespace omni {
 
-// 10 * major + minor; 0 where the device is no NVIDIA GPU or does not say.
+// 10 * major + minor; 0 where the device is not an NVIDIA GPU, or does not say.
 int32_t compute_capability(ggml_backend_dev_t device);
 
 } // namespace omni

@@ -2,102 +2,114 @@
 // A GGUF file, mapped read-only. Its header is parsed and checked here, so that no other parser sees a user's file.
 #pragma once
 
+#include "error.h"
 #include "ggml.h"
+#include "mapped_file.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace omni {
 
-// A file that is missing, unreadable or refused. The text names the file, and the key or tensor.
-struct load_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-// Text out of a file as it may be printed: valid UTF-8 without control characters, cut to about n_max bytes.
-std::string printable(std::string_view text, size_t n_max = 80);
+class cursor;
 
 struct gguf_tensor {
     std::string            name;
-    ggml_type              type;
-    std::array<int64_t, 4> ne;     // 1 beyond n_dims
-    int                    n_dims;
-    const uint8_t *        data;   // in the mapping, at least 8-byte aligned
-    size_t                 n_bytes;
+    ggml_type              type = GGML_TYPE_F32;
+    std::array<int64_t, 4> ne = {1, 1, 1, 1}; // 1 beyond n_dims
+    int                    n_dims = 1;
+    const uint8_t *        data = nullptr; // in the mapping, at least 8-byte aligned
+    size_t                 n_bytes = 0;
+
+    int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
+    bool    holds_weights() const { return type == GGML_TYPE_F32 || ggml_get_type_traits(type)->to_float != nullptr; }
 };
 
-struct file_unmap {
-    size_t size = 0;
-    void operator()(const uint8_t * base) const noexcept;
-};
-
-// To be moved, not copied; tensors and views stay valid.
+// Neither copied nor moved. Those who keep tensors or views of it share its ownership.
 class gguf_file {
 public:
-    // Maps, parses and checks the file; its tensors lie inside it, aligned and apart. Throws load_error.
+    // Maps, parses and checks the file; its tensors lie inside it, aligned and apart. Throws error.
     explicit gguf_file(const std::string & path_utf8);
 
-    const std::string & path() const { return path_; }
-    const uint8_t     * base() const { return base_.get(); } // page aligned
-    size_t              size() const { return base_.get_deleter().size; }
+    const std::string & path() const { return file_.path(); }
+    const uint8_t *     base() const { return file_.base(); } // page aligned
+    size_t              size() const { return file_.size(); }
 
-    // A load_error about this file, to be thrown: "<path>: <what>".
-    load_error error(const std::string & what) const;
+    // An error about this file, to be thrown: "<path>: <what>".
+    omni::error error(const std::string & what) const { return file_.error(what); }
 
-    // Values of keys, nullopt where the file lacks the key; load_error where its value is of another type, does not fit or is
-    // not finite. Views point into the mapping: they end with this object and are not terminated, but hold no NUL.
+    // Values of keys, nullopt where the file lacks the key; they throw error where its value is of another type, does not fit or
+    // is not finite. Views point into the mapping: they end with this object and are not terminated, but hold no NUL.
     bool has(const char * key) const { return find_key(key) != nullptr; }
-    bool has_string(const char * key) const; // false for values of other types too
 
     std::optional<int64_t>          integer(const char * key) const; // any integer type, not bool
-    std::optional<double>           real   (const char * key) const; // f32 or f64
+    std::optional<double>           real(const char * key) const;    // f32 or f64
     std::optional<bool>             boolean(const char * key) const;
-    std::optional<std::string_view> string (const char * key) const;
+    std::optional<std::string_view> string(const char * key) const;
+    std::optional<std::string_view> find_string(const char * key) const; // nullopt for values of other types too
 
     std::optional<std::vector<int32_t>>          integers(const char * key) const;
-    std::optional<std::vector<float>>            reals   (const char * key) const;
+    std::optional<std::vector<float>>            reals(const char * key) const;
     std::optional<std::vector<bool>>             booleans(const char * key) const;
-    std::optional<std::vector<std::string_view>> strings (const char * key) const;
+    std::optional<std::vector<std::string_view>> strings(const char * key) const;
 
-    // The same, but load_error where the key is absent or its value outside [min, max].
+    // The same, but they throw error too where the key is absent or its value outside [min, max].
     int64_t          required_integer(const char * key, int64_t min, int64_t max) const;
-    double           required_real   (const char * key, double min, double max) const;
-    std::string_view required_string (const char * key) const;
+    double           required_real(const char * key, double min, double max) const;
+    std::string_view required_string(const char * key) const;
 
-    const gguf_tensor * find(const std::string & name) const; // nullptr where absent
-    const std::vector<gguf_tensor> & tensors() const { return tensors_; } // in the order of the file
+    const gguf_tensor *              find(const std::string & name) const; // nullptr where absent
+    const std::vector<gguf_tensor> & tensors() const { return tensors_; }  // in the order of the file
 
 private:
     struct entry {
         std::string key;
-        uint32_t    type;     // of the value, or of an array's elements
-        bool        is_array;
-        size_t      count;    // elements, 1 for a single value
-        size_t      begin;    // byte range of the elements in the file
-        size_t      end;
+        uint32_t    type = 0; // of the value, or of an array's elements
+        bool        is_array = false;
+        size_t      count = 1; // elements, 1 for a single value
+        size_t      begin = 0; // byte range of the elements in the file
+        size_t      end = 0;
     };
 
-    void map();
-    void parse();
+    struct counts {
+        uint64_t tensors;
+        uint64_t keys;
+    };
+
+    // A tensor, not yet placed in the mapping, and its offset in the data of the file.
+    struct tensor_record {
+        gguf_tensor tensor;
+        uint64_t    offset = 0;
+    };
+
+    // Parsing, in this order.
+    counts                read_counts(cursor & c) const;
+    void                  read_keys(cursor & c, uint64_t n_keys);
+    uint64_t              read_alignment() const;
+    std::vector<uint64_t> read_tensors(cursor & c, uint64_t n_tensors, uint64_t alignment); // returns their offsets
+    void                  place_tensors(const std::vector<uint64_t> & offsets, uint64_t data_begin);
+    void                  sort_names();
+
+    static entry         read_entry(cursor & c);
+    static tensor_record read_tensor(cursor & c, uint64_t alignment);
+
     const entry * find_key(const char * key) const;
     const entry * single(const char * key) const;
     const entry * array(const char * key) const;
-    int64_t integer_at(const entry & e, size_t i) const;
-    double  real_at(const entry & e, size_t i) const;
-    load_error wrong_type(const entry & e, const char * expected) const;
+    int64_t       integer_at(const entry & e, size_t i) const;
+    double        real_at(const entry & e, size_t i) const;
+    omni::error   wrong_type(const entry & e, const char * expected) const;
 
-    std::string                                path_;
-    std::unique_ptr<const uint8_t, file_unmap> base_;
-    std::vector<entry>                         entries_; // sorted by key
-    std::vector<gguf_tensor>                   tensors_;
-    std::vector<size_t>                        by_name_; // indices of tensors_, sorted by name
+    mapped_file                      file_;
+    std::vector<entry>               entries_; // sorted by key
+    std::vector<gguf_tensor>         tensors_;
+    std::vector<const gguf_tensor *> by_name_;
 };
 
 } // namespace omni

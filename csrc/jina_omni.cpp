@@ -2,109 +2,38 @@
 // The C boundary: argument checks, exceptions to statuses, nothing else.
 #include "jina_omni.h"
 
-#include "audio_tower.h"
 #include "compute_capability.h"
+#include "device.h"
+#include "error.h"
 #include "ggml-backend.h"
+#include "models.h"
 #include "native_log.h"
-#include "text_tower.h"
-#include "vision_tower.h"
-#include "vocabulary.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
-#include <exception>
-#include <limits>
-#include <new>
-#include <stdexcept>
-#include <system_error>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct omni_text : omni::text_model {
+    using text_model::text_model;
+};
+
+struct omni_projector : omni::projector {
+    using projector::projector;
+};
+
+struct omni_context : omni::compute_device {
+    using compute_device::compute_device;
+};
 
 namespace {
 
-omni::gguf_file open_whole_file(const char * path) {
-    omni::gguf_file file(path);
-    if (file.integer("split.count").value_or(1) > 1) {
-        throw file.error("is one part of a split file; join the parts with llama-gguf-split --merge");
-    }
-    return file;
-}
-
-omni::gguf_file open_text_file(const char * path) {
-    omni::gguf_file file = open_whole_file(path);
-    const std::string arch(file.required_string("general.architecture"));
-    if (arch != "qwen3" && arch != "eurobert") {
-        throw file.error("general.architecture is '" + omni::printable(arch) +
-                         "', a text file has 'qwen3' (small) or 'eurobert' (nano)" +
-                         (arch == "clip" ? "; pass this file as mmproj" : ""));
-    }
-    return file;
-}
-
-} // namespace
-
-struct omni_text {
-    omni::gguf_file  file;
-    omni::vocabulary vocabulary;
-    omni::text_tower tower;
-
-    omni_text(const char * path, ggml_backend_dev_t device)
-        : file(open_text_file(path)), vocabulary(file), tower(file, vocabulary.size(), device) {}
-};
-
-struct omni_projector {
-    omni::gguf_file                     file;
-    std::unique_ptr<omni::vision_tower> vision;
-    std::unique_ptr<omni::audio_tower>  audio;
-    int32_t                             n_embd_out = 0;
-
-    omni_projector(const char * path, ggml_backend_dev_t device);
-};
-
-struct omni_context {
-    omni::compute_device device;
-
-    omni_context(ggml_backend_dev_t dev, int n_threads, const omni::kernel_set & kernels, bool exact, bool portable)
-        : device(dev, n_threads, kernels, exact, portable) {}
-};
-
-omni_projector::omni_projector(const char * path, ggml_backend_dev_t device) : file(open_whole_file(path)) {
-    const std::string arch(file.required_string("general.architecture"));
-    if (arch != "clip") {
-        throw file.error("general.architecture is '" + omni::printable(arch) + "', an mmproj file has 'clip'" +
-                         (arch == "qwen3" || arch == "eurobert" ? "; pass this file as the text file" : ""));
-    }
-    // one tower per file, or both with a type each
-    const auto single       = file.string("clip.projector_type");
-    const auto vision_type  = file.string("clip.vision.projector_type");
-    const auto audio_type   = file.string("clip.audio.projector_type");
-    const auto is_type      = [](const auto & value, auto... names) { return value && ((*value == names) || ...); };
-    const bool has_vision   = is_type(vision_type, "qwen3vl_merger") || is_type(single, "qwen3vl_merger");
-    const bool has_audio    = is_type(audio_type, "qwen2.5o", "qwen2a") || is_type(single, "qwen2.5o", "qwen2a");
-    if (!has_vision && !has_audio) {
-        const auto type = single ? single : vision_type ? vision_type : audio_type;
-        throw file.error("clip.projector_type is " + (type ? "'" + omni::printable(*type) + "'" : "missing") +
-                         ", a vision file has 'qwen3vl_merger' and an audio file 'qwen2.5o'");
-    }
-    if (has_vision) {
-        vision     = std::make_unique<omni::vision_tower>(file, device);
-        n_embd_out = vision->shape.n_embd_out;
-    }
-    if (has_audio) {
-        audio = std::make_unique<omni::audio_tower>(file, device);
-        if (has_vision && audio->shape.n_embd_out != n_embd_out) {
-            throw file.error("key 'clip.vision.projection_dim' is " + std::to_string(n_embd_out) +
-                             ", but 'clip.audio.projection_dim' is " + std::to_string(audio->shape.n_embd_out));
-        }
-        n_embd_out = audio->shape.n_embd_out;
-    }
-}
-
-namespace {
-
-// Sequences and tokens of one call; the text graph counts nodes per sequence.
+// Tokens, patches or mel frames of one call, so that their counts fit into 32 bits.
 constexpr int64_t n_token_max = (int64_t) 1 << 24;
 
-void set_text(char * out, size_t n_out, std::string_view text) {
+void copy_text(char * out, size_t n_out, std::string_view text) {
     if (n_out > 0) {
         const size_t n = std::min(n_out - 1, text.size());
         std::memcpy(out, text.data(), n);
@@ -112,265 +41,281 @@ void set_text(char * out, size_t n_out, std::string_view text) {
     }
 }
 
-template <size_t N> void set_text(char (&out)[N], std::string_view text) { set_text(out, N, text); }
+template <size_t N> void copy_text(char (&out)[N], std::string_view text) { copy_text(out, N, text); }
 
-// Runs the body of a boundary function; whatever it throws becomes a status and a text.
+// Runs the body of a boundary function; what it throws becomes a status and a text.
 template <typename F> omni_status guarded(omni_error * error, F && body) {
-    const auto fail = [&](omni_status status, const char * text) {
-        if (error != nullptr) {
-            set_text(error->text, text);
-        }
-        return status;
-    };
     omni::capture_native_log();
     try {
         body();
         return OMNI_OK;
-    } catch (const omni::load_error & e) {
-        return fail(OMNI_LOAD_FAILED, e.what());
-    } catch (const omni::cancelled_error & e) {
-        return fail(OMNI_CANCELLED, e.what());
-    } catch (const std::invalid_argument & e) {
-        return fail(OMNI_BAD_INPUT, e.what());
-    } catch (const std::bad_alloc &) {
-        return fail(OMNI_OUT_OF_MEMORY, "out of memory; use smaller inputs or a smaller batch_tokens");
-    } catch (const std::length_error &) {
-        return fail(OMNI_OUT_OF_MEMORY, "out of memory; use smaller inputs or a smaller batch_tokens");
-    } catch (const std::system_error & e) { // of a thread that could not be started
-        return fail(OMNI_FAILED, (std::string("the system refused a thread: ") + e.what() + "; use a smaller n_threads").c_str());
-    } catch (const std::exception & e) {
-        return fail(OMNI_FAILED, e.what());
     } catch (...) {
-        return fail(OMNI_FAILED, "unknown native failure");
+        return omni::describe_current_exception(error);
     }
+}
+
+// The same for a function without a status: it then returns what it says for "none".
+template <typename T, typename F> T value_or(T none, F && body) {
+    T value = none;
+    return guarded(nullptr, [&] { value = body(); }) == OMNI_OK ? value : none;
 }
 
 void require(bool condition, const char * text) {
     if (!condition) {
-        throw std::invalid_argument(text);
+        throw omni::error(OMNI_INVALID_ARGUMENT, text);
     }
 }
 
-ggml_backend_dev_t device_at(int32_t index) {
-    require(index >= 0 && (size_t) index < ggml_backend_dev_count(), "no device of this index");
+template <typename T> T & require_pointer(T * pointer, const char * name) {
+    if (pointer == nullptr) {
+        throw omni::error(OMNI_INVALID_ARGUMENT, std::string(name) + " is NULL");
+    }
+    return *pointer;
+}
+
+ggml_backend_dev_t get_device(int32_t index) {
+    require(index >= 0 && (size_t) index < ggml_backend_dev_count(), "device is not an index below omni_device_count");
     return ggml_backend_dev_get((size_t) index);
 }
 
-int64_t metadata(const omni::gguf_file & file, const char * key, char * value, size_t n_value) {
-    if (key == nullptr || !file.has_string(key)) {
-        return -1;
-    }
-    const std::string_view text = *file.string(key);
-    if (value != nullptr) {
-        set_text(value, n_value, text);
-    }
-    return (int64_t) text.size();
+// Of a handle that may be null.
+template <typename Handle> int64_t read_metadata(const Handle * handle, const char * key, char * value, size_t n_value) {
+    return value_or((int64_t) -1, [&] {
+        const auto text = handle == nullptr || key == nullptr ? std::nullopt : handle->file->find_string(key);
+        if (text && value != nullptr) {
+            copy_text(value, n_value, *text);
+        }
+        return text ? (int64_t) text->size() : -1;
+    });
 }
 
 } // namespace
 
+// ---- log and devices ----------------------------------------------------------------------------------------------------
+
 int32_t omni_log_next(int32_t * level, char * text, size_t n_text) {
-    return level != nullptr && text != nullptr && omni::next_log_line(level, text, n_text);
-}
-
-int32_t omni_device_count(void) {
-    omni::capture_native_log();
-    return (int32_t) ggml_backend_dev_count();
-}
-
-omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error) {
-    return guarded(error, [&] {
-        require(info != nullptr, "info is NULL");
-        ggml_backend_dev_t dev = device_at(device);
-        *info = {};
-        set_text(info->name, ggml_backend_dev_name(dev));
-        set_text(info->description, ggml_backend_dev_description(dev));
-        info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
-        size_t free = 0, total = 0;
-        ggml_backend_dev_memory(dev, &free, &total);
-        info->memory_free        = (int64_t) free;
-        info->memory_total       = (int64_t) total;
-        info->compute_capability = omni::compute_capability(dev);
-    });
+    return value_or(0, [&] { return level != nullptr && text != nullptr && omni::next_log_line(level, text, n_text) ? 1 : 0; });
 }
 
 const char * omni_backend(void) { return OMNI_BACKEND; }
 
+int32_t omni_device_count(void) {
+    return value_or(0, [] { return (int32_t) ggml_backend_dev_count(); });
+}
+
+omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error) {
+    return guarded(error, [&] {
+        require_pointer(info, "info") = {};
+        ggml_backend_dev_t dev = get_device(device);
+        copy_text(info->name, ggml_backend_dev_name(dev));
+        copy_text(info->description, ggml_backend_dev_description(dev));
+        info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
+        size_t free = 0, total = 0;
+        ggml_backend_dev_memory(dev, &free, &total);
+        info->memory_free = (int64_t) free;
+        info->memory_total = (int64_t) total;
+        info->compute_capability = omni::compute_capability(dev);
+    });
+}
+
+// ---- text model file ----------------------------------------------------------------------------------------------------
+
 omni_status omni_text_load(const char * path, int32_t device, omni_text ** text, omni_error * error) {
     return guarded(error, [&] {
-        require(path != nullptr && text != nullptr, "path or text is NULL");
-        *text = new omni_text(path, device_at(device));
+        omni_text *& out = require_pointer(text, "text");
+        out = new omni_text(&require_pointer(path, "path"), get_device(device));
     });
 }
 
 void omni_text_free(omni_text * text) { delete text; }
 
-void omni_text_get_info(const omni_text * text, omni_text_info * info) {
-    const auto & shape = text->tower.shape;
-    *info = {};
-    set_text(info->architecture, shape.causal ? "qwen3" : "eurobert");
-    info->n_embd   = shape.n_embd;
-    info->n_layer  = shape.n_layer;
-    info->n_head   = shape.n_head;
-    info->n_ctx    = shape.n_ctx;
-    info->n_vocab  = shape.n_vocab;
-    info->causal   = shape.causal;
-    info->add_eos  = text->vocabulary.add_eos();
-    info->eos      = text->vocabulary.eos();
-    info->n_params = text->tower.n_params();
-    info->n_bytes  = text->tower.n_bytes();
+omni_status omni_text_get_info(const omni_text * text, omni_text_info * info, omni_error * error) {
+    return guarded(error, [&] {
+        require_pointer(info, "info") = {};
+        const omni::text_tower & tower = require_pointer(text, "text").tower;
+        copy_text(info->architecture, text->architecture.name);
+        info->n_embd = tower.hparams().n_embd;
+        info->n_layer = tower.hparams().n_layer;
+        info->n_head = tower.hparams().n_head;
+        info->n_ctx = tower.hparams().n_ctx;
+        info->n_vocab = tower.n_vocab();
+        info->causal = tower.hparams().causal;
+        info->normalizes_to_nfc = text->architecture.normalizes_to_nfc;
+        info->add_eos = text->vocabulary.add_eos();
+        info->eos = text->vocabulary.eos();
+        info->n_params = tower.n_params();
+        info->n_bytes = tower.n_bytes();
+    });
 }
 
 int64_t omni_text_metadata(const omni_text * text, const char * key, char * value, size_t n_value) {
-    return metadata(text->file, key, value, n_value);
+    return read_metadata(text, key, value, n_value);
 }
 
 omni_status omni_text_tokenize(const omni_text * text, const char * utf8, size_t n_utf8, int32_t * ids, size_t n_max,
                                size_t * n_ids, omni_error * error) {
     return guarded(error, [&] {
-        require(text != nullptr && n_ids != nullptr, "text or n_ids is NULL");
+        const omni::vocabulary & vocabulary = require_pointer(text, "text").vocabulary;
+        size_t &                 count = require_pointer(n_ids, "n_ids");
         require(utf8 != nullptr || n_utf8 == 0, "utf8 is NULL");
         require(ids != nullptr || n_max == 0, "ids is NULL");
-        const std::vector<int32_t> out = text->vocabulary.tokenize({utf8, n_utf8});
+        const std::vector<int32_t> out = vocabulary.tokenize({utf8, n_utf8});
         std::copy_n(out.begin(), std::min(n_max, out.size()), ids);
-        *n_ids = out.size();
+        count = out.size();
     });
 }
 
 int32_t omni_text_special_token(const omni_text * text, const char * spelling) {
-    return spelling == nullptr ? -1 : text->vocabulary.special_token(spelling);
+    return value_or(-1, [&] { return text == nullptr || spelling == nullptr ? -1 : text->vocabulary.special_token(spelling); });
 }
+
+// ---- projector file -----------------------------------------------------------------------------------------------------
 
 omni_status omni_projector_load(const char * path, int32_t device, omni_projector ** projector, omni_error * error) {
     return guarded(error, [&] {
-        require(path != nullptr && projector != nullptr, "path or projector is NULL");
-        *projector = new omni_projector(path, device_at(device));
+        omni_projector *& out = require_pointer(projector, "projector");
+        out = new omni_projector(&require_pointer(path, "path"), get_device(device));
     });
 }
 
 void omni_projector_free(omni_projector * projector) { delete projector; }
 
-void omni_projector_get_info(const omni_projector * projector, omni_projector_info * info) {
-    *info = {};
-    info->has_vision = projector->vision != nullptr;
-    info->has_audio  = projector->audio != nullptr;
-    info->n_embd_out = projector->n_embd_out;
-    if (projector->vision) {
-        const auto & shape = projector->vision->shape;
-        info->vision_n_embd    = shape.n_embd;
-        info->vision_n_layer   = shape.n_layer;
-        info->patch_size       = shape.patch_size;
-        info->merge_size       = shape.merge_size;
-        info->image_min_pixels = shape.image_min_pixels;
-        info->image_max_pixels = shape.image_max_pixels;
-        info->video_min_pixels = shape.video_min_pixels;
-        info->video_max_pixels = shape.video_max_pixels;
-        std::copy_n(shape.image_mean, 3, info->image_mean);
-        std::copy_n(shape.image_std, 3, info->image_std);
-        info->n_params += projector->vision->n_params();
-        info->n_bytes  += projector->vision->n_bytes();
-    }
-    if (projector->audio) {
-        const auto & shape = projector->audio->shape;
-        info->audio_n_embd   = shape.n_embd;
-        info->audio_n_layer  = shape.n_layer;
-        info->n_mel          = shape.n_mel;
-        info->n_window       = shape.n_window;
-        info->max_mel_frames = projector->audio->n_frame_max();
-        info->n_params += projector->audio->n_params();
-        info->n_bytes  += projector->audio->n_bytes();
-    }
+omni_status omni_projector_get_info(const omni_projector * projector, omni_projector_info * info, omni_error * error) {
+    return guarded(error, [&] {
+        require_pointer(info, "info") = {};
+        const auto & vision = require_pointer(projector, "projector").vision;
+        const auto & audio = projector->audio;
+        info->has_vision = vision != nullptr;
+        info->has_audio = audio != nullptr;
+        info->n_embd_out = projector->n_embd_out;
+        if (vision != nullptr) {
+            const omni::vision_hparams & hparams = vision->hparams();
+            info->patch_size = hparams.patch_size;
+            info->merge_size = hparams.merge_size;
+            info->image_min_pixels = hparams.image_min_pixels;
+            info->image_max_pixels = hparams.image_max_pixels;
+            info->video_min_pixels = hparams.video_min_pixels;
+            info->video_max_pixels = hparams.video_max_pixels;
+            std::copy(hparams.image_mean.begin(), hparams.image_mean.end(), info->image_mean);
+            std::copy(hparams.image_std.begin(), hparams.image_std.end(), info->image_std);
+            info->n_params += vision->n_params();
+            info->n_bytes += vision->n_bytes();
+        }
+        if (audio != nullptr) {
+            const omni::audio_hparams & hparams = audio->hparams();
+            info->n_mel = hparams.n_mel;
+            info->n_window = hparams.n_window;
+            info->max_mel_frames = hparams.n_frame_max();
+            info->n_params += audio->n_params();
+            info->n_bytes += audio->n_bytes();
+        }
+    });
 }
 
 int64_t omni_projector_metadata(const omni_projector * projector, const char * key, char * value, size_t n_value) {
-    return metadata(projector->file, key, value, n_value);
+    return read_metadata(projector, key, value, n_value);
 }
 
+// ---- computing ----------------------------------------------------------------------------------------------------------
+
 const char * omni_kernels_name(int32_t index) {
-    const auto & all = omni::runnable_kernels();
-    return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+    return value_or<const char *>(nullptr, [&] {
+        const auto & all = omni::runnable_kernels();
+        return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+    });
 }
 
 omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,
                               omni_context ** context, omni_error * error) {
     return guarded(error, [&] {
-        require(context != nullptr, "context is NULL");
+        omni_context *& out = require_pointer(context, "context");
         require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
-        require(omni_kernels_name(kernels) != nullptr, "no kernels of this index");
-        *context = new omni_context(device_at(device), n_threads, *omni::runnable_kernels()[kernels], exact != 0, portable != 0);
+        require(omni_kernels_name(kernels) != nullptr, "kernels is not an index of omni_kernels_name");
+        out = new omni_context(get_device(device), n_threads, *omni::runnable_kernels()[kernels], exact != 0, portable != 0);
     });
 }
 
 void omni_context_free(omni_context * context) { delete context; }
 
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
-                                const int32_t * grids, int32_t n_grids, float * rows, const volatile int32_t * cancel,
+                                const int32_t * grids, int32_t n_grids, float * embeddings, const volatile int32_t * cancel,
                                 omni_error * error) {
     return guarded(error, [&] {
-        require(context != nullptr && projector != nullptr && patches != nullptr && grids != nullptr && rows != nullptr,
-                "an argument is NULL");
-        require(projector->vision != nullptr, "this mmproj file has no vision tower");
+        omni::compute_device & device = require_pointer(context, "context");
+        require(require_pointer(projector, "projector").vision != nullptr, "projector has no vision tower");
+        require_pointer(patches, "patches");
+        require_pointer(grids, "grids");
+        require_pointer(embeddings, "embeddings");
         require(n_grids >= 1, "n_grids is below 1");
-        int64_t n_patch = 0;
+        const omni::vision_tower & tower = *projector->vision;
+        const int32_t              merge = tower.hparams().merge_size;
+        int64_t                    n_patch = 0;
         for (int32_t i = 0; i < n_grids; i++) {
-            const int32_t * g = grids + 3 * i;
-            const int32_t merge = projector->vision->shape.merge_size;
-            require(g[0] >= 1 && g[1] >= 1 && g[2] >= 1, "a grid has a side below 1");
-            require(g[1] % merge == 0 && g[2] % merge == 0, "a grid's sides are no multiples of merge_size");
-            require((int64_t) g[1] * g[2] <= n_token_max && g[0] <= n_token_max / ((int64_t) g[1] * g[2]), "a grid is too large");
-            n_patch += (int64_t) g[0] * g[1] * g[2];
-            require(n_patch <= n_token_max, "the grids are too large together");
+            const int32_t * g = grids + 3 * (int64_t) i;
+            require(g[0] >= 1 && g[1] >= 1 && g[2] >= 1, "grids has a side below 1");
+            require(g[1] % merge == 0 && g[2] % merge == 0, "grids has a height or width that is not a multiple of merge_size");
+            const int64_t n_frame = (int64_t) g[1] * g[2];
+            require(n_frame <= n_token_max && g[0] <= n_token_max / n_frame, "grids has one of over 16,777,216 patches");
+            n_patch += g[0] * n_frame;
+            require(n_patch <= n_token_max, "grids has over 16,777,216 patches in all");
         }
-        const std::lock_guard<std::mutex> lock(context->device.mutex);
-        projector->vision->encode(context->device, patches, grids, n_grids, rows, cancel);
+        const std::lock_guard<std::mutex> lock(device.mutex);
+        tower.encode(device, patches, grids, n_grids, embeddings, omni::cancel_flag(cancel));
     });
 }
 
-int64_t omni_mel_rows(int32_t n_frames) { return omni::audio_tower::n_rows(std::max(n_frames, 0)); }
+int64_t omni_audio_token_count(int32_t n_frames) { return omni::audio_tower::n_media_token(std::max(n_frames, 0)); }
 
 omni_status omni_encode_mel(omni_context * context, const omni_projector * projector, const float * frames,
-                            const int32_t * lengths, int32_t n_clips, float * rows, const volatile int32_t * cancel,
+                            const int32_t * lengths, int32_t n_clips, float * embeddings, const volatile int32_t * cancel,
                             omni_error * error) {
     return guarded(error, [&] {
-        require(context != nullptr && projector != nullptr && frames != nullptr && lengths != nullptr && rows != nullptr,
-                "an argument is NULL");
-        require(projector->audio != nullptr, "this mmproj file has no audio tower");
-        require(n_clips >= 1, "n_clips is below 1");
-        int64_t n_frame = 0;
+        omni::compute_device & device = require_pointer(context, "context");
+        require(require_pointer(projector, "projector").audio != nullptr, "projector has no audio tower");
+        require_pointer(frames, "frames");
+        require_pointer(lengths, "lengths");
+        require_pointer(embeddings, "embeddings");
+        require(n_clips >= 1, "lengths is empty: n_clips is below 1");
+        const omni::audio_tower & tower = *projector->audio;
+        int64_t                   n_frame = 0;
         for (int32_t i = 0; i < n_clips; i++) {
-            require(lengths[i] >= 3, "a clip has fewer than 3 mel frames");
-            require(lengths[i] <= projector->audio->n_frame_max(), "a clip is longer than max_mel_frames");
+            require(lengths[i] >= 3, "lengths has a clip of fewer than 3 mel frames");
+            require(lengths[i] <= tower.hparams().n_frame_max(), "lengths has a clip that is longer than max_mel_frames");
             n_frame += lengths[i];
-            require(n_frame <= n_token_max, "the clips are too long together");
+            require(n_frame <= n_token_max, "lengths has over 16,777,216 mel frames in all");
         }
-        const std::lock_guard<std::mutex> lock(context->device.mutex);
-        projector->audio->encode(context->device, frames, lengths, n_clips, rows, cancel);
+        const std::lock_guard<std::mutex> lock(device.mutex);
+        tower.encode(device, frames, lengths, n_clips, embeddings, omni::cancel_flag(cancel));
     });
 }
 
 omni_status omni_encode_sequences(omni_context * context, const omni_text * text, const int32_t * tokens,
-                                  const int32_t * lengths, int32_t n_seq, const float * rows, int64_t n_rows,
-                                  float * pooled, const volatile int32_t * cancel, omni_error * error) {
+                                  const int32_t * lengths, int32_t n_seq, const float * media_embeddings,
+                                  int64_t n_media_embeddings, float * pooled, const volatile int32_t * cancel,
+                                  omni_error * error) {
     return guarded(error, [&] {
-        require(context != nullptr && text != nullptr && tokens != nullptr && lengths != nullptr && pooled != nullptr,
-                "an argument is NULL");
-        require(n_seq >= 1, "n_seq is below 1");
-        const auto & shape = text->tower.shape;
+        omni::compute_device &   device = require_pointer(context, "context");
+        const omni::text_tower & tower = require_pointer(text, "text").tower;
+        require_pointer(tokens, "tokens");
+        require_pointer(lengths, "lengths");
+        require_pointer(pooled, "pooled");
+        require(n_seq >= 1, "lengths is empty: n_seq is below 1");
         int64_t n_token = 0;
         for (int32_t i = 0; i < n_seq; i++) {
-            require(lengths[i] >= 1, "a sequence is empty");
-            require(lengths[i] <= shape.n_ctx, "a sequence is longer than n_ctx");
+            require(lengths[i] >= 1, "lengths has a sequence without tokens");
+            require(lengths[i] <= tower.hparams().n_ctx, "lengths has a sequence that is longer than n_ctx");
             n_token += lengths[i];
-            require(n_token <= n_token_max, "the sequences are too long together");
+            require(n_token <= n_token_max, "lengths has over 16,777,216 tokens in all");
         }
-        int64_t n_media = 0;
+        int64_t n_media_token = 0;
         for (int64_t i = 0; i < n_token; i++) {
-            require(tokens[i] >= -1 && tokens[i] < shape.n_vocab, "a token is outside the vocabulary");
-            n_media += tokens[i] == -1;
+            require(tokens[i] >= -1 && tokens[i] < tower.n_vocab(),
+                    "tokens has an id that is neither -1 nor in the vocabulary");
+            n_media_token += tokens[i] == -1;
         }
-        require(n_media == n_rows, "n_rows differs from the count of -1 in tokens");
-        require(rows != nullptr || n_rows == 0, "rows is NULL");
-        const std::lock_guard<std::mutex> lock(context->device.mutex);
-        text->tower.encode(context->device, tokens, lengths, n_seq, rows, pooled, cancel);
+        require(n_media_token == n_media_embeddings, "media_embeddings is not one row for each -1 in tokens");
+        require(media_embeddings != nullptr || n_media_embeddings == 0, "media_embeddings is NULL");
+        const std::lock_guard<std::mutex> lock(device.mutex);
+        tower.encode(device, tokens, lengths, n_seq, media_embeddings, pooled, omni::cancel_flag(cancel));
     });
 }

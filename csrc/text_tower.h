@@ -2,40 +2,66 @@
 // The text tower: Qwen3 (causal) and EuroBERT (bidirectional), without output head or KV cache, pooled at the last token.
 #pragma once
 
-#include "tower.h"
+#include "cancel_flag.h"
+#include "device.h"
+#include "layers.h"
+#include "text_architecture.h"
+#include "token_embeddings.h"
 #include "weights.h"
+
+#include <memory>
+#include <vector>
 
 namespace omni {
 
+struct text_hparams {
+    bool    causal;
+    bool    norms_heads;
+    int32_t n_layer;
+    int32_t n_embd;
+    int32_t n_head;
+    int32_t n_kv_head;
+    int32_t head_dim;
+    int32_t n_ff;
+    int32_t n_ctx;
+    float   rms_epsilon;
+    float   rope_base;
+
+    text_hparams(const gguf_file & file, const text_architecture & architecture); // throws error
+};
+
 class text_tower {
 public:
-    text_tower(const gguf_file & file, int32_t n_token, ggml_backend_dev_t device); // throws load_error
+    // n_token: of the vocabulary. Throws error.
+    text_tower(const std::shared_ptr<const gguf_file> & file, const text_architecture & architecture, int32_t n_token,
+               ggml_backend_dev_t device);
 
-    struct {
-        bool    causal;
-        int32_t n_layer, n_embd, n_head, n_kv_head, head_dim, n_ff, n_vocab, n_ctx;
-        float   rms_epsilon, rope_base;
-    } shape;
+    const text_hparams & hparams() const { return hparams_; }
+    int32_t              n_vocab() const { return token_embeddings_.n_vocab(); }
+    int64_t              n_params() const { return weights_.n_params() + token_embeddings_.n_params(); }
+    int64_t              n_bytes() const { return weights_.n_bytes() + token_embeddings_.n_bytes(); }
 
-    int64_t n_params() const { return weights_.n_params() + token_embd_n_params_; }
-    int64_t n_bytes() const { return weights_.n_bytes() + (int64_t) token_embd_->n_bytes; }
-
-    // See omni_encode_sequences. All ids, lengths and row counts are in range.
-    void encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq, const float * rows,
-                float * pooled, const volatile int32_t * cancel) const;
+    // See omni_encode_sequences. All ids, lengths and counts are in range.
+    void encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
+                const float * media_embeddings, float * pooled, cancel_flag cancel) const;
 
 private:
     struct layer {
-        ggml_tensor *attn_norm, *q, *k, *v, *q_norm, *k_norm, *attn_output, *ffn_norm, *gate, *up, *down;
+        norm_layer   attn_norm;
+        linear_layer q, k, v;
+        norm_layer   q_norm, k_norm; // without weight where the architecture has none
+        linear_layer attn_output;
+        norm_layer   ffn_norm;
+        linear_layer gate, up, down;
     };
 
-    void embed(const int32_t * tokens, int64_t n_token, const float * rows, float * out) const;
+    layer load_layer(int index);
 
-    weights             weights_;
-    const gguf_tensor * token_embd_; // looked up on the host: every type works, on every device, and none copies it
-    int64_t             token_embd_n_params_;
-    std::vector<layer>  layers_;
-    ggml_tensor *       output_norm_;
+    text_hparams       hparams_;
+    token_embeddings   token_embeddings_;
+    weights            weights_;
+    norm_layer         output_norm_;
+    std::vector<layer> layers_;
 };
 
 } // namespace omni

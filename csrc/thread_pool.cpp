@@ -11,7 +11,7 @@ namespace omni {
 
 namespace {
 
-// Longer than the last block of one piece of work and what lies before the next, shorter than anyone's notice.
+// Longer than the last block of one piece of work and what lies before the next, and too short to matter where nothing follows.
 constexpr auto spin_time = std::chrono::milliseconds(1);
 
 void relax() {
@@ -24,7 +24,7 @@ void relax() {
 
 } // namespace
 
-template <typename F> void waiting_room::wait(F && ready) {
+void waiting_room::wait(const std::function<bool()> & ready) {
     const auto end = std::chrono::steady_clock::now() + spin_time;
     do {
         for (int i = 0; i < 64; i++) {
@@ -34,16 +34,20 @@ template <typename F> void waiting_room::wait(F && ready) {
             relax();
         }
     } while (std::chrono::steady_clock::now() < end);
-    // Counted before the last look, which is before the sleep: whoever makes it true now either is seen or sees the count.
+    // Counted before the last look, which is before the sleep: a thread that makes it true now is either seen or sees the count.
     std::unique_lock<std::mutex> lock(mutex_);
     n_sleeping_++;
-    condition_.wait(lock, ready);
+    while (!ready()) {
+        condition_.wait(lock);
+    }
     n_sleeping_--;
 }
 
 void waiting_room::wake_all() {
     if (n_sleeping_ > 0) {
-        { const std::lock_guard<std::mutex> lock(mutex_); }
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+        }
         condition_.notify_all();
     }
 }
@@ -81,11 +85,11 @@ void thread_pool::run(int32_t n_block, block_function function, void * work) {
         }
         return;
     }
-    function_   = function;
-    work_       = work;
-    n_block_    = n_block;
+    function_ = function;
+    work_ = work;
+    n_block_ = n_block;
     unfinished_ = n_block;
-    untaken_    = ((untaken_ >> 32) + 1) << 32 | (uint32_t) n_block;
+    untaken_ = ((untaken_ >> 32) + 1) << 32 | (uint32_t) n_block;
     for_work_.wake_all();
     take_blocks(0);
     for_end_.wait([this] { return unfinished_ == 0; });

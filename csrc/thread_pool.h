@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads that share out the blocks of one piece of work after the other.
 //
-// A block belongs to whoever is free to take it, the caller among them, so a thread that the system has put aside for another
-// process delays only the block that it holds. Waiting threads spin for a moment, since the next piece of work of a computation
+// A free thread takes the next block, the caller among them, so a thread that the system has put aside for another process
+// delays only the block that it holds. Waiting threads spin for a moment, since the next piece of work of a computation
 // comes within microseconds, and then sleep.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -19,7 +20,7 @@ namespace omni {
 // Where threads wait for something that other threads make true.
 class waiting_room {
 public:
-    template <typename F> void wait(F && ready);
+    void wait(const std::function<bool()> & ready);
     void wake_all(); // after it became true
 
 private:
@@ -40,7 +41,9 @@ public:
 
     // Calls work(thread, block) for each block of [0, n_block), thread in [0, size()), and returns when all have returned.
     template <typename F> void run(int32_t n_block, F && work) {
-        run(n_block, [](void * w, int thread, int32_t block) { (*(std::remove_reference_t<F> *) w)(thread, block); }, &work);
+        run(
+            n_block,
+            [](void * w, int thread, int32_t block) { (*static_cast<std::remove_reference_t<F> *>(w))(thread, block); }, &work);
     }
 
 private:
@@ -50,15 +53,15 @@ private:
     void take_blocks(int thread);
     void stop();
 
-    // The number of this piece of work in the upper half, its blocks that nobody has taken in the lower. Whoever takes one by
-    // counting down knows that the work it belongs to is the present one.
-    std::atomic<uint64_t> untaken_{0};
-    std::atomic<int32_t>  unfinished_{0};
-    std::atomic<bool>     stopped_{false};
-    block_function        function_ = nullptr;
-    void *                work_     = nullptr;
-    int32_t               n_block_  = 0;
-    waiting_room          for_work_, for_end_;
+    // The number of this piece of work in the upper half, its blocks that nobody has taken in the lower. A thread that takes
+    // one by counting down knows that the work it belongs to is the present one.
+    std::atomic<uint64_t>    untaken_{0};
+    std::atomic<int32_t>     unfinished_{0};
+    std::atomic<bool>        stopped_{false};
+    block_function           function_ = nullptr;
+    void *                   work_ = nullptr;
+    int32_t                  n_block_ = 0;
+    waiting_room             for_work_, for_end_;
     std::vector<std::thread> workers_;
 };
 

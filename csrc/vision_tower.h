@@ -1,43 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vision tower: Qwen3-VL's transformer over 16x16 patches of frame pairs, and the merger that makes text-tower rows.
+// The vision tower: Qwen3-VL's transformer over patches of frame pairs, and the merger that makes media embeddings.
 #pragma once
 
-#include "tower.h"
+#include "cancel_flag.h"
+#include "device.h"
+#include "layers.h"
 #include "weights.h"
+
+#include <array>
+#include <memory>
+#include <vector>
 
 namespace omni {
 
+struct vision_hparams {
+    int32_t              n_layer;
+    int32_t              n_embd;
+    int32_t              n_head;
+    int32_t              n_ff;
+    int32_t              n_embd_out;
+    int32_t              patch_size;
+    int32_t              merge_size;
+    int64_t              image_min_pixels; // 0 where the file does not say
+    int64_t              image_max_pixels;
+    int64_t              video_min_pixels;
+    int64_t              video_max_pixels;
+    std::array<float, 3> image_mean = {};
+    std::array<float, 3> image_std = {};
+
+    explicit vision_hparams(const gguf_file & file); // throws error
+
+    int32_t head_dim() const { return n_embd / n_head; }
+    int32_t n_merge() const { return merge_size * merge_size; } // patches that become one media embedding
+};
+
+// A square table of position embeddings, interpolated for each grid on the host.
+class vision_positions {
+public:
+    vision_positions(const gguf_file & file, int64_t n_embd); // throws error
+
+    int64_t n_params() const { return (int64_t) table_.size(); }
+    int64_t n_bytes() const { return (int64_t) (table_.size() * sizeof(float)); }
+
+    // Writes the embeddings of the patches of a grid (t, h, w) in the order of omni_encode_patches; returns their end.
+    float * interpolate(const int32_t * grid, int32_t merge_size, float * out) const;
+
+private:
+    int64_t            n_embd_;
+    int32_t            side_; // of the table
+    std::vector<float> table_;
+};
+
 class vision_tower {
 public:
-    vision_tower(const gguf_file & file, ggml_backend_dev_t device); // throws load_error
+    vision_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
 
-    struct {
-        int32_t n_layer, n_embd, n_head, n_ff, n_embd_out, patch_size, merge_size, n_position_side;
-        int64_t image_min_pixels, image_max_pixels, video_min_pixels, video_max_pixels; // 0 where the file does not say
-        float   image_mean[3], image_std[3];
-    } shape;
-
-    int64_t n_params() const { return weights_.n_params() + (int64_t) position_table_.size(); }
-    int64_t n_bytes() const { return weights_.n_bytes() + (int64_t) (position_table_.size() * sizeof(float)); }
+    const vision_hparams & hparams() const { return hparams_; }
+    int64_t                n_params() const { return weights_.n_params() + positions_.n_params(); }
+    int64_t                n_bytes() const { return weights_.n_bytes() + positions_.n_bytes(); }
 
     // See omni_encode_patches. All grids are in range.
-    void encode(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids, float * rows,
-                const volatile int32_t * cancel) const;
+    void encode(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids, float * embeddings,
+                cancel_flag cancel) const;
 
 private:
     struct layer {
-        ggml_tensor *ln1, *ln1_bias, *qkv, *qkv_bias, *attn_out, *attn_out_bias;
-        ggml_tensor *ln2, *ln2_bias, *up, *up_bias, *down, *down_bias;
+        norm_layer   ln1;
+        linear_layer qkv, attn_out;
+        norm_layer   ln2;
+        linear_layer up, down;
     };
 
-    void encode_group(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids, float * rows,
-                      const volatile int32_t * cancel) const;
+    layer load_layer(int index);
+    void  encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
+                       float * embeddings, cancel_flag cancel) const;
 
+    vision_hparams     hparams_;
+    vision_positions   positions_;
     weights            weights_;
-    std::vector<float> position_table_; // n_position_side^2 rows, interpolated on the host
+    linear_layer       patch_first_, patch_second_; // one for each frame of a pair
     std::vector<layer> layers_;
-    ggml_tensor *patch_first_, *patch_second_, *patch_bias_;
-    ggml_tensor *post_ln_, *post_ln_bias_, *merger_in_, *merger_in_bias_, *merger_out_, *merger_out_bias_;
+    norm_layer         post_ln_;
+    linear_layer       merger_in_, merger_out_;
 };
 
 } // namespace omni

@@ -4,6 +4,7 @@
 
 #include "gguf_file.h"
 #include "llama.h"
+#include "text_architecture.h"
 
 #include <memory>
 #include <string>
@@ -19,7 +20,7 @@ struct llama_model_deleter {
 
 class vocabulary {
 public:
-    explicit vocabulary(const gguf_file & file); // throws load_error
+    vocabulary(const gguf_file & file, const text_architecture & architecture); // throws error
 
     int32_t size() const { return n_token_; }
     int32_t eos() const { return eos_; } // -1 where the file has none
@@ -33,10 +34,10 @@ public:
 
 private:
     std::unique_ptr<llama_model, llama_model_deleter> model_;
-    std::unordered_map<std::string, int32_t> special_;
-    int32_t n_token_ = 0;
-    int32_t eos_     = -1;
-    bool    add_eos_ = false;
+    std::unordered_map<std::string, int32_t>          special_;
+    int32_t                                           n_token_ = 0;
+    int32_t                                           eos_ = -1;
+    bool                                              add_eos_ = false;
 };
 
 } // namespace omni

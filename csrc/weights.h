@@ -4,6 +4,7 @@
 
 #include "ggml-cpp.h"
 #include "gguf_file.h"
+#include "layers.h"
 #include "tensor_memory.h"
 
 #include <memory>
@@ -14,16 +15,19 @@ namespace omni {
 
 class weights {
 public:
-    weights(const gguf_file & file, ggml_backend_dev_t device);
+    weights(std::shared_ptr<const gguf_file> file, ggml_backend_dev_t device);
 
-    // Declares a tensor of the file, to be used once place() has run. Throws load_error naming it where it is absent, of
-    // another shape, or of a type that the device can't multiply.
+    // These declare tensors of the file, to be used once place() has run: "<name>.weight", and "<name>.bias" where a layer has
+    // one. They throw error, which names the tensor, where it is absent, of another shape, or of a type that can't be multiplied.
 
-    // n_out rows of n_in elements, of any type of the file.
-    ggml_tensor * matrix(const std::string & name, int64_t n_in, int64_t n_out);
-    // n elements as float32, however the file stores them; its other dimensions must be 1.
-    ggml_tensor * vector(const std::string & name, int64_t n);
-    // n_out rows of n_in elements as float32; the file may spread a row over several dimensions.
+    linear_layer linear(const std::string & name, int64_t n_in, int64_t n_out);
+    linear_layer linear_with_bias(const std::string & name, int64_t n_in, int64_t n_out);
+    // With float32 weights, however the file stores them; it may spread a row over several dimensions.
+    linear_layer linear_f32_with_bias(const std::string & name, int64_t n_in, int64_t n_out);
+    norm_layer   rms_norm(const std::string & name, int64_t n);
+    norm_layer   layer_norm(const std::string & name, int64_t n);
+
+    // One tensor by its whole name: n_out rows of n_in elements as float32.
     ggml_tensor * matrix_f32(const std::string & name, int64_t n_in, int64_t n_out);
 
     // Maps or copies all declared tensors.
@@ -35,19 +39,25 @@ public:
 private:
     struct placement {
         ggml_tensor *       tensor;
-        const gguf_tensor * source;
+        const gguf_tensor * source; // in file_
+
+        bool converts() const { return tensor->type != source->type; }
     };
 
-    const gguf_tensor & require(const std::string & name);
-    ggml_tensor * declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
+    ggml_tensor *       matrix(const std::string & name, int64_t n_in, int64_t n_out);
+    ggml_tensor *       vector(const std::string & name, int64_t n);
+    const gguf_tensor & require(const std::string & name) const;
+    ggml_tensor *       declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
+    void                map();
+    static void         copy(const placement & p);
 
-    const gguf_file &       file_;
-    ggml_backend_dev_t      device_;
-    tensor_memory           context_;
-    std::vector<placement>  placements_;
+    std::shared_ptr<const gguf_file>     file_; // holds the mapping that tensors lie in
+    ggml_backend_dev_t                   device_;
+    tensor_memory                        context_;
+    std::vector<placement>               placements_;
     std::vector<ggml_backend_buffer_ptr> buffers_;
-    int64_t n_params_ = 0;
-    int64_t n_bytes_  = 0;
+    int64_t                              n_params_ = 0;
+    int64_t                              n_bytes_ = 0;
 };
 
 // The float32 values of a tensor of the file.

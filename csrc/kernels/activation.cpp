@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is not finite stays so: x is a factor of every result.
+// NaN and infinity propagate, since x is a factor of every result.
 #include "activation.h"
 
 #include "simd.h"

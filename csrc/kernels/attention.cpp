@@ -3,8 +3,7 @@
 // Softmax runs over blocks of keys with a running maximum (Milakov and Gimelshein 2018, arXiv:1805.02867; FlashAttention).
 #include "attention.h"
 
-#include "multiply.h"
-#include "transpose.h"
+#include "micro_kernel_f32.h"
 
 namespace omni::OMNI_VARIANT {
 
@@ -16,14 +15,14 @@ constexpr int n_key_block    = 128;
 constexpr int n_row_together = 24; // rows that skip the same keys
 constexpr float hidden = -INFINITY; // the score of a key that is not seen
 
-int padded(int n) { return (n + n_lane - 1) / n_lane * n_lane; }
+int padded(int n) { return (n + n_column - 1) / n_column * n_column; }
 
 // The parts of one thread's scratch.
 struct workspace {
     float * q;       // n_attention_row x head_dim, scaled
-    float * keys;    // panels of n_lane keys each: head_dim x n_lane
-    float * rows;    // n_lane x head_dim, of keys that don't fill a panel
-    float * values;  // panels of n_lane columns each: n_key_block x n_lane
+    float * keys;    // panels of n_column keys each: head_dim x n_column
+    float * rows;    // n_column x head_dim, of keys that don't fill a panel
+    float * values;  // panels of n_column columns each: n_key_block x n_column
     float * scores;  // n_attention_row x n_key_block
     float * out;     // n_attention_row x padded head_dim
     float * maximum; // n_attention_row
@@ -31,14 +30,14 @@ struct workspace {
 
     static size_t size(int head_dim) {
         return (size_t) n_attention_row * (head_dim + n_key_block + padded(head_dim) + 2) +
-               (size_t) n_key_block * (head_dim + padded(head_dim)) + (size_t) n_lane * head_dim;
+               (size_t) n_key_block * (head_dim + padded(head_dim)) + (size_t) n_column * head_dim;
     }
 
     workspace(float * p, int head_dim) {
         q       = p;
         keys    = q + (size_t) n_attention_row * head_dim;
         rows    = keys + (size_t) n_key_block * head_dim;
-        values  = rows + (size_t) n_lane * head_dim;
+        values  = rows + (size_t) n_column * head_dim;
         scores  = values + (size_t) n_key_block * padded(head_dim);
         out     = scores + (size_t) n_attention_row * n_key_block;
         maximum = out + (size_t) n_attention_row * padded(head_dim);
@@ -53,33 +52,33 @@ void fill(float * x, size_t n, float value) {
 }
 
 void lay_out_keys(const float * k, size_t row_stride, int n_key, int head_dim, float * rows, float * panels) {
-    for (; n_key >= n_lane; n_key -= n_lane, k += n_lane * row_stride, panels += (size_t) n_lane * head_dim) {
-        transpose_strip(k, (int64_t) row_stride, head_dim, panels);
+    for (; n_key >= n_column; n_key -= n_column, k += n_column * row_stride, panels += (size_t) n_column * head_dim) {
+        transpose_panel(k, (int64_t) row_stride, head_dim, panels);
     }
     if (n_key > 0) {
         // the last panel is filled up with keys of zeros
-        for (int j = 0; j < n_lane; j++) {
+        for (int j = 0; j < n_column; j++) {
             if (j < n_key) {
                 std::memcpy(rows + j * head_dim, k + j * row_stride, head_dim * sizeof(float));
             } else {
                 fill(rows + j * head_dim, head_dim, 0.0f);
             }
         }
-        transpose_strip(rows, head_dim, head_dim, panels);
+        transpose_panel(rows, head_dim, head_dim, panels);
     }
 }
 
 void lay_out_values(const float * v, size_t row_stride, int n_key, int head_dim, float * panels) {
-    for (int first = 0; first < head_dim; first += n_lane) {
-        const int n = smaller(n_lane, head_dim - first);
-        for (int j = 0; j < n_key; j++, panels += n_lane) {
+    for (int first = 0; first < head_dim; first += n_column) {
+        const int n = smaller(n_column, head_dim - first);
+        for (int j = 0; j < n_key; j++, panels += n_column) {
             const float * row = v + j * row_stride + first;
-            if (n == n_lane) {
+            if (n == n_column) {
                 simd::store(panels, simd::load(row));
                 simd::store(panels + simd::width, simd::load(row + simd::width));
             } else {
                 std::memcpy(panels, row, n * sizeof(float));
-                fill(panels + n, n_lane - n, 0.0f);
+                fill(panels + n, n_column - n, 0.0f);
             }
         }
     }
@@ -110,12 +109,12 @@ float exponentiate_row(float * score, int n_score, float maximum) {
 
 size_t attention_scratch(int head_dim) { return workspace::size(head_dim); }
 
-void attention_tile(const attention_operands & p, const omni::attention_tile & tile, float * scratch) {
+void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
     const workspace w(scratch, p.head_dim);
-    const attention_span & span = tile.span;
+    const attention_segment & span = tile.span;
     const int   group    = p.n_head / p.n_kv_head;
     const int   head_dim = p.head_dim;
-    const int   n_column = padded(head_dim);
+    const int   n_padded = padded(head_dim);
     const int   n_row    = tile.n_query * group;
     const float scale    = 1.0f / std::sqrt((float) head_dim);
 
@@ -128,7 +127,7 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
             w.q[row * head_dim + d] = src[d] * scale;
         }
     }
-    fill(w.out, (size_t) n_row * n_column, 0.0f);
+    fill(w.out, (size_t) n_row * n_padded, 0.0f);
     fill(w.total, n_row, 0.0f);
     fill(w.maximum, n_row, hidden);
 
@@ -146,10 +145,10 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
         const float * values = p.v.data + (size_t) (span.kv_begin + first) * p.v.row_stride + tile.kv_head * p.v.head_stride;
 
         lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.rows, w.keys);
-        for (int j = 0; j < n_key; j += n_lane) {
+        for (int j = 0; j < n_key; j += n_column) {
             const int row = first_row_that_sees(first + j);
-            multiply(n_row - row, w.q + (size_t) row * head_dim, head_dim, w.keys + (size_t) j * head_dim, n_lane, head_dim,
-                     w.scores + (size_t) row * n_key_block + j, n_key_block, false);
+            multiply_f32(n_row - row, w.q + (size_t) row * head_dim, head_dim, w.keys + (size_t) j * head_dim, head_dim,
+                         w.scores + (size_t) row * n_key_block + j, n_key_block, false);
         }
 
         for (int row = 0; row < n_row; row++) {
@@ -159,8 +158,8 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
             if (maximum > w.maximum[row]) {
                 const float shrink = simd::exp_negative(simd::splat(w.maximum[row] - maximum))[0];
                 w.total[row] *= shrink;
-                for (int d = 0; d < n_column; d++) {
-                    w.out[row * n_column + d] *= shrink;
+                for (int d = 0; d < n_padded; d++) {
+                    w.out[row * n_padded + d] *= shrink;
                 }
                 w.maximum[row] = maximum;
             }
@@ -168,13 +167,13 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
         }
 
         lay_out_values(values, p.v.row_stride, n_key, head_dim, w.values);
-        for (int d = 0; d < n_column; d += n_lane) {
+        for (int d = 0; d < n_padded; d += n_column) {
             for (int row = 0; row < n_row; row += n_row_together) {
                 const int n = smaller(n_row_together, n_row - row);
                 const int n_visible = smaller(n_seen(row + n - 1) - first, n_key);
                 if (n_visible > 0) {
-                    multiply(n, w.scores + (size_t) row * n_key_block, n_key_block, w.values + (size_t) d * n_key, n_lane,
-                             n_visible, w.out + (size_t) row * n_column + d, n_column, true);
+                    multiply_f32(n, w.scores + (size_t) row * n_key_block, n_key_block, w.values + (size_t) d * n_key,
+                                 n_visible, w.out + (size_t) row * n_padded + d, n_padded, true);
                 }
             }
         }
@@ -186,7 +185,7 @@ void attention_tile(const attention_operands & p, const omni::attention_tile & t
         float * dst = p.out + (query * p.n_head + head) * head_dim;
         const float inverse = 1.0f / w.total[row];
         for (int d = 0; d < head_dim; d++) {
-            dst[d] = w.out[row * n_column + d] * inverse;
+            dst[d] = w.out[row * n_padded + d] * inverse;
         }
     }
 }

@@ -6,6 +6,6 @@
 namespace omni::OMNI_VARIANT {
 
 size_t attention_scratch(int head_dim);
-void   attention_tile(const attention_operands & p, const omni::attention_tile & tile, float * scratch);
+void   attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch);
 
 } // namespace omni::OMNI_VARIANT

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels.h"
 
-#if defined(__aarch64__)
-#include "arm_processor.h"
-#endif
+#include "isa/arm_processor.h"
 #include "kernel_variants.h" // written by the build
 
 namespace omni {

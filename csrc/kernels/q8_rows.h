@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of activations in 8 bits: what the integer products take. Every 32 values share a scale, so that an outlier costs its
-// neighbours alone their precision.
+// Rows of activations in 8 bits. Every 32 values share a scale, so that an outlier costs only its neighbours their precision.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,8 @@ namespace omni::OMNI_VARIANT {
 
 constexpr int64_t n_q8_group = 32; // values that share a scale
 
-// Of one group. The sums stand for the constant that codes of weights are above their true value where they are unsigned: 128.
+// What goes with the codes of a group. The offsets make up for the codes of weights, which are 128 too large where they are
+// unsigned.
 struct q8_group {
     float   scale;
     float   minus_sum;     // -scale * sum of the codes
@@ -21,7 +21,6 @@ struct q8_group {
 // A row: n_in codes, then a q8_group for every 32 of them. n_in is a multiple of 32.
 inline size_t q8_row_size(int64_t n_in) { return (size_t) n_in + n_in / n_q8_group * sizeof(q8_group); }
 
-// Quantises a row.
-void q8_quantize(const float * x, int64_t n_in, uint8_t * out);
+void quantize_q8_row(const float * x, int64_t n_in, uint8_t * out);
 
 } // namespace omni::OMNI_VARIANT

@@ -6,19 +6,26 @@
 #include "linear.h"
 #include "norm.h"
 #include "rotary.h"
+#include "simd.h"
 
-#define OMNI_STRING_(x) #x
-#define OMNI_STRING(x) OMNI_STRING_(x)
+#include "linear_products.h" // written by the build
 
 namespace omni::OMNI_VARIANT {
+
+// OMNI_PRODUCTS(P) is P(name) for every linear product of this instruction set, the fastest first.
+#define OMNI_DECLARE(name) extern const linear_product product_##name;
+OMNI_PRODUCTS(OMNI_DECLARE)
+
+#define OMNI_ADDRESS(name) &product_##name,
+static const linear_product * const products[] = {OMNI_PRODUCTS(OMNI_ADDRESS)};
 
 extern const kernel_set kernels;
 
 const kernel_set kernels = {
     OMNI_STRING(OMNI_VARIANT),
-    linear_takes, linear_blocks, linear_block,
-    row_size, quantize,
-    attention_scratch, attention_tile,
+    {products, products + sizeof(products) / sizeof(products[0])},
+    count_linear_blocks, compute_linear_block,
+    attention_scratch, attend_tile,
     rms_norm, layer_norm,
     rotate,
     gelu_tanh, gelu_erf, swiglu,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.batching import make_batches
-from jina_omni.errors import InputError, JinaOmniError, located
+from jina_omni.errors import InputError, LocatedError, located
 from jina_omni.loading import ModelFiles
 from jina_omni.media.medium import DecodedMedium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
@@ -65,10 +65,10 @@ class Encoder:
 
     def encode(
         self,
-        prepared: Sequence[PreparedInput | JinaOmniError],
+        prepared: Sequence[PreparedInput | LocatedError],
         batch_tokens: int,
         cancel: CancelToken | None,
-        errors: dict[int, JinaOmniError] | None,
+        errors: dict[int, LocatedError] | None,
     ) -> Iterator[PooledBatch]:
         """Compute the inputs, longest first, in batches of at most `batch_tokens` tokens; equal ones only once.
 
@@ -132,7 +132,7 @@ class Encoder:
         raise failure
 
 
-def _copy_for(error: InputError, item: PreparedInput | JinaOmniError) -> InputError:
+def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputError:
     """Return the error of an equal input, with that one's index."""
     index = item.index if isinstance(item, PreparedInput) else None
     copied = copy.copy(error)

@@ -28,7 +28,7 @@ from jina_omni.dialects import (
     find_delimiters,
 )
 from jina_omni.encoding import Encoder
-from jina_omni.errors import ClosedError, JinaOmniError, located
+from jina_omni.errors import ClosedError, InputError, LocatedError, ModalityNotLoadedError, located
 from jina_omni.hub import download
 from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_dims
 from jina_omni.inputs import Fetch, Input, Value
@@ -58,7 +58,7 @@ __all__ = ["Model"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-Errors: TypeAlias = dict[int, JinaOmniError]
+Errors: TypeAlias = dict[int, LocatedError]
 
 # Tokens of one batch by default: enough to keep matrix multiplications efficient.
 _BATCH_TOKENS_CPU = 4096
@@ -344,7 +344,7 @@ class Model:
         embeddings : array
             Shape (dim,) for one input, (n, dim) for a list, in its order; with the precisions ``binary`` and
             ``ubinary`` an eighth of that.
-        errors : dict of int to JinaOmniError
+        errors : dict of int to LocatedError
             With ``on_error="return"`` only: the errors by index in the list. Those rows are NaN, in precisions of
             integers zeros.
 
@@ -466,7 +466,7 @@ class Model:
         precision: Precision = "float32",
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[PromptedOptions],
-    ) -> Iterator[Embeddings | JinaOmniError]: ...
+    ) -> Iterator[Embeddings | LocatedError]: ...
 
     @hint_at_unknown_arguments(_ENCODE_HINTS)
     def encode_iter(
@@ -484,7 +484,7 @@ class Model:
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
-    ) -> Iterator[Embeddings | JinaOmniError]:
+    ) -> Iterator[Embeddings | LocatedError]:
         """Embed a stream of inputs lazily, in order and in bounded memory.
 
         Parameters
@@ -503,7 +503,7 @@ class Model:
         Yields
         ------
         array, shape (dim,)
-            Or a `JinaOmniError`, with ``on_error="return"``.
+            Or its error, with ``on_error="return"``.
 
         Raises
         ------
@@ -534,7 +534,7 @@ class Model:
 
     def _encode_windows(
         self, inputs: Iterable[Input], call: _CallOptions, *, raises: bool
-    ) -> Iterator[Embeddings | JinaOmniError]:
+    ) -> Iterator[Embeddings | LocatedError]:
         window: list[Any] = []
         first = 0
         for item in inputs:
@@ -548,7 +548,7 @@ class Model:
 
     def _encode_window(
         self, window: list[Any], first: int, call: _CallOptions, *, raises: bool
-    ) -> Iterator[Embeddings | JinaOmniError]:
+    ) -> Iterator[Embeddings | LocatedError]:
         errors: Errors = {}
         embeddings = self._encode(window, range(first, first + len(window)), call, errors)
         for position, embedding in enumerate(embeddings):
@@ -563,7 +563,7 @@ class Model:
         """Embed inputs with these indices in the caller's list; put errors into `errors` by position, or raise them."""
         out = np.full((len(items), call.width), np.nan, np.float32)
         with self._in_use(), tqdm(total=len(items), unit="input", disable=not call.show_progress) as bar:
-            prepared: list[PreparedInput | JinaOmniError] = []
+            prepared: list[PreparedInput | LocatedError] = []
             for position, (item, index) in enumerate(zip(items, indices, strict=True)):
                 if call.cancel is not None:
                     with located(input=index):
@@ -572,7 +572,7 @@ class Model:
                     prepared.append(
                         self._preparer.prepare(item, index, call.prompt, truncate=call.truncate, fetch=call.fetch)
                     )
-                except JinaOmniError as error:  # one failing input must not stop the others
+                except (InputError, ModalityNotLoadedError) as error:  # one failing input must not stop the others
                     if errors is None:
                         raise
                     errors[position] = error

@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.errors import InputError
 from jina_omni.native import TextModel
 
 __all__ = ["Tokenizer", "order_combining_marks"]
@@ -28,7 +29,7 @@ class Tokenizer:
     def __init__(self, text: TextModel) -> None:
         self._text = text
         # Qwen's tokenizer normalises to NFC before it splits, EuroBERT's takes text as it is.
-        self._normal_form = text.architecture == "qwen3"
+        self._normalizes = text.normalizes_to_nfc
         self.end = np.array([] if text.eos is None else [text.eos], np.int32)
         self.special_token = text.special_token
 
@@ -47,9 +48,14 @@ class Tokenizer:
         return np.concatenate([*ids, self._tokenize_plain(string[begin:])])
 
     def _tokenize_plain(self, string: str) -> Ints:
-        if self._normal_form and not string.isascii():
+        if self._normalizes and not string.isascii():
             string = unicodedata.normalize("NFC", order_combining_marks(string))
-        return self._text.tokenize(string) if string else _NO_IDS
+        if not string:
+            return _NO_IDS
+        try:
+            return self._text.tokenize(string)
+        except ValueError as error:  # over the tokenizer's limit of 1 GiB
+            raise InputError(f"has a text that can't be tokenised: {error}") from error
 
 
 def order_combining_marks(string: str) -> str:

@@ -1,7 +1,7 @@
 """The Python of the README and of docs/ runs, and prints what it says that it prints.
 
 Samples of a page share their names, as the cells of a notebook do, and a folder with the files that they open. A note
-``<!-- not run: why -->`` before a sample leaves it out; ``print(...)  # text`` tells a line of its output.
+``<!-- not run: why -->`` before a sample leaves it out; ``print(...)  # text`` says a line of its output.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, Vision
 from testing.checkpoints.writer import write_checkpoint
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"cluster.md", "integrations.md"}  # run by tests/integrations
+ELSEWHERE = {"cluster.md", "integrations.md"}  # which tests/integrations runs
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name not in ELSEWHERE]
 
 SAMPLE = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TOLD = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
+PRINTED = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 # Of the published widths and of one layer each, with random weights: quick, and as wide as the samples say.
 SHAPE = ModelShape(
@@ -47,11 +47,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = write_checkpoint(models, SHAPE, task="retrieval")
     written.combined.unlink()
     written.text.rename(models / f"{NAME}-Q4_K_M.gguf")
+    named = folder / "small-retrieval"  # a folder comes before the model of this name on the Hub
+    named.mkdir()
     for path in models.iterdir():
         os.link(path, folder / path.name)
+        os.link(path, named / path.name)
 
     picture = Image.linear_gradient("L").convert("RGB")
     picture.save(folder / "cat.jpg")
+    picture.rotate(180).save(folder / "dog.jpg")
     picture.save(folder / "cats.pdf", save_all=True, append_images=[picture.rotate(90)])
     soundfile.write(folder / "purr.wav", np.sin(np.arange(16_000) / 9), 16_000)
     with av.open(str(folder / "cats.mp4"), "w") as output:
@@ -82,8 +86,8 @@ def test_the_samples_of_a_page_run_and_print_what_they_say(
             line = text.count("\n", 0, found.start(2))
             exec(compile("\n" * line + found[2], page, "exec", dont_inherit=True), names)
             printed = capsys.readouterr().out.splitlines()
-            told = TOLD.findall(found[2])
-            assert [line for line in printed if line in told] == told, "\n".join(printed)
+            expected = PRINTED.findall(found[2])
+            assert [line for line in printed if line in expected] == expected, "\n".join(printed)
     finally:
         for value in names.values():
             if isinstance(value, jina_omni.Model):

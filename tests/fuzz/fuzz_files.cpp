@@ -56,7 +56,7 @@ bool accepted(omni_status status, const omni_error & error) {
 
 void run_text(const omni_text * text, omni_context * context) {
     omni_text_info info;
-    omni_text_get_info(text, &info);
+    demand(omni_text_get_info(text, &info, nullptr) == OMNI_OK, "a file that loads has an info");
     char value[16];
     omni_text_metadata(text, "general.name", value, sizeof(value));
     omni_text_special_token(text, "<|im_end|>");
@@ -74,32 +74,32 @@ void run_text(const omni_text * text, omni_context * context) {
     }
     std::vector<int32_t> lengths = {(int32_t) ids.size(), 1, std::min(3, info.n_ctx)};
     lengths.erase(std::remove(lengths.begin(), lengths.end(), 0), lengths.end());
-    const int32_t n_rows = lengths.back();
+    const int32_t n_media = lengths.back();
     ids.push_back(0);
-    ids.insert(ids.end(), n_rows, -1);
-    const std::vector<float> rows((size_t) n_rows * info.n_embd, 0.5f);
+    ids.insert(ids.end(), n_media, -1);
+    const std::vector<float> embeddings((size_t) n_media * info.n_embd, 0.5f);
     std::vector<float> pooled(lengths.size() * info.n_embd);
-    accepted(omni_encode_sequences(context, text, ids.data(), lengths.data(), (int32_t) lengths.size(), rows.data(), n_rows,
+    accepted(omni_encode_sequences(context, text, ids.data(), lengths.data(), (int32_t) lengths.size(), embeddings.data(), n_media,
                                    pooled.data(), nullptr, &error), error);
 }
 
 void run_projector(const omni_projector * projector, omni_context * context) {
     omni_projector_info info;
-    omni_projector_get_info(projector, &info);
+    demand(omni_projector_get_info(projector, &info, nullptr) == OMNI_OK, "a file that loads has an info");
     omni_error error = {};
     if (info.has_vision) {
         const int32_t merge = info.merge_size;
         const int32_t grids[] = {1, merge, 2 * merge, 2, 3 * merge, merge};
         const size_t  n_merged = 2 + 6, n_patch = n_merged * merge * merge;
         const std::vector<float> patches(n_patch * 6 * info.patch_size * info.patch_size, 0.5f);
-        std::vector<float> rows(n_merged * info.n_embd_out);
-        accepted(omni_encode_patches(context, projector, patches.data(), grids, 2, rows.data(), nullptr, &error), error);
+        std::vector<float> embeddings(n_merged * info.n_embd_out);
+        accepted(omni_encode_patches(context, projector, patches.data(), grids, 2, embeddings.data(), nullptr, &error), error);
     }
     if (info.has_audio) {
         const int32_t lengths[] = {std::min(70, info.max_mel_frames), 3};
         const std::vector<float> frames((size_t) (lengths[0] + lengths[1]) * info.n_mel, 0.5f);
-        std::vector<float> rows((size_t) (omni_mel_rows(lengths[0]) + omni_mel_rows(lengths[1])) * info.n_embd_out);
-        accepted(omni_encode_mel(context, projector, frames.data(), lengths, 2, rows.data(), nullptr, &error), error);
+        std::vector<float> embeddings((size_t) (omni_audio_token_count(lengths[0]) + omni_audio_token_count(lengths[1])) * info.n_embd_out);
+        accepted(omni_encode_mel(context, projector, frames.data(), lengths, 2, embeddings.data(), nullptr, &error), error);
     }
 }
 

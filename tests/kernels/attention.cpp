@@ -18,16 +18,16 @@ struct rows {
     const float * at(int row, int head) const { return operand.data + row * operand.row_stride + head * operand.head_stride; }
 };
 
-void run(const omni::kernel_set & kernels, const omni::attention_operands & p, omni::attention_span span, int n_together) {
+void run(const omni::kernel_set & kernels, const omni::attention_operands & p, omni::attention_segment span, int n_together) {
     floats scratch(kernels.attention_scratch(p.head_dim), NAN);
     for (int head = 0; head < p.n_kv_head; head++) {
         for (int first = 0; first < span.q_len; first += n_together) {
-            kernels.attention_tile(p, {span, first, std::min(n_together, span.q_len - first), head}, scratch.data());
+            kernels.attend_tile(p, {span, first, std::min(n_together, span.q_len - first), head}, scratch.data());
         }
     }
 }
 
-void check_span(const omni::kernel_set & kernels, shape s, omni::attention_span span, bool causal) {
+void check_span(const omni::kernel_set & kernels, shape s, omni::attention_segment span, bool causal) {
     const std::string what = "attention of " + std::to_string(s.head_dim) + (causal ? ", causal, " : ", ") +
                              std::to_string(span.q_len) + " queries of " + std::to_string(span.kv_len);
     const int group = s.n_head / s.n_kv_head, row_size = s.n_head * s.head_dim;
@@ -39,7 +39,7 @@ void check_span(const omni::kernel_set & kernels, shape s, omni::attention_span 
     p.out = alone.data();
     run(kernels, p, span, 1);
     check_same_bits(together.data() + (size_t) span.q_begin * row_size, alone.data() + (size_t) span.q_begin * row_size,
-                    (size_t) span.q_len * row_size, what + ": a query differs in company of others");
+                    (size_t) span.q_len * row_size, what + ": a query's bits depend on the other queries");
 
     std::vector<double> score(span.kv_len);
     for (int i = 0; i < span.q_len; i++) {

@@ -4,11 +4,12 @@
 #include <algorithm>
 
 #define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
-#include "kernels/q16_rows.h"
+#include "kernels/q14_rows.h"
 #include "kernels/q8_rows.h"
 
 namespace {
 
+using omni::linear_product;
 using omni::row_format;
 
 constexpr int64_t n_out = 64, n_row = 70;
@@ -61,48 +62,48 @@ struct rows {
     floats               values; // that the bytes stand for
 };
 
-const char * name_of(row_format format) {
-    return format == row_format::f32 ? "float rows" : format == row_format::q8 ? "q8 rows" : "q16 rows";
+const char * describe(const linear_product & product) {
+    return product.x == row_format::f32 ? "float rows" : product.x == row_format::q8 ? "q8 rows" : "q14 rows";
 }
 
 // Value j of a row, which has n_in.
-float value_of(row_format format, const uint8_t * row, int64_t n_in, int64_t j) {
+float read_value(row_format format, const uint8_t * row, int64_t n_in, int64_t j) {
     switch (format) {
         case row_format::q8: return ((const omni::of_a_row::q8_group *) (row + n_in))[j / 32].scale * (float) (int8_t) row[j];
-        case row_format::q16: return ((const float *) (row + 2 * n_in))[j / 32] * (float) ((const int16_t *) row)[j];
+        case row_format::q14: return ((const float *) (row + 2 * n_in))[j / 32] * (float) ((const int16_t *) row)[j];
         default: return ((const float *) row)[j];
     }
 }
 
-rows random_rows(const omni::kernel_set & kernels, row_format format, int64_t n, int64_t n_in) {
-    rows r = {{}, kernels.row_size(format, n_in) + 12, random_floats(n * n_in)};
+rows random_rows(const linear_product & product, int64_t n, int64_t n_in) {
+    rows r = {{}, product.row_size(n_in) + 12, random_floats(n * n_in)};
     r.bytes.assign(n * r.stride, 255);
     for (int64_t i = 0; i < n; i++) {
         uint8_t * row = r.bytes.data() + i * r.stride;
         float * values = r.values.data() + i * n_in;
-        kernels.quantize(format, values, n_in, row);
+        product.quantize(values, n_in, row);
         for (int64_t j = 0; j < n_in; j++) {
-            values[j] = value_of(format, row, n_in, j);
+            values[j] = read_value(product.x, row, n_in, j);
         }
     }
     return r;
 }
 
 // The layer of rows [first, first + n), block by block from the last.
-floats run(const omni::kernel_set & kernels, const matrix & m, const rows & x, row_format format, int64_t first, int64_t n,
-           const float * bias, const float * residual) {
+floats run(const omni::kernel_set & kernels, const linear_product & product, const matrix & m, const rows & x, int64_t first,
+           int64_t n, const float * bias, const float * residual) {
     floats y(n * n_out, NAN);
     const omni::linear_operands p = {
-        m.bytes.data(), m.type, m.n_in, n_out, x.bytes.data() + first * x.stride, format, x.stride,
+        &product, m.bytes.data(), m.type, m.n_in, n_out, x.bytes.data() + first * x.stride, x.stride,
         bias, residual ? residual + first * n_out : nullptr, y.data(), n, 3,
     };
-    for (int32_t block = kernels.linear_blocks(p); block-- > 0;) {
-        kernels.linear_block(p, block);
+    for (int32_t block = kernels.count_linear_blocks(p); block-- > 0;) {
+        kernels.compute_linear_block(p, block);
     }
     return y;
 }
 
-// What 14 bits of a group of 32 leave of a weight, where the type has more: the largest of it is 4096 steps at least.
+// The rounding of a weight to 14 bits, in a group of 32 of which the largest has a code of at least 4096.
 float weight_error(const matrix & m, int64_t first) {
     float largest = 0.0f;
     for (int64_t i = first; i < first + 32; i++) {
@@ -127,41 +128,42 @@ void check_products(const matrix & m, const rows & x, const floats & y, F && err
     }
 }
 
-void check_layer(const omni::kernel_set & kernels, const matrix & m, row_format format) {
-    const std::string what = std::string(ggml_type_name(m.type)) + " times " + name_of(format);
-    const rows   x = random_rows(kernels, format, n_row, m.n_in);
+void check_layer(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
+    const std::string what = std::string(ggml_type_name(m.type)) + " times " + describe(product);
+    const rows   x = random_rows(product, n_row, m.n_in);
     const floats bias = random_floats(n_out), residual = random_floats(n_row * n_out);
-    const floats y    = run(kernels, m, x, format, 0, n_row, nullptr, nullptr);
-    const floats more = run(kernels, m, x, format, 0, n_row, bias.data(), residual.data());
+    const floats y    = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
+    const floats more = run(kernels, product, m, x, 0, n_row, bias.data(), residual.data());
 
     floats errors(m.values.size() / 32 + 1); // of the weights of each 32
-    for (size_t i = 0; format == row_format::q16 && i < m.values.size() / 32; i++) {
+    for (size_t i = 0; product.x == row_format::q14 && i < m.values.size() / 32; i++) {
         errors[i] = weight_error(m, i * 32);
     }
     check_products(m, x, y, [&](int64_t o, int64_t i) { return errors[(o * m.n_in + i) / 32]; }, what);
     for (int64_t i = 0; i < n_row * n_out; i++) {
-        check_near(more[i], y[i] + (double) bias[i % n_out] + residual[i], 1e-6 * (1.0 + std::fabs(y[i])), what + " and the rest");
+        check_near(more[i], y[i] + (double) bias[i % n_out] + residual[i], 1e-6 * (1.0 + std::fabs(y[i])),
+                   what + " with bias and residual");
     }
     for (int64_t n = 1; n < n_row; n += n < 20 ? 1 : 7) {
         const int64_t first = random_bits()() % (n_row - n + 1);
-        const floats  part  = run(kernels, m, x, format, first, n, bias.data(), residual.data());
-        check_same_bits(part.data(), more.data() + first * n_out, n * n_out, what + ": a row differs in company of others");
+        const floats  part  = run(kernels, product, m, x, first, n, bias.data(), residual.data());
+        check_same_bits(part.data(), more.data() + first * n_out, n * n_out, what + ": a row's bits depend on the other rows");
     }
 }
 
-// A row that is not finite stays so, and its neighbours don't notice.
-void check_poison(const omni::kernel_set & kernels, const matrix & m, row_format format, float poison) {
-    const std::string what = std::string(ggml_type_name(m.type)) + ", " + name_of(format) + ", " + std::to_string(poison);
+// NaN and infinity in a row propagate to its result, and don't change the other rows.
+void check_poison(const omni::kernel_set & kernels, const linear_product & product, const matrix & m, float poison) {
+    const std::string what = std::string(ggml_type_name(m.type)) + ", " + describe(product) + ", " + std::to_string(poison);
     const int64_t n = 13, poisoned = 5;
-    const size_t  stride = kernels.row_size(format, m.n_in);
+    const size_t  stride = product.row_size(m.n_in);
     floats        values = random_floats(n * m.n_in);
     floats        y[2];
     for (floats & result : y) {
         rows x = {std::vector<uint8_t>(n * stride), stride, {}};
         for (int64_t i = 0; i < n; i++) {
-            kernels.quantize(format, values.data() + i * m.n_in, m.n_in, x.bytes.data() + i * stride);
+            product.quantize(values.data() + i * m.n_in, m.n_in, x.bytes.data() + i * stride);
         }
-        result = run(kernels, m, x, format, 0, n, nullptr, nullptr);
+        result = run(kernels, product, m, x, 0, n, nullptr, nullptr);
         values[poisoned * m.n_in + 77] = poison;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -175,9 +177,9 @@ void check_poison(const omni::kernel_set & kernels, const matrix & m, row_format
     }
 }
 
-// Weights of float16 and bfloat16 that are at least an eighth of the largest keep their value in 16 bits; one that is not finite
-// spoils its column alone.
-void check_weights_in_16_bits(const omni::kernel_set & kernels, ggml_type type) {
+// Weights of float16 and bfloat16 that are at least an eighth of the largest keep their value in 14 bits. NaN and infinity
+// change only their column.
+void check_weights_in_14_bits(const omni::kernel_set & kernels, const linear_product & product, ggml_type type) {
     const int64_t n_in = 96, spoilt = 7;
     std::uniform_real_distribution<float> eighth(1.0f, 7.99f);
     matrix m = {type, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
@@ -189,13 +191,13 @@ void check_weights_in_16_bits(const omni::kernel_set & kernels, ggml_type type) 
         ggml_get_type_traits(type)->to_float(m.bytes.data(), m.values.data(), n_in * n_out);
     };
     store();
-    const rows   x = random_rows(kernels, row_format::q16, n_row, n_in);
-    const floats y = run(kernels, m, x, row_format::q16, 0, n_row, nullptr, nullptr);
-    check_products(m, x, y, [](int64_t, int64_t) { return 0.0; }, std::string(ggml_type_name(type)) + " that 16 bits hold");
+    const rows   x = random_rows(product, n_row, n_in);
+    const floats y = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
+    check_products(m, x, y, [](int64_t, int64_t) { return 0.0; }, std::string(ggml_type_name(type)) + " that 14 bits hold");
     for (float poison : {NAN, INFINITY, -INFINITY}) {
         m.values[spoilt * n_in + 40] = poison;
         store();
-        const floats z = run(kernels, m, x, row_format::q16, 0, n_row, nullptr, nullptr);
+        const floats z = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
         for (int64_t i = 0; i < n_row * n_out; i++) {
             check(i % n_out == spoilt ? !std::isfinite(z[i]) : z[i] == y[i], "a weight that is not finite");
         }
@@ -203,12 +205,12 @@ void check_weights_in_16_bits(const omni::kernel_set & kernels, ggml_type type) 
 }
 
 // More rows than one block of the work has.
-void check_many_rows(const omni::kernel_set & kernels, const matrix & m, row_format format) {
+void check_many_rows(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const int64_t n = 1100;
-    const rows    x = random_rows(kernels, format, n, m.n_in);
-    const floats  all = run(kernels, m, x, format, 0, n, nullptr, nullptr);
+    const rows    x = random_rows(product, n, m.n_in);
+    const floats  all = run(kernels, product, m, x, 0, n, nullptr, nullptr);
     for (int64_t first = 0; first < n; first += 100) {
-        const floats part = run(kernels, m, x, format, first, 100, nullptr, nullptr);
+        const floats part = run(kernels, product, m, x, first, 100, nullptr, nullptr);
         check_same_bits(part.data(), all.data() + first * n_out, part.size(), "a row differs among many");
     }
 }
@@ -223,31 +225,29 @@ void check_linear(const omni::kernel_set & kernels) {
             continue; // not a type of weights
         }
         const int64_t n_block = ggml_blck_size(type);
-        for (const row_format format : {row_format::f32, row_format::q8, row_format::q16}) {
+        for (const linear_product * product : kernels.products) {
             // past the parts that the kernels work in, and not a multiple of them
-            const int64_t n_whole = format == row_format::f32 ? n_block : std::max<int64_t>(n_block, 32);
+            const int64_t n_whole = product->x == row_format::f32 ? n_block : std::max<int64_t>(n_block, 32);
             const int64_t n_in = n_whole == 1 ? 333 : n_whole < 256 ? 21 * n_whole : 3 * n_whole;
             matrix m;
-            if (!kernels.linear_takes(format, type, n_in, n_out) || !random_matrix(type, n_in, m)) {
+            if (!product->takes(type, n_in, n_out) || !random_matrix(type, n_in, m)) {
                 continue;
             }
-            n_checked[(int) format]++;
-            check_layer(kernels, m, format);
+            n_checked[(int) product->x]++;
+            check_layer(kernels, *product, m);
             for (float poison : {NAN, INFINITY, -INFINITY}) {
-                check_poison(kernels, m, format, poison);
+                check_poison(kernels, *product, m, poison);
             }
             matrix small;
             if (type == GGML_TYPE_Q8_0 || type == GGML_TYPE_F16) {
                 random_matrix(type, 64, small);
-                check_many_rows(kernels, small, format);
+                check_many_rows(kernels, *product, small);
+            }
+            if (product->x == row_format::q14 && (type == GGML_TYPE_F16 || type == GGML_TYPE_BF16)) {
+                check_weights_in_14_bits(kernels, *product, type);
             }
         }
     }
-    for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_BF16}) {
-        if (kernels.linear_takes(row_format::q16, type, 96, n_out)) {
-            check_weights_in_16_bits(kernels, type);
-        }
-    }
-    std::printf("  %d types times float rows, %d times q8 rows, %d times q16 rows\n", n_checked[0], n_checked[1], n_checked[2]);
+    std::printf("  %d types times float rows, %d times q8 rows, %d times q14 rows\n", n_checked[0], n_checked[1], n_checked[2]);
     check(n_checked[0] >= 20, "fewer types than GGUF files have");
 }

@@ -1,14 +1,15 @@
-// What works on one row: norms, rotations, activations and rows in 8 bits.
+// What works on one row: norms, rotations, activations and quantizing.
 #include "check.h"
 
 #include <numeric>
 
 #define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
-#include "kernels/q16_rows.h"
+#include "kernels/q14_rows.h"
 #include "kernels/q8_rows.h"
 
 namespace {
 
+using omni::linear_product;
 using omni::row_format;
 
 void check_norms(const omni::kernel_set & kernels, int n) {
@@ -72,11 +73,11 @@ void check_activations(const omni::kernel_set & kernels) {
         check_near(erf_form[i], 0.5 * v * std::erfc(-v / std::sqrt(2.0)), tolerance, "gelu_erf");
         check_near(gated[i], v / (1.0 + std::exp(-v)) * up[i], tolerance * std::fmax(1.0, std::fabs(up[i])), "swiglu");
     }
-    // the last few, which fill no vector, have the bits that they have among others
+    // the last values, which don't fill a vector, have the same bits as elsewhere
     for (int part = 1; part < 40; part++) {
         floats y(part);
         kernels.gelu_erf(x.data() + 5000, part, y.data());
-        check_same_bits(y.data(), erf_form.data() + 5000, part, "an activation differs in company of others");
+        check_same_bits(y.data(), erf_form.data() + 5000, part, "the bits of an activation depend on the other values");
     }
     for (const float poison : {NAN, INFINITY, -INFINITY}) {
         const floats in(5, poison), one(5, 1.0f);
@@ -108,8 +109,8 @@ floats row_of_groups() {
     return x;
 }
 
-// The codes of a group are the values in whole steps of `scale`, the largest in n_step of them.
-template <typename code> void check_group(const floats & x, int g, const code * codes, float scale, int n_step) {
+// The codes of a group are the values divided by the scale and rounded; that of the largest is largest_code.
+template <typename code> void check_group(const floats & x, int g, const code * codes, float scale, int largest_code) {
     if (g == 2 || g == 3) {
         return check(!std::isfinite(scale), "the scale of a group that is not finite");
     }
@@ -122,17 +123,17 @@ template <typename code> void check_group(const floats & x, int g, const code * 
     float largest = 0.0f;
     for (int i = 0; i < 32; i++) {
         const float value = x[32 * g + i];
-        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a value in " + std::to_string(n_step) + " steps");
+        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a code of up to " + std::to_string(largest_code));
         largest = std::fmax(largest, std::fabs(value));
     }
-    check_near(n_step * (double) scale, largest, 1e-6 * largest, "the scale of a group");
+    check_near(largest_code * (double) scale, largest, 1e-6 * largest, "the scale of a group");
 }
 
-void check_q8_row(const omni::kernel_set & kernels) {
+void check_q8_row(const linear_product & product) {
     const floats x = row_of_groups();
     const int    n = (int) x.size();
-    std::vector<uint8_t> row(kernels.row_size(row_format::q8, n));
-    kernels.quantize(row_format::q8, x.data(), n, row.data());
+    std::vector<uint8_t> row(product.row_size(n));
+    product.quantize(x.data(), n, row.data());
     const int8_t * codes  = (const int8_t *) row.data();
     const auto     groups = (const omni::of_a_row::q8_group *) (row.data() + n);
     for (int g = 0; g < n_group; g++) {
@@ -144,17 +145,18 @@ void check_q8_row(const omni::kernel_set & kernels) {
         const int8_t * code = codes + 32 * g;
         const int first = std::accumulate(code, code + 16, 0), second = std::accumulate(code + 16, code + 32, 0);
         check(groups[g].first_offset == -128 * first && groups[g].second_offset == -128 * second, "the sums of a group");
-        check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second), "the sum of a group");
+        check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second),
+                   "the sum of a group");
     }
 }
 
-void check_q16_row(const omni::kernel_set & kernels) {
+void check_q14_row(const linear_product & product) {
     const floats x = row_of_groups();
     const int    n = (int) x.size();
-    std::vector<uint8_t> row(kernels.row_size(row_format::q16, n));
-    kernels.quantize(row_format::q16, x.data(), n, row.data());
+    std::vector<uint8_t> row(product.row_size(n));
+    product.quantize(x.data(), n, row.data());
     for (int g = 0; g < n_group; g++) {
-        check_group(x, g, (const int16_t *) row.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::n_q16_step);
+        check_group(x, g, (const int16_t *) row.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::largest_q14);
     }
 }
 
@@ -168,8 +170,11 @@ void check_rows(const omni::kernel_set & kernels) {
         check_rotation(kernels, head_dim);
     }
     check_activations(kernels);
-    check_q8_row(kernels);
-    if (kernels.linear_takes(row_format::q16, GGML_TYPE_F16, 32, 64)) {
-        check_q16_row(kernels);
+    for (const linear_product * product : kernels.products) {
+        switch (product->x) {
+            case row_format::f32: break;
+            case row_format::q8:  check_q8_row(*product); break;
+            case row_format::q14: check_q14_row(*product); break;
+        }
     }
 }

@@ -12,8 +12,8 @@ from gguf import GGMLQuantizationType, GGUFValueType
 from gguf.gguf_writer import GGUFValue
 from numpy.typing import NDArray
 
-from jina_omni import Cancelled, InputError, ModelLoadError
-from jina_omni.native import CancelToken, Context, Projector, find_device, mel_rows
+from jina_omni import Cancelled, ModelLoadError
+from jina_omni.native import CancelToken, Context, Projector, audio_token_count, find_device
 from testing.checkpoints.cases import mel
 from testing.checkpoints.numpy_reference import NumpyAudio
 from testing.checkpoints.shapes import TINY, AudioShape
@@ -44,7 +44,7 @@ def encode(context: Context, audio: Projector, clips: Sequence[Floats]) -> list[
     """Return the rows of each clip (n_mel, frames), run together."""
     lengths = [clip.shape[1] for clip in clips]
     rows = context.encode_mel(audio, np.concatenate([clip.T for clip in clips]), np.array(lengths, np.int32))
-    return np.split(rows, np.cumsum([mel_rows(length) for length in lengths])[:-1])
+    return np.split(rows, np.cumsum([audio_token_count(length) for length in lengths])[:-1])
 
 
 def error(ours: Floats, theirs: Floats) -> float:
@@ -68,8 +68,8 @@ def test_rows_equal_the_reference_at_every_length(context: Context, checkpoint: 
 
 def test_the_number_of_rows_is_that_of_the_reference() -> None:
     known = {2: 0, 3: 1, 4: 1, 200: 50, 201: 50, 724: 181, 1100: 275, 1101: 275, 3000: 750}
-    assert {length: mel_rows(length) for length in known} == known
-    assert [mel_rows(length) for length in (-(2**31), -1, 0, 2**31 - 1)] == [0, 0, 0, 2**29]
+    assert {length: audio_token_count(length) for length in known} == known
+    assert [audio_token_count(length) for length in (-(2**31), -1, 0, 2**31 - 1)] == [0, 0, 0, 2**29]
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -189,7 +189,7 @@ def test_wrong_shapes_and_lengths_are_refused(context: Context, small: Checkpoin
     frames = np.zeros((3001, 128), np.float32)
 
     def refused(frames: Floats, lengths: object, match: str, projector: Projector = audio) -> None:
-        with pytest.raises(InputError, match=match):
+        with pytest.raises(ValueError, match=match):
             context.encode_mel(projector, frames, np.array(lengths, np.int32))
 
     refused(frames[:10], [9], r"shape \(10, 128\), its lengths demand \(9, 128\)")

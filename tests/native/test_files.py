@@ -133,7 +133,7 @@ def test_what_is_no_file_is_named(small: Checkpoint, tmp_path: Path) -> None:
         for load in (TextModel, Projector):
             with pytest.raises(jina_omni.ModelLoadError, match=f"^{re.escape(str(path))}: {words}"):
                 load(path, CPU)
-    for path, words in (("a\0b", "NUL"), ("a\ud800b", "no Unicode")):
+    for path, words in (("a\0b", "NUL"), ("a\ud800b", "not Unicode")):
         with pytest.raises(jina_omni.ModelLoadError, match=words):
             TextModel(path, CPU)
     with pytest.raises(jina_omni.ModelLoadError, match="path of the model file is empty"):

@@ -26,8 +26,8 @@ struct model {
         omni_error error = {};
         demand(omni_text_load(text_path, 0, &text, &error) == OMNI_OK, "text loads", error);
         demand(omni_projector_load(projector_path, 0, &projector, &error) == OMNI_OK, "mmproj loads", error);
-        omni_text_get_info(text, &text_info);
-        omni_projector_get_info(projector, &projector_info);
+        demand(omni_text_get_info(text, &text_info, &error) == OMNI_OK, "text has an info", error);
+        demand(omni_projector_get_info(projector, &projector_info, &error) == OMNI_OK, "mmproj has an info", error);
     }
     ~model() {
         omni_text_free(text);
@@ -61,17 +61,17 @@ inline omni_status run(const model & m, omni_context * context, const volatile i
     const int32_t merge = m.projector_info.merge_size, patch = m.projector_info.patch_size;
     const int32_t grids[] = {1, 2 * merge, merge, 1, merge, merge};
     const std::vector<float> patches((size_t) 3 * merge * merge * 6 * patch * patch, 0.5f);
-    std::vector<float> rows((size_t) 3 * m.projector_info.n_embd_out);
-    status = omni_encode_patches(context, m.projector, patches.data(), grids, 2, rows.data(), cancel, &error);
+    std::vector<float> embeddings((size_t) 3 * m.projector_info.n_embd_out);
+    status = omni_encode_patches(context, m.projector, patches.data(), grids, 2, embeddings.data(), cancel, &error);
     if (status != OMNI_OK) {
         return status;
     }
-    out.insert(out.end(), rows.begin(), rows.end());
+    out.insert(out.end(), embeddings.begin(), embeddings.end());
     const int32_t n_frames[] = {20, 3};
     const std::vector<float> frames((size_t) 23 * m.projector_info.n_mel, 0.25f);
-    rows.resize((size_t) (omni_mel_rows(20) + omni_mel_rows(3)) * m.projector_info.n_embd_out);
-    status = omni_encode_mel(context, m.projector, frames.data(), n_frames, 2, rows.data(), cancel, &error);
-    out.insert(out.end(), rows.begin(), rows.end());
+    embeddings.resize((size_t) (omni_audio_token_count(20) + omni_audio_token_count(3)) * m.projector_info.n_embd_out);
+    status = omni_encode_mel(context, m.projector, frames.data(), n_frames, 2, embeddings.data(), cancel, &error);
+    out.insert(out.end(), embeddings.begin(), embeddings.end());
     return status;
 }
 

@@ -59,7 +59,7 @@ int main(int argc, char ** argv) {
                     demand(end == OMNI_OK && found == expected && n > 10, "all nodes were reached");
                     break;
                 }
-                demand(end == (status == GGML_STATUS_FAILED ? OMNI_FAILED : OMNI_OUT_OF_MEMORY), "the failure is told", error);
+                demand(end == (status == GGML_STATUS_FAILED ? OMNI_FAILED : OMNI_OUT_OF_MEMORY), "the failure is reported", error);
                 demand(std::string_view(error.text).size() > 0, "an error says why");
                 demand(run(m, context, nullptr, found, error) == OMNI_OK && found == expected, "the next call is well", error);
             }

@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.native import Device, devices, find_device, usable_cpus, why_no_accelerator
-from jina_omni.native.boundary import ffi
-from jina_omni.native.devices import _cgroup_quota, _user_name, crash_in_cuda_graphs
+from jina_omni.native import Device, devices, find_device, why_no_accelerator
+from jina_omni.native.devices import _user_name
 
 
 def device(index: int, name: str, compute_capability: int = 0) -> Device:
@@ -89,18 +83,14 @@ def test_a_device_that_this_build_lacks_is_refused() -> None:
         find_device("abacus:7")
 
 
-class Backend:
-    def __init__(self, name: bytes) -> None:
-        self.name = ffi.new("char[]", name)
-
-    def omni_backend(self) -> object:
-        return self.name
+def set_backend(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(find_device.__globals__, "get_string", {"omni_backend": name}.get)
 
 
 @pytest.mark.usefixtures("only_cpu")
 def test_a_cuda_build_without_a_gpu_falls_back_to_the_cpu_and_warns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cuda"))
-    with pytest.warns(RuntimeWarning, match="the CPU computes: this build is for cuda, but finds no such device"):
+    set_backend(monkeypatch, "cuda")
+    with pytest.warns(RuntimeWarning, match="falling back to the CPU: this build is for cuda, but finds no"):
         assert find_device("auto").is_cpu
     with pytest.raises(ModelLoadError, match=r"'cuda' is not .* have: cpu; this build is for cuda, but"):
         find_device("cuda")
@@ -117,35 +107,10 @@ def test_an_accelerator_that_cannot_be_loaded_is_told(monkeypatch: pytest.Monkey
 
 
 def test_nothing_is_told_where_the_accelerator_is_there_or_none_was_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cuda"))
+    set_backend(monkeypatch, "cuda")
     assert why_no_accelerator([device(0, "cpu"), device(1, "cuda:0")]) is None
-    monkeypatch.setitem(find_device.__globals__, "lib", Backend(b"cpu"))
+    set_backend(monkeypatch, "cpu")
     assert why_no_accelerator([device(0, "cpu")]) is None
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "value"),
-    [([], None), ([80], None), ([89, 90], "1"), ([90], "1"), ([100], None), ([120], None)],
-)
-def test_cuda_graphs_are_switched_off_before_a_hopper_gpu_computes(
-    capabilities: list[int], value: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = [device(0, "cpu"), *(device(i, f"cuda:{i}", c) for i, c in enumerate(capabilities))]
-    assert crash_in_cuda_graphs(found) == (value is not None)
-
-    class Library:
-        omni_device_count = staticmethod(lambda: len(found))
-        omni_device_get = "omni_device_get"
-
-    def get(_: object, index: int, info: Any) -> None:
-        info.is_cpu, info.compute_capability = found[index].is_cpu, found[index].compute_capability
-
-    monkeypatch.setenv("GGML_CUDA_DISABLE_GRAPHS", "")  # so that the end of the test restores it
-    monkeypatch.delenv("GGML_CUDA_DISABLE_GRAPHS")
-    monkeypatch.setitem(find_device.__globals__, "lib", Library)
-    monkeypatch.setitem(find_device.__globals__, "call", get)
-    devices()
-    assert os.environ.get("GGML_CUDA_DISABLE_GRAPHS") == value
 
 
 @pytest.mark.parametrize(
@@ -154,98 +119,3 @@ def test_cuda_graphs_are_switched_off_before_a_hopper_gpu_computes(
 )
 def test_names_of_ggml_become_those_that_users_write(ggml: str, user: str) -> None:
     assert _user_name(ggml) == user
-
-
-def cgroup(root: Path, files: Iterable[tuple[str, str]]) -> Path:
-    for name, text in files:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-@pytest.mark.parametrize(
-    ("text", "quota"),
-    [("200000 100000\n", 2.0), ("150000 100000\n", 1.5), ("50000 100000", 0.5), ("max 100000\n", None)],
-)
-def test_version_2_of_cgroups_is_read(text: str, quota: float | None, tmp_path: Path) -> None:
-    assert _cgroup_quota(cgroup(tmp_path, [("cpu.max", text)])) == quota
-
-
-@pytest.mark.parametrize(("text", "quota"), [("400000\n", 4.0), ("25000\n", 0.25), ("-1\n", None), ("0\n", None)])
-def test_version_1_of_cgroups_is_read(text: str, quota: float | None, tmp_path: Path) -> None:
-    files = [("cpu/cpu.cfs_quota_us", text), ("cpu/cpu.cfs_period_us", "100000\n")]
-    assert _cgroup_quota(cgroup(tmp_path, files)) == quota
-
-
-def test_version_2_wins_where_both_are_there(tmp_path: Path) -> None:
-    files = [
-        ("cpu.max", "300000 100000"),
-        ("cpu/cpu.cfs_quota_us", "100000"),
-        ("cpu/cpu.cfs_period_us", "100000"),
-    ]
-    assert _cgroup_quota(cgroup(tmp_path, files)) == 3.0
-
-
-@pytest.mark.parametrize(
-    ("own", "quota"),
-    [("0::/a/b\n", 1.5), ("0::/a\n", 2.0), ("0::/\n", 3.0), ("0::/../elsewhere\n", 3.0), ("4:cpu,cpuacct:/v1\n", 3.0)],
-)
-def test_the_least_of_our_cgroup_and_those_around_it_counts(own: str, quota: float, tmp_path: Path) -> None:
-    files = [("cpu.max", "300000 100000"), ("a/cpu.max", "200000 100000"), ("a/b/cpu.max", "150000 100000")]
-    (tmp_path / "own").write_text(own)
-    assert _cgroup_quota(cgroup(tmp_path / "root", files), tmp_path / "own") == quota
-
-
-def test_our_cgroup_of_version_1_is_found_by_its_controller(tmp_path: Path) -> None:
-    folder = "cpu/service"
-    files = [(f"{folder}/cpu.cfs_quota_us", "50000"), (f"{folder}/cpu.cfs_period_us", "100000")]
-    (tmp_path / "own").write_text("2:memory:/other\n4:cpu,cpuacct:/service\n0::/\n")
-    assert _cgroup_quota(cgroup(tmp_path / "root", files), tmp_path / "own") == 0.5
-
-
-def test_no_cgroup_is_no_limit(tmp_path: Path) -> None:
-    assert _cgroup_quota(tmp_path / "none") is None
-    assert _cgroup_quota(tmp_path) is None
-
-
-@pytest.mark.parametrize("text", ["", "garbage\n", "a b\n", "max\n", "1 2 3\n"])
-def test_files_that_make_no_sense_are_no_limit(text: str, tmp_path: Path) -> None:
-    assert _cgroup_quota(cgroup(tmp_path, [("cpu.max", text)])) is None
-
-
-def test_half_of_version_1_is_no_limit(tmp_path: Path) -> None:
-    assert _cgroup_quota(cgroup(tmp_path, [("cpu/cpu.cfs_quota_us", "100000")])) is None
-
-
-@pytest.mark.parametrize(
-    ("affinity", "quota", "expected"),
-    [(8, None, 8), (8, 2.0, 2), (8, 3.9, 3), (8, 0.5, 1), (2, 16.0, 2), (1, None, 1)],
-)
-def test_usable_processors_are_the_affinity_cut_by_the_quota(
-    affinity: int, quota: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setitem(usable_cpus.__globals__, "_cgroup_quota", lambda: quota)
-    assert usable_cpus() == expected
-
-
-@pytest.mark.parametrize(("count", "expected"), [(6, 6), (None, 1)])
-def test_without_affinity_all_processors_count(
-    count: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: count)
-    monkeypatch.setitem(usable_cpus.__globals__, "_cgroup_quota", lambda: None)
-    assert usable_cpus() == expected
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
-def test_the_real_affinity_counts() -> None:
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert usable_cpus() == 1
-    finally:
-        os.sched_setaffinity(0, before)

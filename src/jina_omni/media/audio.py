@@ -38,7 +38,7 @@ from jina_omni.media.mel import (
     require_mel_frames,
 )
 from jina_omni.media.towers import Towers
-from jina_omni.native import Projector, mel_rows
+from jina_omni.native import Projector, audio_token_count
 
 __all__ = ["Audio", "check", "count_samples", "measure", "measure_track", "read_samples", "read_track"]
 
@@ -146,9 +146,9 @@ def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Project
                 f"is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
                 f"{tower.path}; split it"
             )
-        return DecodedMedium(TokenLayout((mel_rows(n_frames),)), compute_log_mel(samples, tower.n_mel), (n_frames,))
+        return DecodedMedium(TokenLayout((audio_token_count(n_frames),)), compute_log_mel(samples, tower.n_mel), (n_frames,))
 
-    return Medium("audio", TokenLayout((mel_rows(count_mel_frames(n_samples)),)), decode)
+    return Medium("audio", TokenLayout((audio_token_count(count_mel_frames(n_samples)),)), decode)
 
 
 def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:

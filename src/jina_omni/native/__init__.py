@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The native layer, for those who want control: files, devices and the three towers without any preprocessing.
 
-Errors are the library's own; sizes and ids are checked before native code sees them. What is not done here: prompts,
-Unicode normalisation, decoding and resizing of media, unit length.
+Sizes and ids are checked before native code sees them: a wrong argument is a `TypeError` or a `ValueError`, everything
+else an error of the library's own. What is not done here: prompts, Unicode normalisation, decoding and resizing of
+media, unit length.
 """
 
 from jina_omni.native.context import CancelToken, Context
-from jina_omni.native.devices import (
-    Device,
-    chosen_instruction_set,
-    devices,
-    find_device,
-    instruction_sets,
-    usable_cpus,
-    why_no_accelerator,
-)
-from jina_omni.native.models import Projector, TextModel, mel_rows
+from jina_omni.native.devices import Device, devices, find_device, why_no_accelerator
+from jina_omni.native.models import Projector, TextModel, audio_token_count
+from jina_omni.native.processors import chosen_instruction_set, instruction_sets, usable_cpus
 
 __all__ = [
     "CancelToken",
@@ -23,11 +17,11 @@ __all__ = [
     "Device",
     "Projector",
     "TextModel",
+    "audio_token_count",
     "chosen_instruction_set",
     "devices",
     "find_device",
     "instruction_sets",
-    "mel_rows",
     "usable_cpus",
     "why_no_accelerator",
 ]

@@ -8,20 +8,20 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from jina_omni.errors import Cancelled, InputError
-from jina_omni.native.boundary import Handle, call, ffi, lib
-from jina_omni.native.devices import Device, instruction_sets
-from jina_omni.native.models import Projector, TextModel, mel_rows
+from jina_omni.errors import Cancelled
+from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require, require_integer
+from jina_omni.native.boundary import Handle, Native, prepare, to_native
+from jina_omni.native.devices import Device, devices
+from jina_omni.native.models import Projector, TextModel, audio_token_count
+from jina_omni.native.processors import instruction_sets
+from jina_omni.native.workarounds import apply_workarounds
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-
+_MAX_THREADS = 512
 _INTERRUPT_POLL = 0.1  # seconds; Windows sees Ctrl-C only between two waits
 
 
-class CancelToken:
+class CancelToken(Native):
     """Stops the calls that it was passed to, from any thread.
 
     A stopped call raises `jina_omni.Cancelled` within about a second on a CPU. The token stays set: make a new one for
@@ -29,21 +29,24 @@ class CancelToken:
     """
 
     def __init__(self) -> None:
-        self.pointer = ffi.new("int32_t *")
+        self._flag = np.zeros(1, np.int32)
 
     def cancel(self) -> None:
         """Stop every call that holds this token, now and later."""
-        self.pointer[0] = 1
+        self._flag[0] = 1
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
-        return bool(self.pointer[0])
+        return bool(self._flag[0])
 
     def check(self) -> None:
         """Raise `jina_omni.Cancelled` once `cancel` was called; for work outside of native code."""
         if self.cancelled:
-            raise Cancelled("cancelled")
+            raise Cancelled
+
+    def _native(self) -> Any:
+        return to_native(self._flag)
 
 
 class Context(Handle):
@@ -52,21 +55,26 @@ class Context(Handle):
     Parameters
     ----------
     device : Device
-        The device that holds the weights of what this context will run.
+        The device that holds the weights of what this context will compute.
     n_threads : int
         Threads of the CPU, 1 to 512.
     instruction_set : str, optional
         Of the CPU, one of `instruction_sets`; the best by default.
     exact : bool
-        On a CPU, multiply in float32: the vectors of the dequantised weights. Otherwise the sides of a layer's products
-        may be rounded there to 8 or 14 bits, which is faster.
+        On a CPU, multiply in float32: the embeddings of the dequantised weights. Otherwise the sides of a layer's
+        products may be rounded there to 8 or 14 bits, which is faster.
     portable : bool
-        Run the operations of other backends on the CPU too; for tests.
+        Use the operations of other backends on the CPU too; for tests.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument, here or of the methods, is of another type or out of its range.
 
     Notes
     -----
-    In the main thread, a call runs in a thread of the context while the main thread waits: so Ctrl-C arrives at once,
-    stops the call as a `CancelToken` does, and leaves the context usable.
+    In the main thread, a call computes in a thread of the context while the main thread waits: so Ctrl-C arrives at
+    once, stops the call as a `CancelToken` does, and leaves the context usable.
     """
 
     def __init__(
@@ -78,21 +86,27 @@ class Context(Handle):
         exact: bool = False,
         portable: bool = False,
     ) -> None:
-        handle = ffi.new("omni_context **")
-        kernels = instruction_sets().index(instruction_set) if instruction_set else 0
-        call(lib.omni_context_init, device.index, n_threads, kernels, int(exact), int(portable), handle)
-        super().__init__(handle[0], lib.omni_context_free)
+        require("device", device, Device, ", as find_device returns it")
+        require_integer("n_threads", n_threads, 1, _MAX_THREADS)
+        known = instruction_sets()
+        if instruction_set is not None and instruction_set not in known:
+            raise ValueError(f"instruction_set is {instruction_set!r}, expected one of {', '.join(known)}")
+        if not device.is_cpu:
+            apply_workarounds(devices())
+        kernels = known.index(instruction_set) if instruction_set is not None else 0
+        options = (device.index, n_threads, kernels, int(exact), int(portable))
+        super().__init__("omni_context", "omni_context_init", *options)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 
     def close(self) -> None:
-        """Let go of the device once the running call has ended."""
+        """Release the device once the present call has ended."""
         super().close()
         self._worker.shutdown()
 
     def encode_patches(
         self, projector: Projector, patches: Floats, grids: Ints, *, cancel: CancelToken | None = None
     ) -> Floats:
-        """Run the vision tower.
+        """Compute the vision tower.
 
         Parameters
         ----------
@@ -108,24 +122,25 @@ class Context(Handle):
         Returns
         -------
         array, shape (sum of t * h * w / merge_size ** 2, n_embd_out), float32
-            Rows for `encode_sequences`, in the order of the inputs.
+            Media embeddings for `encode_sequences`, in the order of the inputs.
         """
-        patches = np.ascontiguousarray(patches, np.float32)
-        grids = np.ascontiguousarray(grids, np.int32)
+        if not require("projector", projector, Projector).has_vision:
+            raise ValueError("projector has no vision tower; load the ...-vision-mmproj-F16.gguf")
+        patches, grids = as_floats("patches", patches), as_ints("grids", grids)
         if grids.ndim != 2 or grids.shape[1] != 3:
-            raise InputError(f"grids has the shape {grids.shape}, expected (n, 3)")
+            raise ValueError(f"grids has the shape {grids.shape}, expected (n, 3)")
         n_patch = int(grids.astype(np.int64).prod(axis=1).sum())
         width = 3 * 2 * projector.patch_size**2
         if patches.shape != (n_patch, width):
-            raise InputError(f"patches has the shape {patches.shape}, its grids demand {(n_patch, width)}")
-        rows = np.empty((n_patch // max(1, projector.merge_size**2), projector.n_embd_out), np.float32)
-        self._run(lib.omni_encode_patches, cancel, rows, projector, _in(patches), _in(grids), len(grids))
-        return rows
+            raise ValueError(f"patches has the shape {patches.shape}, its grids demand {(n_patch, width)}")
+        embeddings = np.empty((n_patch // projector.merge_size**2, projector.n_embd_out), np.float32)
+        self._compute("omni_encode_patches", cancel, projector, patches, grids, len(grids), embeddings)
+        return embeddings
 
     def encode_mel(
         self, projector: Projector, frames: Floats, lengths: Ints, *, cancel: CancelToken | None = None
     ) -> Floats:
-        """Run the audio tower.
+        """Compute the audio tower.
 
         Parameters
         ----------
@@ -139,67 +154,67 @@ class Context(Handle):
 
         Returns
         -------
-        array, shape (sum of mel_rows(length), n_embd_out), float32
-            Rows for `encode_sequences`, in the order of the clips.
+        array, shape (sum of audio_token_count(length), n_embd_out), float32
+            Media embeddings for `encode_sequences`, in the order of the clips.
         """
-        frames = np.ascontiguousarray(frames, np.float32)
-        lengths = np.ascontiguousarray(lengths, np.int32)
-        if not projector.has_audio:
-            raise InputError("this projector has no audio tower; load the ...-audio-mmproj-F16.gguf")
+        if not require("projector", projector, Projector).has_audio:
+            raise ValueError("projector has no audio tower; load the ...-audio-mmproj-F16.gguf")
+        frames, lengths = as_floats("frames", frames), as_ints("lengths", lengths)
         if lengths.ndim != 1:
-            raise InputError(f"lengths has the shape {lengths.shape}, expected (n,)")
+            raise ValueError(f"lengths has the shape {lengths.shape}, expected (n,)")
         n_frame = int(lengths.sum(dtype=np.int64))
         if frames.shape != (n_frame, projector.n_mel):
-            raise InputError(f"frames has the shape {frames.shape}, its lengths demand {(n_frame, projector.n_mel)}")
-        rows = np.empty((sum(map(mel_rows, lengths.tolist())), projector.n_embd_out), np.float32)
-        self._run(lib.omni_encode_mel, cancel, rows, projector, _in(frames), _in(lengths), len(lengths))
-        return rows
+            raise ValueError(f"frames has the shape {frames.shape}, its lengths demand {(n_frame, projector.n_mel)}")
+        embeddings = np.empty((sum(map(audio_token_count, lengths.tolist())), projector.n_embd_out), np.float32)
+        self._compute("omni_encode_mel", cancel, projector, frames, lengths, len(lengths), embeddings)
+        return embeddings
 
     def encode_sequences(
         self,
         text: TextModel,
         tokens: Ints,
         lengths: Ints,
-        rows: Floats | None = None,
+        media_embeddings: Floats | None = None,
         *,
         cancel: CancelToken | None = None,
     ) -> Floats:
-        """Run the text tower over packed sequences that don't see each other.
+        """Compute the text tower over packed sequences that don't see each other.
 
         Parameters
         ----------
         text : TextModel
         tokens : array, shape (sum of lengths,), int32
-            Token ids of all sequences; -1 takes the next of `rows` instead.
+            Token ids of all sequences; -1 takes the next of `media_embeddings` instead.
         lengths : array, shape (n,), int32
             Tokens of each sequence, 1 to ``text.n_ctx``.
-        rows : array, shape (count of -1, n_embd), float32, optional
+        media_embeddings : array, shape (count of -1, n_embd), float32, optional
         cancel : CancelToken, optional
 
         Returns
         -------
         array, shape (n, n_embd), float32
-            The last position of each sequence after the final norm, not of unit length.
+            The last token of each sequence after the final norm, not of unit length.
         """
-        tokens = np.ascontiguousarray(tokens, np.int32)
-        lengths = np.ascontiguousarray(lengths, np.int32)
-        rows = np.ascontiguousarray(np.empty((0, text.n_embd)) if rows is None else rows, np.float32)
+        require("text", text, TextModel)
+        tokens, lengths = as_ints("tokens", tokens), as_ints("lengths", lengths)
+        none = np.empty((0, text.n_embd))
+        media = as_floats("media_embeddings", none if media_embeddings is None else media_embeddings)
         if tokens.ndim != 1 or lengths.ndim != 1 or lengths.sum(dtype=np.int64) != len(tokens):
-            raise InputError(f"lengths sum to {lengths.sum(dtype=np.int64)}, but there are {tokens.shape} tokens")
-        if rows.ndim != 2 or rows.shape[1] != text.n_embd:
-            raise InputError(f"rows has the shape {rows.shape}, expected (n, {text.n_embd})")
+            raise ValueError(f"lengths sum to {lengths.sum(dtype=np.int64)}, but tokens has the shape {tokens.shape}")
+        if media.ndim != 2 or media.shape[1] != text.n_embd:
+            raise ValueError(f"media_embeddings has the shape {media.shape}, expected (n, {text.n_embd})")
         pooled = np.empty((len(lengths), text.n_embd), np.float32)
-        arguments = (_in(tokens), _in(lengths), len(lengths), _in(rows), len(rows))
-        self._run(lib.omni_encode_sequences, cancel, pooled, text, *arguments)
+        arguments = (tokens, lengths, len(lengths), media, len(media), pooled)
+        self._compute("omni_encode_sequences", cancel, text, *arguments)
         return pooled
 
-    def _run(self, function: Any, cancel: CancelToken | None, out: Floats, model: Handle, *arguments: Any) -> None:
-        token = cancel or CancelToken()
-        everything = (self.pointer, model.pointer, *arguments, ffi.from_buffer("float[]", out), token.pointer)
+    def _compute(self, function: str, cancel: CancelToken | None, *arguments: object) -> None:
+        token = CancelToken() if cancel is None else require("cancel", cancel, CancelToken)
+        compute = prepare(function, self, *arguments, token)
         if threading.current_thread() is not threading.main_thread():
-            call(function, *everything)
+            compute()
             return
-        future = self._worker.submit(call, function, *everything)
+        future = self._worker.submit(compute)
         try:
             while not future.done():
                 wait([future], timeout=_INTERRUPT_POLL)
@@ -208,7 +223,3 @@ class Context(Handle):
             wait([future])
             raise
         future.result()
-
-
-def _in(array: npt.NDArray[Any]) -> Any:
-    return ffi.from_buffer("int32_t[]" if array.dtype == np.int32 else "float[]", array)

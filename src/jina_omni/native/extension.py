@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from types import ModuleType
 
-# Each is a distribution with one package, and an extra of jina-omni: docs/wheels.md tells why.
+# Each is a distribution with one package, and an extra of jina-omni: docs/wheels.md explains why.
 ACCELERATORS = ("cuda13", "cuda12", "vulkan")
 
 

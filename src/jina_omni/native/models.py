@@ -1,40 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two kinds of file: text models and projectors."""
+"""The two kinds of model files: text models and projectors."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.native.boundary import Handle, call, ffi, lib, text
+from jina_omni.native.arguments import Ints, require
+from jina_omni.native.boundary import Handle, call, get_integer, read_string, read_struct
 from jina_omni.native.devices import Device
 
-_METADATA_BYTES = 1024
+_METADATA_BYTES = 1023
 
 
-def _metadata(get: Any, pointer: Any, key: str) -> str | None:
-    value = ffi.new("char[]", _METADATA_BYTES)
-    return None if get(pointer, key.encode(), value, _METADATA_BYTES) < 0 else text(value)
-
-
-def _load(load: Any, kind: str, path: str | os.PathLike[str], device: Device) -> Any:
+def _encode_path(path: str | os.PathLike[str]) -> bytes:
     try:
-        encoded = os.fspath(path).encode("utf-8")
+        encoded = require("path", os.fspath(path), str).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ModelLoadError(f"the path {os.fspath(path)!r} is no Unicode; rename the file") from error
+        raise ModelLoadError(f"the path {os.fspath(path)!r} is not Unicode; rename the file") from error
     if b"\0" in encoded:
         raise ModelLoadError(f"the path {os.fspath(path)!r} holds a NUL character")
-    handle = ffi.new(f"{kind} **")
-    call(load, encoded, device.index, handle)
-    return handle[0]
+    return encoded
 
 
-class TextModel(Handle):
-    """A text file: its vocabulary and its text tower.
+class ModelFile(Handle):
+    """A model file, loaded for a device.
+
+    Parameters
+    ----------
+    c_type : str
+        Of its handle.
+    path : str or PathLike
+    device : Device
+    """
+
+    def __init__(self, c_type: str, path: str | os.PathLike[str], device: Device) -> None:
+        index = require("device", device, Device, ", as find_device returns it").index
+        super().__init__(c_type, f"{c_type}_load", _encode_path(path), index)
+        self._c_type = c_type
+
+    def metadata(self, key: str) -> str | None:
+        """Return the string value of a metadata key of the file, None where it has none."""
+        return read_string(f"{self._c_type}_metadata", self, require("key", key, str).encode(), n_max=_METADATA_BYTES)
+
+
+class TextModel(ModelFile):
+    """A text model file: its vocabulary and its text tower.
 
     Parameters
     ----------
@@ -46,66 +59,64 @@ class TextModel(Handle):
     Attributes
     ----------
     architecture : str
+        As the file names it.
     n_embd : int
-        Width of rows and embeddings.
+        Hidden size: the width of media embeddings and of embeddings.
     n_layer, n_head, n_vocab, n_params : int
     n_ctx : int
         Longest sequence in tokens.
     n_bytes : int
         Of the file's tensors.
     causal : bool
+    normalizes_to_nfc : bool
+        Whether the reference's tokenizer normalises text to Unicode's NFC first; `tokenize` leaves that to the caller.
     eos : int or None
         Id of the token to append to every sequence, None where the file asks for none.
 
     Raises
     ------
     ModelLoadError
-        The file is missing, damaged or of another kind; the message names file, key or tensor.
+        The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
-        super().__init__(_load(lib.omni_text_load, "omni_text", path, device), lib.omni_text_free)
-        info = ffi.new("omni_text_info *")
-        lib.omni_text_get_info(self.pointer, info)
-        self.architecture = text(info.architecture)
+        super().__init__("omni_text", path, device)
+        info = read_struct("omni_text_get_info", self)
+        self.architecture: str = info.architecture
         self.n_embd: int = info.n_embd
         self.n_layer: int = info.n_layer
         self.n_head: int = info.n_head
         self.n_ctx: int = info.n_ctx
         self.n_vocab: int = info.n_vocab
         self.causal = bool(info.causal)
+        self.normalizes_to_nfc = bool(info.normalizes_to_nfc)
         self.eos: int | None = info.eos if info.add_eos else None
         self.n_params: int = info.n_params
         self.n_bytes: int = info.n_bytes
 
-    def metadata(self, key: str) -> str | None:
-        """Return the string value of a metadata key of the file, None where it has none."""
-        return _metadata(lib.omni_text_metadata, self.pointer, key)
-
-    def tokenize(self, string: str) -> npt.NDArray[np.int32]:
+    def tokenize(self, string: str) -> Ints:
         """Return the token ids of a string, without beginning or end token.
 
         The text of a special token becomes its id. The string is taken as it is: Unicode normalisation is the caller's.
         """
-        utf8 = string.encode("utf-8")
-        count = ffi.new("size_t *")
-        capacity = len(utf8) // 2 + 16
+        utf8 = require("string", string, str).encode("utf-8")
+        count = np.zeros(1, np.uintp)
+        ids = np.empty(len(utf8) // 2 + 16, np.int32)
         while True:
-            ids = np.empty(capacity, np.int32)
-            out = ffi.from_buffer("int32_t[]", ids)
-            call(lib.omni_text_tokenize, self.pointer, utf8, len(utf8), out, capacity, count)
-            if count[0] <= capacity:
-                return ids[: count[0]]
-            capacity = count[0]
+            call("omni_text_tokenize", self, utf8, len(utf8), ids, len(ids), count)
+            if count[0] <= len(ids):
+                return ids[: int(count[0])]
+            ids = np.empty(int(count[0]), np.int32)
 
     def special_token(self, spelling: str) -> int | None:
         """Return the id of the special token that is spelled exactly so, None where the vocabulary has none."""
-        token = lib.omni_text_special_token(self.pointer, spelling.encode("utf-8"))
-        return None if token < 0 else int(token)
+        utf8 = require("spelling", spelling, str).encode("utf-8")
+        token = -1 if b"\0" in utf8 else get_integer("omni_text_special_token", self, utf8)
+        return None if token < 0 else token
 
 
-class Projector(Handle):
-    """An mmproj file: a vision tower, an audio tower, or both.
+class Projector(ModelFile):
+    """A projector file, which is also called mmproj: a vision tower, an audio tower, or both.
 
     Parameters
     ----------
@@ -119,11 +130,11 @@ class Projector(Handle):
     path : str
     has_vision, has_audio : bool
     n_embd_out : int
-        Width of the rows it makes.
+        Width of the media embeddings it makes.
     patch_size : int
         Pixels per side of a patch.
     merge_size : int
-        Patches per side that become one row.
+        Patches per side that become one media embedding.
     image_min_pixels, image_max_pixels, video_min_pixels, video_max_pixels : int
         0 where the file does not say.
     image_mean, image_std : tuple of 3 floats
@@ -139,14 +150,13 @@ class Projector(Handle):
     Raises
     ------
     ModelLoadError
-        The file is missing, damaged or of another kind; the message names file, key or tensor.
+        The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
     def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
-        super().__init__(_load(lib.omni_projector_load, "omni_projector", path, device), lib.omni_projector_free)
+        super().__init__("omni_projector", path, device)
         self.path = os.fspath(path)
-        info = ffi.new("omni_projector_info *")
-        lib.omni_projector_get_info(self.pointer, info)
+        info = read_struct("omni_projector_get_info", self)
         self.has_vision = bool(info.has_vision)
         self.has_audio = bool(info.has_audio)
         self.n_embd_out: int = info.n_embd_out
@@ -156,19 +166,15 @@ class Projector(Handle):
         self.image_max_pixels: int = info.image_max_pixels
         self.video_min_pixels: int = info.video_min_pixels
         self.video_max_pixels: int = info.video_max_pixels
-        self.image_mean: tuple[float, float, float] = tuple(info.image_mean)
-        self.image_std: tuple[float, float, float] = tuple(info.image_std)
+        self.image_mean: tuple[float, float, float] = info.image_mean
+        self.image_std: tuple[float, float, float] = info.image_std
         self.n_mel: int = info.n_mel
         self.n_window: int = info.n_window
         self.max_mel_frames: int = info.max_mel_frames
         self.n_params: int = info.n_params
         self.n_bytes: int = info.n_bytes
 
-    def metadata(self, key: str) -> str | None:
-        """Return the string value of a metadata key of the file, None where it has none."""
-        return _metadata(lib.omni_projector_metadata, self.pointer, key)
 
-
-def mel_rows(n_frames: int) -> int:
-    """Return how many rows the audio tower makes of a clip of mel frames: 275 of 1100, 0 of fewer than 3."""
-    return int(lib.omni_mel_rows(n_frames))
+def audio_token_count(n_frames: int) -> int:
+    """Return how many media tokens a clip of mel frames takes: 275 of 1100, 0 of fewer than 3."""
+    return get_integer("omni_audio_token_count", n_frames)

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attention_layout.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace omni {
+
+attention_layout::attention_layout(std::vector<attention_segment> segments_, bool causal_, int n_head_, int n_kv_head_,
+                                   int head_dim_)
+    : segments(std::move(segments_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_) {
+    const int n_query = std::max(1, n_attention_row / (n_head / n_kv_head));
+    for (const attention_segment & segment : segments) {
+        for (int32_t first = 0; first < segment.q_len; first += n_query) {
+            for (int32_t head = 0; head < n_kv_head; head++) {
+                tiles.push_back({segment, first, std::min(n_query, segment.q_len - first), head});
+            }
+        }
+    }
+    const auto cost = [this](const attention_tile & t) {
+        return (int64_t) t.n_query * (causal ? t.span.kv_len - t.span.q_len + t.q_first + t.n_query : t.span.kv_len);
+    };
+    std::stable_sort(tiles.begin(), tiles.end(),
+                     [&](const attention_tile & a, const attention_tile & b) { return cost(a) > cost(b); });
+}
+
+} // namespace omni

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flag of the caller that stops a computation; another thread may set it at any time.
+#pragma once
+
+#include <cstdint>
+
+namespace omni {
+
+class cancel_flag {
+public:
+    explicit cancel_flag(const volatile int32_t * flag) : flag_(flag) {} // null: never set
+
+    bool is_set() const {
+#ifdef _MSC_VER
+        return flag_ != nullptr && *flag_ != 0; // a volatile read is atomic there
+#else
+        return flag_ != nullptr && __atomic_load_n(flag_, __ATOMIC_RELAXED) != 0;
+#endif
+    }
+
+private:
+    const volatile int32_t * flag_;
+};
+
+} // namespace omni

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// One forward pass: the operations that the towers are made of, described first and then computed once.
+#pragma once
+
+#include "attention_layout.h"
+#include "cancel_flag.h"
+#include "device.h"
+#include "layers.h"
+#include "tensor_memory.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace omni {
+
+// All tensors are float32 with the features along the first dimension, unless said otherwise. The operations here are ggml's,
+// which every device has; make_graph may return one that replaces them.
+class graph {
+public:
+    graph(compute_device & device, cancel_flag cancel) : device_(device), cancel_(cancel) {}
+    virtual ~graph() = default;
+    graph(const graph &) = delete;
+    graph & operator=(const graph &) = delete;
+
+    // A tensor that `fill` writes before the graph runs.
+    ggml_tensor * input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill);
+
+    // The same values in rows of another width.
+    ggml_tensor * reshape(ggml_tensor * x, int64_t ne0, int64_t ne1);
+    // The features from `first` on as heads: head_dim x n_head x n_token.
+    ggml_tensor * split_heads(ggml_tensor * x, int64_t first, int64_t head_dim, int64_t n_head);
+    // The rows of x that `indices` (int32) names.
+    ggml_tensor * select_rows(ggml_tensor * x, ggml_tensor * indices);
+    ggml_tensor * append_zero_row(ggml_tensor * x);
+    // Each n rows as one: all first values, then all second values, and so on.
+    ggml_tensor * interleave_rows(ggml_tensor * x, int64_t n);
+    ggml_tensor * add(ggml_tensor * a, ggml_tensor * b);
+    ggml_tensor * scale(ggml_tensor * x, float factor);
+
+    // layer(x) + residual, the latter where it is given
+    virtual ggml_tensor * linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual = nullptr);
+    virtual ggml_tensor * rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
+    virtual ggml_tensor * layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
+    virtual ggml_tensor * gelu_tanh(ggml_tensor * x);
+    virtual ggml_tensor * gelu_erf(ggml_tensor * x);
+    virtual ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up);
+
+    // How the tokens of a batch are rotated: see rotary_table.
+    struct rotation {
+        ggml_tensor * input; // what rotate takes: the table of the kernels, or the coordinates for ggml
+        int           n_axis;
+        float         base;
+    };
+    virtual rotation make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base);
+    // x: head_dim x n_head x n_token. Each head first goes through the RMS norm where there is one.
+    virtual ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm = {}, float epsilon = 0.0f);
+
+    // q: head_dim x n_head x n_query, k and v: head_dim x n_kv_head x n_key, with contiguous heads. Returns
+    // (head_dim * n_head) x n_query. The scale is 1 / sqrt(head_dim).
+    virtual ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
+                                    const std::shared_ptr<const attention_layout> & layout);
+
+    // Computes `result` and copies it to `out`. Throws error, std::bad_alloc.
+    virtual void run(ggml_tensor * result, float * out);
+
+protected:
+    compute_device &    device() const { return device_; }
+    const cancel_flag & cancel() const { return cancel_; }
+
+    // Where to describe the next operation; ask anew for each.
+    ggml_context * memory() { return descriptions_.get(); }
+
+private:
+    struct pending_input {
+        ggml_tensor *               tensor;
+        std::function<void(void *)> fill;
+    };
+
+    ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
+    ggml_cgraph * build(ggml_tensor * result);
+    void          check_operations(ggml_cgraph * built) const;
+    void          fill_inputs() const;
+
+    compute_device &           device_;
+    cancel_flag                cancel_;
+    growing_tensor_memory      descriptions_;
+    tensor_memory              graph_memory_;
+    std::vector<pending_input> inputs_;
+    std::vector<ggml_tensor *> writes_; // into tensors that others read, in the order in which they must happen
+    std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
+};
+
+// Returns the graph that is fastest on the device: on a CPU one with our kernels (kernel_graph.cpp).
+std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel);
+
+} // namespace omni

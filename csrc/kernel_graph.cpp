@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph of the CPU, whose operations are our kernels where there is one. To ggml such an operation runs on the calling
+// thread; its kernel shares the work out to the threads of the device.
+#include "graph.h"
+#include "rotary_table.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace omni {
+
+namespace {
+
+const float * row_begin(const ggml_tensor * t, int64_t i = 0) {
+    return reinterpret_cast<const float *>(static_cast<const char *>(t->data) + i * t->nb[1]);
+}
+
+const float * floats(const ggml_tensor * t) { return t != nullptr ? static_cast<const float *>(t->data) : nullptr; }
+
+class kernel_graph final : public graph {
+public:
+    using graph::graph;
+
+    ggml_tensor * linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) override;
+    ggml_tensor * rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * gelu_tanh(ggml_tensor * x) override;
+    ggml_tensor * gelu_erf(ggml_tensor * x) override;
+    ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up) override;
+    rotation      make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
+    ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
+                            const std::shared_ptr<const attention_layout> & layout) override;
+    void          run(ggml_tensor * result, float * out) override;
+
+private:
+    using operation = std::function<void(ggml_tensor * dst)>;
+    using row_function = std::function<void(int64_t row, float * out)>;
+
+    const kernel_set & kernels() const { return device().kernels; }
+
+    // A tensor that `compute` writes when the graph runs, from the arguments among other things.
+    ggml_tensor * add_operation(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, operation compute);
+    // A tensor whose rows `compute` writes from those of the arguments.
+    ggml_tensor * add_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
+    // The rows of x in the format of a linear product.
+    ggml_tensor * quantized_rows(ggml_tensor * x, const linear_product & product);
+
+    // Calls work(block, scratch of the thread) for each block, unless cancelled.
+    template <typename F> void run_blocks(int64_t n_block, F && work);
+    // Calls work(row, where it begins, scratch of the thread) for each row of dst.
+    template <typename F> void run_rows(ggml_tensor * dst, F && work);
+
+    std::deque<operation>                                         operations_;
+    std::map<const ggml_tensor *, row_function>                   row_functions_; // what writes the rows of a tensor
+    std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_;     // several linear layers may take the same
+    std::vector<float>                                            scratch_;       // scratch_size_ for each thread
+    size_t                                                        scratch_size_ = 0;
+    float *                                                       scratch_begin_ = nullptr;
+};
+
+template <typename F> void kernel_graph::run_blocks(int64_t n_block, F && work) {
+    device().threads.run((int32_t) n_block, [&](int thread, int32_t block) {
+        if (!cancel().is_set()) {
+            work(block, scratch_begin_ + thread * scratch_size_);
+        }
+    });
+}
+
+template <typename F> void kernel_graph::run_rows(ggml_tensor * dst, F && work) {
+    // a block of work is large enough that handing it to another thread pays
+    const int64_t n_row = std::max<int64_t>(1, 16384 / dst->ne[0]);
+    run_blocks((dst->ne[1] + n_row - 1) / n_row, [&](int32_t block, float * scratch) {
+        const int64_t first = block * n_row;
+        for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
+            work(row, static_cast<uint8_t *>(dst->data) + row * dst->nb[1], scratch);
+        }
+    });
+}
+
+ggml_tensor * kernel_graph::add_operation(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args,
+                                          operation compute) {
+    const ggml_custom_op_t run = [](ggml_tensor * dst, int, int, void * op) { (*static_cast<const operation *>(op))(dst); };
+    return ggml_custom_4d(memory(), type, ne0, ne1, 1, 1, args.data(), (int) args.size(), run, 1,
+                          &operations_.emplace_back(std::move(compute)));
+}
+
+ggml_tensor * kernel_graph::add_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute) {
+    ggml_tensor * y = add_operation(GGML_TYPE_F32, ne0, ne1, std::move(args), [this, compute](ggml_tensor * dst) {
+        run_rows(dst, [&](int64_t row, uint8_t * out, float *) { compute(row, reinterpret_cast<float *>(out)); });
+    });
+    row_functions_[y] = std::move(compute);
+    return y;
+}
+
+ggml_tensor * kernel_graph::quantized_rows(ggml_tensor * x, const linear_product & product) {
+    ggml_tensor *& rows = quantized_[{x, product.x}];
+    if (rows != nullptr) {
+        return rows;
+    }
+    const int64_t n_value = x->ne[0], n_byte = (int64_t) product.row_size(n_value);
+    const auto    known = row_functions_.find(x);
+    if (known == row_functions_.end()) {
+        rows = add_operation(GGML_TYPE_I8, n_byte, x->ne[1], {x}, [=, quantize = product.quantize](ggml_tensor * dst) {
+            run_rows(dst, [&](int64_t row, uint8_t * out, float *) { quantize(row_begin(x, row), n_value, out); });
+        });
+        return rows;
+    }
+    // What writes the rows of x writes them to the scratch: unless something else reads x too, it never exists as floats.
+    scratch_size_ = std::max(scratch_size_, (size_t) n_value);
+    std::vector<ggml_tensor *> args(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
+    const auto compute_quantized = [=, compute = known->second, quantize = product.quantize](ggml_tensor * dst) {
+        run_rows(dst, [&](int64_t row, uint8_t * out, float * scratch) {
+            compute(row, scratch);
+            quantize(scratch, n_value, out);
+        });
+    };
+    rows = add_operation(GGML_TYPE_I8, n_byte, x->ne[1], std::move(args), compute_quantized);
+    return rows;
+}
+
+ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
+    ggml_tensor * weight = layer.weight;
+    ggml_tensor * bias = layer.bias;
+    const linear_product * product =
+        choose_product(kernels(), device().exact, weight->type, weight->ne[0], weight->ne[1]);
+    if (product == nullptr) {
+        return graph::linear(layer, x, residual);
+    }
+    ggml_tensor *              rows = product->x == row_format::f32 ? x : quantized_rows(x, *product);
+    std::vector<ggml_tensor *> args = {weight, rows};
+    for (ggml_tensor * t : {bias, residual}) {
+        if (t != nullptr) {
+            args.push_back(t);
+        }
+    }
+    return add_operation(GGML_TYPE_F32, weight->ne[1], x->ne[1], std::move(args), [=](ggml_tensor * dst) {
+        const linear_operands p = {product,
+                                   weight->data,
+                                   weight->type,
+                                   weight->ne[0],
+                                   weight->ne[1],
+                                   static_cast<const uint8_t *>(rows->data),
+                                   rows->nb[1],
+                                   floats(bias),
+                                   floats(residual),
+                                   static_cast<float *>(dst->data),
+                                   rows->ne[1],
+                                   device().threads.size()};
+        run_blocks(kernels().count_linear_blocks(p),
+                   [&](int32_t block, float *) { kernels().compute_linear_block(p, block); });
+    });
+}
+
+ggml_tensor * kernel_graph::rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) {
+    return add_rows(x->ne[0], x->ne[1], {x, norm.weight}, [=](int64_t i, float * out) {
+        kernels().rms_norm(row_begin(x, i), x->ne[0], row_begin(norm.weight), epsilon, out);
+    });
+}
+
+ggml_tensor * kernel_graph::layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) {
+    return add_rows(x->ne[0], x->ne[1], {x, norm.weight, norm.bias}, [=](int64_t i, float * out) {
+        kernels().layer_norm(row_begin(x, i), x->ne[0], row_begin(norm.weight), row_begin(norm.bias), epsilon, out);
+    });
+}
+
+ggml_tensor * kernel_graph::gelu_tanh(ggml_tensor * x) {
+    return add_rows(x->ne[0], x->ne[1], {x},
+                    [=](int64_t i, float * out) { kernels().gelu_tanh(row_begin(x, i), x->ne[0], out); });
+}
+
+ggml_tensor * kernel_graph::gelu_erf(ggml_tensor * x) {
+    return add_rows(x->ne[0], x->ne[1], {x},
+                    [=](int64_t i, float * out) { kernels().gelu_erf(row_begin(x, i), x->ne[0], out); });
+}
+
+ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
+    return add_rows(up->ne[0], up->ne[1], {gate, up},
+                    [=](int64_t i, float * out) { kernels().swiglu(row_begin(gate, i), row_begin(up, i), up->ne[0], out); });
+}
+
+graph::rotation kernel_graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) {
+    const int64_t n_token = (int64_t) coordinates.size() / n_axis;
+    ggml_tensor * table = input(GGML_TYPE_F32, head_dim, n_token, [=, coordinates = std::move(coordinates)](void * data) {
+        rotary_table(coordinates.data(), n_token, n_axis, head_dim, base, static_cast<float *>(data));
+    });
+    return {table, n_axis, base};
+}
+
+ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) {
+    const int64_t              head_dim = x->ne[0], n_head = x->ne[1];
+    ggml_tensor *              table = by.input;
+    ggml_tensor *              norm_weight = norm.weight;
+    std::vector<ggml_tensor *> args = {x, table};
+    if (norm_weight != nullptr) {
+        args.push_back(norm_weight);
+    }
+    ggml_tensor * y = add_rows(head_dim * n_head, x->ne[2], std::move(args), [=](int64_t i, float * out) {
+        for (int64_t head = 0; head < n_head; head++, out += head_dim) {
+            const char *  begin = static_cast<const char *>(x->data) + i * x->nb[2] + head * x->nb[1];
+            const float * in = reinterpret_cast<const float *>(begin);
+            if (norm_weight != nullptr) {
+                kernels().rms_norm(in, head_dim, row_begin(norm_weight), epsilon, out);
+            }
+            kernels().rotate(norm_weight != nullptr ? out : in, (int) head_dim, row_begin(table, i), out);
+        }
+    });
+    return split_heads(y, 0, head_dim, n_head);
+}
+
+ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
+                                      const std::shared_ptr<const attention_layout> & layout) {
+    scratch_size_ = std::max(scratch_size_, kernels().attention_scratch(layout->head_dim));
+    return add_operation(GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], {q, k, v}, [=](ggml_tensor * dst) {
+        const auto operand = [](const ggml_tensor * t) {
+            return attention_operand{floats(t), t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
+        };
+        const attention_operands p = {operand(q),     operand(k),        operand(v),       static_cast<float *>(dst->data),
+                                      layout->n_head, layout->n_kv_head, layout->head_dim, layout->causal};
+        run_blocks((int64_t) layout->tiles.size(),
+                   [&](int32_t tile, float * scratch) { kernels().attend_tile(p, layout->tiles[tile], scratch); });
+    });
+}
+
+void kernel_graph::run(ggml_tensor * result, float * out) {
+    constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
+    scratch_size_ = (scratch_size_ + n_line - 1) / n_line * n_line;
+    scratch_.resize(scratch_size_ * device().threads.size() + n_line);
+    scratch_begin_ = scratch_.data() +
+                     (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
+    graph::run(result, out);
+}
+
+} // namespace
+
+std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel) {
+    if (device.runs_kernels()) {
+        return std::make_unique<kernel_graph>(device, cancel);
+    }
+    return std::make_unique<graph>(device, cancel);
+}
+
+} // namespace omni

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two kinds of model files, each with what is computed from it.
+#pragma once
+
+#include "audio_tower.h"
+#include "gguf_file.h"
+#include "text_architecture.h"
+#include "text_tower.h"
+#include "vision_tower.h"
+#include "vocabulary.h"
+
+#include <memory>
+#include <string>
+
+namespace omni {
+
+// A text model file: vocabulary and text tower.
+struct text_model {
+    text_model(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
+
+    std::shared_ptr<const gguf_file> file;
+    const text_architecture &        architecture; // in the table, which lives as long as the process
+    omni::vocabulary                 vocabulary;
+    text_tower                       tower;
+};
+
+// A projector file: vision tower, audio tower or both.
+struct projector {
+    projector(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
+
+    std::shared_ptr<const gguf_file>    file;
+    std::unique_ptr<const vision_tower> vision;
+    std::unique_ptr<const audio_tower>  audio;
+    int32_t                             n_embd_out = 0;
+};
+
+} // namespace omni

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what callers of the native layer pass; their errors name the argument and what it takes."""
+
+from __future__ import annotations
+
+import operator
+import reprlib
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+_T = TypeVar("_T")
+
+
+def require(name: str, value: object, expected: type[_T], advice: str = "") -> _T:
+    """Return the value of an argument that must be of a class."""
+    if not isinstance(value, expected):
+        raise TypeError(f"{name} is {reprlib.repr(value)}, expected a {expected.__name__}{advice}")
+    return value
+
+
+def require_integer(name: str, value: object, low: int, high: int) -> int:
+    """Return the value of an argument that must be an integer of a range."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {reprlib.repr(value)}, expected an integer") from None
+    if not low <= number <= high:
+        raise ValueError(f"{name} is {number}, expected {low} to {high}")
+    return number
+
+
+def as_floats(name: str, value: object) -> Floats:
+    """Return an argument as a contiguous array of float32."""
+    return np.ascontiguousarray(_as_array(name, value, "biuf", "numbers"), np.float32)
+
+
+def as_ints(name: str, value: object) -> Ints:
+    """Return an argument as a contiguous array of int32."""
+    array = _as_array(name, value, "iu", "integers")
+    limits = np.iinfo(np.int32)
+    if array.dtype != np.int32 and array.size and not (limits.min <= array.min() and array.max() <= limits.max):
+        raise ValueError(f"{name} has a number beyond 32 bits")
+    return np.ascontiguousarray(array, np.int32)
+
+
+def _as_array(name: str, value: object, kinds: str, what: str) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:  # rows of unequal length
+        raise ValueError(f"{name} can't be an array: {error}") from error
+    if array.dtype.kind not in kinds and array.size:
+        raise TypeError(f"{name} is an array of {array.dtype}, expected one of {what}")
+    return array
