@@ -20,8 +20,6 @@ import jina_omni
 from testing import memory
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint
-from testing.gguf_damages import Case
-from testing.gguf_parts import Parts
 
 ADDRESSES = 4 << 30  # bytes that the process may reserve
 RESIDENT = 1 << 30  # bytes that it may hold at any time
@@ -37,13 +35,13 @@ FOLDER = Path(tempfile.mkdtemp(prefix="attack-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
-def files(size: str = "small") -> Checkpoint:
+def model_files(size: str = "small") -> Checkpoint:
     """Return the paths of a tiny model's files."""
-    return _files(size)
+    return _write_model_files(size)
 
 
 @functools.cache
-def _files(size: str) -> Checkpoint:
+def _write_model_files(size: str) -> Checkpoint:
     folder = FOLDER / size
     folder.mkdir()
     return write_checkpoint(folder, TINY[size])
@@ -52,39 +50,17 @@ def _files(size: str) -> Checkpoint:
 @functools.cache
 def model() -> jina_omni.Model:
     """Return a tiny model with all its towers."""
-    return jina_omni.Model(files().text, files().combined, n_threads=2)
+    return jina_omni.Model(model_files().text, model_files().combined, n_threads=2)
 
 
-def written(name: str, data: bytes) -> Path:
+def write_file(name: str, data: bytes) -> Path:
     """Write a file, and return its path."""
     path = FOLDER / name
     path.write_bytes(data)
     return path
 
 
-def original(of: str) -> Path:
-    """Return the file that a `Case` damages."""
-    small = {"small": "text", "both": "combined"}
-    return files("nano").text if of == "nano" else getattr(files(), small.get(of, of))
-
-
-def refuses(*cases: Case) -> None:
-    """Check that each damaged file is a `ModelLoadError` that names it and says why."""
-    for case in cases:
-        source = original(case.of)
-        path = written(f"damaged-{source.name}", case.damage(Parts(source)))
-        text = [] if case.of in ("small", "nano") else [files().text]
-        try:
-            jina_omni.Model(*text, path) if text else jina_omni.Model(path)
-        except jina_omni.ModelLoadError as error:
-            assert str(error).startswith(f"{path}: "), error
-            assert re.search(case.words, str(error)), error
-            ends(f"refused: {str(error).removeprefix(f'{FOLDER}/')}")
-        else:
-            raise AssertionError(f"{case.name} was loaded")
-
-
-def rejects(value: Any, error: type[Exception], words: str, **options: Any) -> None:
+def expect_error(value: Any, error: type[Exception], words: str, **options: Any) -> None:
     """Check that an input is this error, which names it, beside another whose vector stays as it is."""
     expected = model().encode("a bystander")
     vectors, errors = model().encode(["a bystander", value], on_error="return", **options)
@@ -93,29 +69,29 @@ def rejects(value: Any, error: type[Exception], words: str, **options: Any) -> N
     assert str(found).startswith("input 1"), found
     assert re.search(words, str(found)), found
     assert np.array_equal(vectors[0], expected)
-    ends(f"{error.__name__}: {str(found)[:200]}")
+    report(f"{error.__name__}: {str(found)[:200]}")
 
 
-def embeds(value: Any, like: Any = None, **options: Any) -> None:
+def expect_vector(value: Any, like: Any = None, **options: Any) -> None:
     """Check that one input, fused if it is a list, has a vector of unit length, the same as another's."""
     vector = model().encode([value], **options)[0]
     assert abs(np.linalg.norm(vector) - 1) < 1e-5, vector
     assert like is None or np.array_equal(vector, model().encode([like], **options)[0])
-    ends("a vector" if like is None else "the same vector as without the attack")
+    report("a vector" if like is None else "the same vector as without the attack")
 
 
-def survives(value: Any, **options: Any) -> None:
+def expect_vector_or_error(value: Any, **options: Any) -> None:
     """Check that an input is a vector or an `InputError`, where a decoder's version decides which."""
     try:
-        embeds(value, **options)
+        expect_vector(value, **options)
     except jina_omni.InputError as error:
         assert str(error).startswith("input"), error
-        ends(f"{type(error).__name__}: {str(error)[:200]}")
+        report(f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def ends(how: str) -> None:
-    """Say how an attack ended, and check that it took no memory to speak of."""
+def report(outcome: str) -> None:
+    """Print how an attack ended, and check that it took little memory."""
     most, of_children = memory.peak(), memory.peak_of_children()
-    print(f"{how} ({most >> 20} MiB, children {of_children >> 20} MiB)", flush=True)
+    print(f"{outcome} ({most >> 20} MiB, children {of_children >> 20} MiB)", flush=True)
     assert most < RESIDENT, f"{most:,} bytes"
     assert of_children < RESIDENT, f"{of_children:,} bytes in a child"

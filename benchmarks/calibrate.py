@@ -31,7 +31,7 @@ _KNOBS: Sequence[Sequence[dict[str, Any]]] = (
     ({"kv_unified": False},),
 )
 
-# So many of the fastest run once more in turn, because what others do on the machine changes from minute to minute.
+# The number of fastest settings that run once more in turn, since the load of the machine changes by the minute.
 _FINALISTS = 4
 
 

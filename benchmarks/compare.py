@@ -1,4 +1,4 @@
-"""Sides in processes of their own that run in turn, and what comes of it."""
+"""Sides in processes of their own that run in turn, and their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-# Thread pools spin for a while after their last work; the next side must not pay for that.
+# Thread pools spin for a while after their last work, which would slow down the next side.
 _PAUSE = 0.3
 
 
@@ -227,7 +227,7 @@ def compare(
             unit,
             Spread.of(taken),
             Spread.of([amount / s for s in taken]),
-            # neighbours in time share the machine's mood, so the ratio is taken turn by turn
+            # other work on the machine slows down neighbouring turns alike, so the ratio is taken turn by turn
             Spread.of([s / first for s, first in zip(taken, seconds[0], strict=True)]),
             least_cosine(outputs[0], output) if comparable else None,
             side.load_s,

@@ -16,9 +16,9 @@ Rows = NDArray[np.float32]
 
 
 class OursText:
-    """jina_omni at the level of token ids. Whatever of its API the text benchmark touches is in this class."""
+    """jina_omni at the level of token ids. This class holds all that the text benchmark uses of its API."""
 
-    # what Model uses on a CPU when the caller doesn't say
+    # the default of Model on a CPU
     _BATCH_TOKENS = 4096
 
     def __init__(self, path: Path, n_threads: int) -> None:
@@ -42,7 +42,7 @@ class OursText:
 
 @dataclass(frozen=True)
 class LlamaSettings:
-    """What of libllama's embedding context a user can turn; the cache is as large as the rest of it demands."""
+    """The settings of libllama's embedding context; the size of its cache follows from them."""
 
     n_batch: int = 512
     n_ubatch: int = 512

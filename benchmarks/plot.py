@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.scoreboard import Score
+from benchmarks.scores import Score
 
 
 def draw(scores: Sequence[Score], path: Path) -> None:

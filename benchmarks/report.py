@@ -33,7 +33,7 @@ def heading(**facts: Any) -> dict[str, Any]:
     """Print the facts that every figure depends on, and return them for JSON."""
     facts = {"cpu": cpu(), **facts}
     if hasattr(os, "getloadavg"):
-        # Others on the machine make both sides slower: the ratio stands it better than the rates do.
+        # Other work on the machine slows down both sides: it changes the rates more than their ratio.
         facts["load_average"] = os.getloadavg()[0]
     for key, value in facts.items():
         print(f"{key}: {value}")

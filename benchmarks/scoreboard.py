@@ -1,6 +1,6 @@
-"""The scoreboard: one table of ours against every other way to run the files, each line made by another benchmark.
+"""The scoreboard: one table of this library against every other way to run the files, each line by another benchmark.
 
-A line is run again by its name, and replaces what an earlier run wrote of it into the same JSON file.
+A line that is run again by its name replaces the result of the earlier run in the same JSON file.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import plot, report
 from benchmarks.checkpoint import Checkpoints
-from benchmarks.compare import Spread
 from benchmarks.options import some_of
+from benchmarks.scores import Score, read_scores
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Line:
     command
         The benchmark that measures it, and its options.
     targets
-        The least ratio by opponent; of those that aren't in it nothing is demanded.
+        The least ratio by opponent; the others have no target.
     """
 
     work: str
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         lines = {key: lines[key] for key in LINES if key in lines}
         # after every line: a long run that breaks off has still measured something
         args.json.write_text(json.dumps(lines, indent=1) + "\n")
-    scores = [score for line in lines.values() for score in _scores(line)]
+    scores = list(read_scores(lines.values()))
     _print_table(scores)
     plot.draw([score for score in scores if score.ratio], args.json.with_suffix(".svg"))
 
@@ -113,32 +113,6 @@ def _earlier(args: argparse.Namespace) -> dict[str, Any]:
         if (there := {key: line["facts"][key] for key in here}) != here:
             raise SystemExit(f"{args.json} has {name} of {there}, this is {here}: name another file with --json")
     return lines
-
-
-@dataclass(frozen=True)
-class Score:
-    """One opponent on one line; without a ratio it was not installed."""
-
-    work: str
-    against: str
-    ratio: Spread | None = None
-    target: float | None = None
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the median is as high as it has to be; None where nothing is demanded or measured."""
-        return self.ratio.median >= self.target if self.ratio and self.target else None
-
-
-def _scores(line: dict[str, Any]) -> Iterator[Score]:
-    for found in line["results"]:
-        if found["side"] != "jina_omni":
-            # the others have their type and size in their words
-            more = f": {found['type']}, {found['row']}" if "peak" in found["side"] else ""
-            target = line["targets"].get(found["side"])
-            yield Score(line["work"] + more, found["side"], Spread(**found["ratio"]), target)
-    for name in line["left_out"]:
-        yield Score(line["work"], name)
 
 
 _REACHED = {None: "", True: "yes", False: "no"}

@@ -26,7 +26,7 @@ Scene = Picture | Clip | Sound
 KINDS = (Picture, Clip, Sound)
 
 N_HELD_OUT = 100
-"""Scenes of each kind that are never drawn, played or told of in training."""
+"""Scenes of each kind that are never drawn, played or described in training."""
 
 PICTURES = [Picture(*one) for one in itertools.product(SHAPES, COLOURS, (1, 2, 3), PLACES)]
 CLIPS = [Clip(*one) for one in itertools.product(SHAPES, COLOURS, MOTIONS, PACES)]
@@ -107,10 +107,10 @@ _TIMBRE_WORDS = {
 
 def attributes(scene: Scene) -> dict[str, int]:
     """Return the place of each of a scene's attributes in `VALUES`; what a kind lacks is left out, a clip shows one."""
-    told = {"kind": type(scene).__name__, **asdict(scene)}
+    values = {"kind": type(scene).__name__, **asdict(scene)}
     if isinstance(scene, Clip):
-        told["count"] = 1
-    return {name: VALUES[name].index(value) for name, value in told.items()}
+        values["count"] = 1
+    return {name: VALUES[name].index(value) for name, value in values.items()}
 
 
 def held_out(kind: type[Scene]) -> list[Scene]:
@@ -124,7 +124,7 @@ def trained(kind: type[Scene]) -> list[Scene]:
 
 
 def caption(scene: Scene, rng: np.random.Generator, drop: float = 0.0) -> tuple[str, set[str]]:
-    """Return a caption and the names of the attributes that it tells.
+    """Return a caption and the names of the attributes that it states.
 
     Parameters
     ----------
@@ -132,16 +132,16 @@ def caption(scene: Scene, rng: np.random.Generator, drop: float = 0.0) -> tuple[
         Probability of each attribute to be left out, half as large for the shape or timbre.
     """
     names = [one.name for one in fields(scene)]
-    told = {name for name in names if rng.random() >= (drop / 2 if name in ("shape", "timbre") else drop)}
+    stated = {name for name in names if rng.random() >= (drop / 2 if name in ("shape", "timbre") else drop)}
     write = {Picture: _of_picture, Clip: _of_clip, Sound: _of_sound}[type(scene)]
-    text, says_kind, says_count = write(scene, told, rng)
+    text, says_kind, says_count = write(scene, stated, rng)
     if says_kind:
-        told.add("kind")
+        stated.add("kind")
     if says_count:
-        told.add("count")
+        stated.add("count")
     else:
-        told.discard("count")
-    return text, told
+        stated.discard("count")
+    return text, stated
 
 
 def _split(kind: type[Scene]) -> tuple[list[Scene], list[Scene]]:
@@ -160,10 +160,10 @@ def _noun(word: str, count: int) -> str:
     return {"box": "boxes", "cross": "crosses"}.get(word, word + "s")
 
 
-def _things(scene: Picture | Clip, told: set[str], count: int, rng: np.random.Generator, *, numbered: bool) -> str:
+def _things(scene: Picture | Clip, stated: set[str], count: int, rng: np.random.Generator, *, numbered: bool) -> str:
     """Return such as "two red boxes", or without the number."""
-    noun = _noun(_one(_WORDS[scene.shape if "shape" in told else ""], rng), count)
-    if "colour" in told:
+    noun = _noun(_one(_WORDS[scene.shape if "shape" in stated else ""], rng), count)
+    if "colour" in stated:
         word = _one(_WORDS[scene.colour], rng)
         noun = f"{noun} in {word}" if rng.random() < 0.15 else f"{word} {noun}"
     if not numbered:
@@ -172,10 +172,10 @@ def _things(scene: Picture | Clip, told: set[str], count: int, rng: np.random.Ge
     return f"{'an' if number == 'a' and noun[0] in 'aeiou' else number} {noun}"
 
 
-def _of_picture(scene: Picture, told: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
-    numbered = "count" in told
-    things = _things(scene, told, scene.count, rng, numbered=numbered)
-    place = _one(_PLACE_WORDS[scene.place], rng) if "place" in told else ""
+def _of_picture(scene: Picture, stated: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
+    numbered = "count" in stated
+    things = _things(scene, stated, scene.count, rng, numbered=numbered)
+    place = _one(_PLACE_WORDS[scene.place], rng) if "place" in stated else ""
     start = _one(("", "", "", "a picture of ", "an image of ", "a drawing of "), rng)
     if not place:
         return start + things, bool(start), numbered
@@ -188,12 +188,12 @@ def _of_picture(scene: Picture, told: set[str], rng: np.random.Generator) -> tup
     return f"{start}{things} {place}", True, numbered
 
 
-def _of_clip(scene: Clip, told: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
-    thing = _things(scene, told, 1, rng, numbered=True)
-    pace = _one(_PACE_WORDS[scene.pace], rng) if "pace" in told else ""
+def _of_clip(scene: Clip, stated: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
+    thing = _things(scene, stated, 1, rng, numbered=True)
+    pace = _one(_PACE_WORDS[scene.pace], rng) if "pace" in stated else ""
     start = _one(("", "", "", "a video of ", "a clip of "), rng)
-    if "motion" not in told:
-        told.discard("pace")
+    if "motion" not in stated:
+        stated.discard("pace")
         return start + thing, bool(start), True
     motion = _one(_MOTION_WORDS[scene.motion], rng)
     kind = rng.random()
@@ -206,22 +206,22 @@ def _of_clip(scene: Clip, told: set[str], rng: np.random.Generator) -> tuple[str
     return f"{start}{thing} {motion} {pace}", True, True
 
 
-def _of_sound(scene: Sound, told: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
-    count = scene.count if "count" in told else None
-    noun = _one(_TIMBRE_WORDS[scene.timbre if "timbre" in told else ""], rng)[0 if scene.count == 1 else 1]
+def _of_sound(scene: Sound, stated: set[str], rng: np.random.Generator) -> tuple[str, bool, bool]:
+    count = scene.count if "count" in stated else None
+    noun = _one(_TIMBRE_WORDS[scene.timbre if "timbre" in stated else ""], rng)[0 if scene.count == 1 else 1]
     words = []
-    if "contour" in told:
+    if "contour" in stated:
         words.append(_one(_CONTOUR_WORDS[scene.contour], rng))
-    if "pitch" in told:
+    if "pitch" in stated:
         words.append(_one(_PITCH_WORDS[scene.pitch], rng))
     # What comes before the noun, in any order; "going up" comes behind it.
     rng.shuffle(words)
     behind = [word for word in words if word.startswith("going")]
     before = [word for word in words if word not in behind]
     tempo = ""
-    if "tempo" in told:
+    if "tempo" in stated:
         if count is None:
-            told.discard("tempo")
+            stated.discard("tempo")
         elif count == 1:
             before.insert(0, _one({"slow": ("long", "lasting"), "fast": ("short", "brief")}[scene.tempo], rng))
         elif rng.random() < 0.5:

@@ -80,14 +80,14 @@ class Trainer:
             chosen = [those[i] for i in rng.choice(len(those), N_SCENES, replace=False)]
             scenes += chosen
             found.append(self.model.media(kind, chosen, rng))
-        told = [caption(scene, rng, drop=0.0 if rng.random() < 0.6 else 0.4) for scene in scenes]
+        captions = [caption(scene, rng, drop=0.0 if rng.random() < 0.6 else 0.4) for scene in scenes]
         prompts = ["Query: " if rng.random() < 0.5 else "Document: " for _ in scenes]
-        texts = self.model.texts([prompt + text for prompt, (text, _) in zip(prompts, told, strict=True)])
+        texts = self.model.texts([prompt + text for prompt, (text, _) in zip(prompts, captions, strict=True)])
         media = torch.cat(found)
 
         has = np.array([[attributes(scene).get(name, -1) + 1 for name in VALUES] for scene in scenes])  # 0: none
-        says = np.array([[name in names for name in VALUES] for _, names in told])
-        says |= (has == 0) & says[:, :1]  # who tells the kind rules out the attributes of other kinds
+        says = np.array([[name in names for name in VALUES] for _, names in captions])
+        says |= (has == 0) & says[:, :1]  # naming the kind rules out the attributes of other kinds
         return self._contrast(texts, media, has, says), self._reading(texts, media, has, says)
 
     def _contrast(self, texts: torch.Tensor, media: torch.Tensor, has: np.ndarray, says: np.ndarray) -> torch.Tensor:
@@ -104,12 +104,12 @@ class Trainer:
 
     def _reading(self, texts: torch.Tensor, media: torch.Tensor, has: np.ndarray, says: np.ndarray) -> torch.Tensor:
         texts, media = F.normalize(texts, dim=1) * HEAD_SCALE, F.normalize(media, dim=1) * HEAD_SCALE
-        told = np.where(says, has, -1)
+        stated = np.where(says, has, -1)
         losses = []
         for j, head in enumerate(self.heads):
             losses.append(F.cross_entropy(head(media), torch.from_numpy(has[:, j])))
             if says[:, j].any():
-                losses.append(F.cross_entropy(head(texts), torch.from_numpy(told[:, j]), ignore_index=-1))
+                losses.append(F.cross_entropy(head(texts), torch.from_numpy(stated[:, j]), ignore_index=-1))
         return sum(losses) / (2 * len(VALUES))
 
     def state(self, step: int) -> dict:
@@ -141,8 +141,8 @@ class Trainer:
             media = torch.cat([self.model.media(kind, some, rng) for some in (scenes[:half], scenes[half:])])
             texts = self.model.texts(["Query: " + caption(scene, rng)[0] for scene in scenes])
             nearest = (F.normalize(texts, dim=1) @ F.normalize(media, dim=1).T).argmax(dim=1).tolist()
-            told = [attributes(scene) for scene in scenes]
-            pairs = [(told[i], told[j]) for i, j in enumerate(nearest)]
+            values = [attributes(scene) for scene in scenes]
+            pairs = [(values[i], values[j]) for i, j in enumerate(nearest)]
             mistaken = Counter(name for one, other in pairs for name in one if one[name] != other[name])
             lines.append(f"{kind.__name__} {sum(i == j for i, j in enumerate(nearest))}, mistaken {dict(mistaken)}")
         return "; ".join(lines)

@@ -69,7 +69,7 @@ class Parts:
         return head + b"\0" * (-len(head) % alignment) + self.data
 
     def patched(self, what: str, owner: str, value: bytes, at: int = 0) -> bytes:
-        """Return the original with one thing of its header overwritten; see `tests.native.Place`."""
+        """Return the original with one thing of its header overwritten; see `testing.gguf_header.Place`."""
         place = next(p for p in self.header.places if p.what == what and p.owner == owner)
         return self.overwritten(place.at + at, value)
 

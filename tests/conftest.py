@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,34 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="a skipped test or file fails, such as for a missing package"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    forbid_skip(report, collector.config)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    forbid_skip(report, item.config)
+    return report
+
+
+def forbid_skip(report: pytest.CollectReport | pytest.TestReport, config: pytest.Config) -> None:
+    """Turn a skip into a failure with its reason, if the command line forbids skips."""
+    if config.getoption("no_skips") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"--no-skips: {report.longrepr[2]}"
 
 
 @pytest.fixture(scope="session")

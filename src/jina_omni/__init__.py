@@ -3,6 +3,7 @@
 
 import logging
 
+from jina_omni._version import __version__ as __version__
 from jina_omni.demo import demo_model
 from jina_omni.errors import (
     Cancelled,
@@ -32,8 +33,6 @@ from jina_omni.similarity import cosine_similarity
 
 # Without a handler, Python would print the warnings of this library on stderr.
 logging.getLogger("jina_omni").addHandler(logging.NullHandler())
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Audio",

@@ -137,7 +137,7 @@ def media_cases() -> list[Case]:
     picture = image("third", 130, 210)
     even, odd = clip("even", 4, 180, 100), clip("odd", 5, 70, 130)
     speech, noise = sound("speech", 26_500), sound("noise", 9_999)
-    heard = Video(even, (0.5 / 24, 2.5 / 24), sound("track", 8_000))
+    with_sound = Video(even, (0.5 / 24, 2.5 / 24), sound("track", 8_000))
     wrapper = "sentence-transformers"
     return [
         Case("audio-three-frames", (sound("three-frames", 321),)),
@@ -156,5 +156,5 @@ def media_cases() -> list[Case]:
         Case("chat-audio", (speech,), wrapper),
         Case("chat-image-text", (picture, " a caption"), wrapper),
         Case("chat-video-with-sound", (Video(odd, (0.5 / 24, 2.5 / 24, 4 / 24), noise),), wrapper),
-        Case("chat-fused", ("text ", heard, " text ", noise, picture), wrapper),
+        Case("chat-fused", ("text ", with_sound, " text ", noise, picture), wrapper),
     ]

@@ -71,8 +71,8 @@ def build_spans(
     pieces: list[str | Array] = []
     if dialect == "sentence-transformers" and not all(isinstance(part, str) for part in parts):
         tracks = [[part.sound] if isinstance(part, Video) and part.sound else [] for part in parts]
-        heard = itertools.chain.from_iterable([*track, part] for track, part in zip(tracks, parts, strict=True))
-        parts = ["<|im_start|>user\n", *heard, "<|im_end|>\n"]
+        in_order = itertools.chain.from_iterable([*track, part] for track, part in zip(tracks, parts, strict=True))
+        parts = ["<|im_start|>user\n", *in_order, "<|im_end|>\n"]
     for part in parts:
         if isinstance(part, str):
             pieces.append(part)

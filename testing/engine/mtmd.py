@@ -127,9 +127,7 @@ class MediaEncoder:
         samples = np.ascontiguousarray(samples, np.float32)
         # of a clip of exactly 30 seconds libmtmd makes two pieces, the second of which is silence
         n_pieces = -(-len(samples) // _PIECE)
-        return self._rows(
-            self._lib.mtmd_bitmap_init_from_audio(len(samples), samples.ctypes.data), _AUDIO, n_pieces
-        )
+        return self._rows(self._lib.mtmd_bitmap_init_from_audio(len(samples), samples.ctypes.data), _AUDIO, n_pieces)
 
     def _rows(self, bitmap: int, kind: int, n_pieces: int) -> NDArray[np.float32]:
         lib = self._lib

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import io
 import json
@@ -18,6 +19,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import jina_omni
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "vendor" / "llama.cpp"
@@ -276,20 +279,32 @@ def test_a_portable_build_compiles_for_any_x86_64_what_does_not_choose_at_run_ti
     assert {name for name in for_some if not name.startswith("csrc/kernels/")} == set()
 
 
+@needs_build_tools
 def test_accelerators_are_of_the_version_that_the_extras_ask_for():
-    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no reader of TOML")
-    def read(path):
-        return tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    def read(folder):
+        """Return the metadata that the build backend gives to a distribution."""
+        command = [sys.executable, "-m", "scikit_build_core.build", "project-table"]
+        return json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True, encoding="utf-8").stdout)
 
-    own = read(ROOT / "pyproject.toml")
+    own = read(ROOT)
+    assert own["version"] == jina_omni.__version__ == importlib.metadata.version("jina-omni")
     wanted = f"{own['name']}=={own['version']}"
-    projects = {path.parent.name: read(path) for path in (ROOT / "accelerators").glob("*/pyproject.toml")}
+    projects = {path.parent.name: read(path.parent) for path in (ROOT / "accelerators").glob("*/pyproject.toml")}
     assert set(projects) == {"cuda12", "cuda13", "vulkan"}
     for name, project in projects.items():
         assert own["optional-dependencies"][name] == [f"{project['name']}=={project['version']}"]
         assert project["name"] == f"{own['name']}-{name}"
         assert wanted in project["dependencies"]
         assert project["requires-python"] == own["requires-python"]
+
+
+def test_the_version_stands_in_one_file():
+    asked = [line for line in importlib.metadata.requires("jina-omni") if line.startswith("jina-omni-")]
+    assert len(asked) == 3
+    assert all(line.partition(";")[0].endswith(f"=={jina_omni.__version__}") for line in asked)
+    ours = [ROOT / "pyproject.toml", *(ROOT / "accelerators").glob("*/pyproject.toml"), *(ROOT / "src").rglob("*.py")]
+    holders = [path for path in ours if f'"{jina_omni.__version__}"' in path.read_text(encoding="utf-8")]
+    assert holders == [ROOT / "src" / "jina_omni" / "_version.py"]
 
 
 def test_the_bill_of_materials_names_the_pinned_source():

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import faulthandler
 import random
-import struct
 import sys
 import tempfile
 import warnings
@@ -24,6 +23,7 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.errors import LocatedError
+from testing.media_damages import damage
 from testing.media_files import media_file
 from tests.fuzz import files
 
@@ -32,42 +32,15 @@ SECONDS = 60  # that a case may take on a busy machine
 PICTURES = ("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic")
 SOUNDS = ("wav", "rf64", "mp3", "flac", "ogg", "opus", "aac", "m4a")
 FILMS = ("mp4", "avi", "mov", "mkv", "webm", "flv", "wmv")
-EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 # ---- media ----------------------------------------------------------------------------------------------------------
 
 
-def damaged(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    """Return a file with one to four changes, most of them in its head, where the structure is."""
-    content = bytearray(data)
-    for _ in range(rng.randint(1, 4)):
-        reach = min(len(content), rng.choice((32, 400, len(content))))
-        place = rng.randrange(reach) if reach else 0
-        match rng.randrange(8):
-            case 0 | 1:
-                content[place : place + 1] = bytes([rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))])
-            case 2 | 3:
-                form = rng.choice(("<H", ">H", "<I", ">I"))
-                value = struct.pack(form, rng.choice(EDGES) & (0xFFFF if form[1] == "H" else 0xFFFFFFFF))
-                content[place : place + len(value)] = value
-            case 4:
-                del content[place : place + rng.choice((1, 4, 100, len(content)))]
-            case 5:
-                chunk = content[place : place + rng.choice((1, 4, 100))]
-                content[place:place] = chunk * rng.choice((1, 2, 50))
-            case 6:
-                at = rng.randrange(len(other))
-                content[place : place + 64] = other[at : at + 64]
-            case _:
-                content[place:place] = rng.randbytes(rng.choice((1, 4, 64)))
-    return bytes(content)
-
-
 def _media(kinds: tuple[str, ...], wrap: Callable[[random.Random, bytes], Any]) -> Callable[[random.Random], Any]:
     def make(rng: random.Random) -> Any:
         data, other = media_file(rng.choice(kinds)), media_file(rng.choice(kinds))
-        return wrap(rng, damaged(rng, data, other))
+        return wrap(rng, damage(rng, data, other))
 
     return make
 
@@ -95,7 +68,7 @@ def _svg(rng: random.Random) -> Any:
         "</g>", "</svg>",
     )  # fmt: skip
     whole = "".join(piece for piece in pieces if rng.random() < 0.8).encode()
-    return jina_omni.Image(damaged(rng, whole, whole) if rng.random() < 0.5 and whole else whole)
+    return jina_omni.Image(damage(rng, whole, whole) if rng.random() < 0.5 and whole else whole)
 
 
 # ---- arrays and texts -----------------------------------------------------------------------------------------------
@@ -177,7 +150,7 @@ def _odd(rng: random.Random) -> Any:
 def _base64(rng: random.Random) -> str:
     data = media_file(rng.choice((*PICTURES, *SOUNDS, "mp4", "pdf")))
     if rng.random() < 0.3:
-        data = damaged(rng, data, data)
+        data = damage(rng, data, data)
     text = base64.b64encode(data).decode()
     if rng.random() < 0.2:
         text = text[: rng.randrange(len(text) + 1)]

@@ -1,7 +1,7 @@
 """Damaged, hostile and foreign files through the real loader: a refusal that names the file, never an abort.
 
 Every file is loaded, and run if it loads, in the process of `tests.native.loader`. What is done to the files, and for
-which advisory, is in `testing.gguf_damages` and `attacks/`.
+which advisory, is in `testing.gguf_damages` and `testing.gguf_advisories`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from testing.checkpoints.numpy_reference import NumpyText, NumpyVision
 from testing.checkpoints.pixels import Patches
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, Edits, write_text, write_vision
-from testing.gguf_damages import CASES, EMBD, TOKENS, Case, u32, u64
+from testing.gguf_damages import CASES
+from testing.gguf_edits import EMBD, TOKENS, Case, u32, u64
 from testing.gguf_parts import Parts, key, tensor
 from tests.native.loader import Loader
 from tests.native.sequences import cosines, pooled
