@@ -70,7 +70,7 @@ protected:
     compute_device &    device() const { return device_; }
     const cancel_flag & cancel() const { return cancel_; }
 
-    // Where to describe the next operation; ask anew for each.
+    // Where to describe the next operation; ask again for each.
     ggml_context * memory() { return descriptions_.get(); }
 
 private:
