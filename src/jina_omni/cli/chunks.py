@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import JinaOmniError
+from jina_omni.errors import LocatedError
 from jina_omni.inputs import Input
 from jina_omni.model import Model
 from jina_omni.options import PromptedOptions
@@ -58,7 +58,7 @@ def split_into_chunks(items: Iterable[Item], get_size: Callable[[Item], int]) ->
 
 def encode_groups(
     model: Model, groups: Sequence[Sequence[Input]], **options: Unpack[PromptedOptions]
-) -> list[Floats | JinaOmniError]:
+) -> list[Floats | LocatedError]:
     """Embed the inputs of several items together.
 
     Parameters
@@ -71,12 +71,12 @@ def encode_groups(
 
     Returns
     -------
-    list of array or JinaOmniError
+    list of array or LocatedError
         The embeddings (n, dim) of each item, or its first error.
     """
     inputs = [one for group in groups for one in group]
     vectors, errors = model.encode(inputs, on_error="return", **options)
-    results: list[Floats | JinaOmniError] = []
+    results: list[Floats | LocatedError] = []
     first = 0
     for group in groups:
         last = first + len(group)

@@ -21,7 +21,7 @@ from jina_omni.cli.model_choice import ModelChoice, describe_identity, open_mode
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
-from jina_omni.errors import InputError, JinaOmniError
+from jina_omni.errors import InputError, LocatedError
 from jina_omni.model import Model
 from jina_omni.precision import CALIBRATED, PRECISIONS, Precision, check_precision, quantize_embeddings
 
@@ -176,7 +176,7 @@ def _embed(
                 except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
                     failures.append(describe_failure(error, item.name))
             for name, result in zip(names, encode_groups(model, groups, **options), strict=True):
-                if isinstance(result, JinaOmniError):
+                if isinstance(result, LocatedError):
                     failures.append(describe_failure(result, name))
                 else:
                     journal.add(name, quantize_embeddings(result[0], precision))

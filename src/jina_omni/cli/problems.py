@@ -15,10 +15,10 @@ class CommandError(JinaOmniError):
     """A command can't do what it was asked for."""
 
 
-def describe_failure(error: JinaOmniError, name: str) -> str:
+def describe_failure(error: LocatedError, name: str) -> str:
     """Return an error's message with a name in the place of the input's index."""
-    name = name.encode("utf-8", "backslashreplace").decode()  # a file's name may have bytes that are not Unicode
-    return error.message_for(name) if isinstance(error, LocatedError) else f"{name}: {error}"
+    # A file's name may have bytes that are not Unicode.
+    return error.message_for(name.encode("utf-8", "backslashreplace").decode())
 
 
 def report(counts: Mapping[str, int], failures: Sequence[str]) -> None:

@@ -22,6 +22,15 @@ def require(name: str, value: object, expected: type[_T], advice: str = "") -> _
     return value
 
 
+def encode(name: str, value: object) -> bytes:
+    """Return an argument that must be a str as UTF-8."""
+    text = require(name, value, str)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} has a lone surrogate at position {error.start}, expected Unicode text") from error
+
+
 def as_floats(name: str, value: object) -> Floats:
     """Return an argument as a contiguous array of float32."""
     return np.ascontiguousarray(_as_array(name, value, "biuf", "numbers"), np.float32)

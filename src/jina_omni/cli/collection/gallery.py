@@ -13,7 +13,7 @@ from pathlib import Path
 from jina_omni.cli.collection.database import Hit
 from jina_omni.cli.files import read_inputs
 from jina_omni.cli.problems import describe_failure
-from jina_omni.errors import JinaOmniError
+from jina_omni.errors import LocatedError
 from jina_omni.inputs import Text
 from jina_omni.media import image, pdf
 from jina_omni.media.image import Image
@@ -66,7 +66,7 @@ def _render_preview(path: Path, page: int) -> str:
             picture = decode_first_frame(path)
         else:
             return "<p>&#9835; sound</p>"
-    except JinaOmniError as error:  # the file may have changed since it was embedded
+    except LocatedError as error:  # the file may have changed since it was embedded
         return f"<p>{html.escape(describe_failure(error, str(path)))}</p>"
     picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     file = io.BytesIO()

@@ -10,7 +10,7 @@ from jina_omni.cli.collection.database import Database, Hit
 from jina_omni.cli.files import FileInput, read_inputs
 from jina_omni.cli.model_choice import describe_identity
 from jina_omni.cli.problems import CommandError, describe_failure
-from jina_omni.errors import InputError, JinaOmniError
+from jina_omni.errors import InputError, LocatedError
 from jina_omni.model import Model
 
 __all__ = ["find_nearest"]
@@ -37,6 +37,6 @@ def find_nearest(database: Database, model: Model, query: str | Path, n_hits: in
     except InputError as error:
         raise CommandError(describe_failure(error, name)) from error
     (result,) = encode_groups(model, [inputs], truncate_dim=settings.dim, prompt_name="query")
-    if isinstance(result, JinaOmniError):
+    if isinstance(result, LocatedError):
         raise CommandError(describe_failure(result, name))
     return database.search(result[0], n_hits)

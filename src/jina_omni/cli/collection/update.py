@@ -15,7 +15,7 @@ from jina_omni.cli.chunks import encode_groups, split_into_chunks
 from jina_omni.cli.collection.database import Database, FileEmbeddings, FileState
 from jina_omni.cli.files import FileInput, find_files, read_inputs
 from jina_omni.cli.problems import describe_failure
-from jina_omni.errors import InputError, JinaOmniError
+from jina_omni.errors import InputError, LocatedError
 from jina_omni.media.pdf import Pdf
 from jina_omni.model import Model
 
@@ -104,7 +104,7 @@ class Update:
                     Path(file.path), by_page=self._database.settings.pages, truncate=self._truncate
                 )
                 digest = _compute_digest(file.path)
-            except JinaOmniError as error:  # noqa: PERF203 - one failing file must not stop the others
+            except LocatedError as error:  # noqa: PERF203 - one failing file must not stop the others
                 self._add_failure(file.path, error)
             except OSError as error:
                 self._add_failure(file.path, InputError(f"can't be read: {error.strerror}"))
@@ -137,7 +137,7 @@ class Update:
         )
         embeddings: dict[str, FileEmbeddings] = {}
         for digest, result in zip(inputs, results, strict=True):
-            if isinstance(result, JinaOmniError):
+            if isinstance(result, LocatedError):
                 for file in copies[digest]:
                     self._add_failure(file.path, result)
                 continue
@@ -147,7 +147,7 @@ class Update:
             self._result.reused += len(copies[digest]) - 1
         return embeddings
 
-    def _add_failure(self, path: str, error: JinaOmniError) -> None:
+    def _add_failure(self, path: str, error: LocatedError) -> None:
         self._result.failures.append(describe_failure(error, path))
 
 

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import LocatedError
 from jina_omni.inputs import Input
 from jina_omni.model import Model
 from jina_omni.options import PromptedOptions
@@ -34,6 +33,5 @@ def embed_rows(model: Model, inputs: Iterable[Input], options: PromptedOptions) 
     messages = np.full(len(vectors), None, object)
     for i, error in errors.items():
         # The position in the batch means nothing to a reader of the row.
-        message = error.message_for("input") if isinstance(error, LocatedError) else str(error)
-        messages[i] = f"{type(error).__name__}: {message}"
+        messages[i] = f"{type(error).__name__}: {error.message_for('input')}"
     return {"embedding": vectors, "error": messages}
