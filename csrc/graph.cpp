@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string>
-#include <unordered_set>
 
 namespace omni {
 
@@ -152,13 +152,13 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
 ggml_cgraph * graph::build(ggml_tensor * result) {
-    std::unordered_set<const ggml_tensor *> tensors; // ours, and the weights that they read
+    size_t n_tensor = 0; // ours, and what they read of others: the weights, which may count more than once
     descriptions_.for_each([&](const ggml_tensor * t) {
-        tensors.insert(t);
-        tensors.insert(std::begin(t->src), std::find(std::begin(t->src), std::end(t->src), nullptr));
+        const auto is_leaf = [](const ggml_tensor * s) { return s != nullptr && s->op == GGML_OP_NONE; };
+        n_tensor += 1 + std::count_if(std::begin(t->src), std::end(t->src), is_leaf);
     });
-    graph_memory_ = tensor_memory(ggml_graph_overhead_custom(tensors.size(), false));
-    ggml_cgraph * built = ggml_new_graph_custom(graph_memory_.get(), tensors.size(), false);
+    graph_memory_ = tensor_memory(ggml_graph_overhead_custom(n_tensor, false));
+    ggml_cgraph * built = ggml_new_graph_custom(graph_memory_.get(), n_tensor, false);
     for (ggml_tensor * write : writes_) {
         ggml_build_forward_expand(built, write);
     }
