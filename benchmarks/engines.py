@@ -120,7 +120,7 @@ class TorchText:
         self._causal = self._model.config.model_type == "qwen3"
 
     def run(self, work: Tokens) -> Rows:
-        """Embed token-id sequences, those of like length together and padded on the right."""
+        """Embed token-id sequences, those of similar length together and padded on the right."""
         torch = self._torch
         out = np.empty((len(work), self._model.config.hidden_size), np.float32)
         order = sorted(range(len(work)), key=lambda i: -len(work[i]))

@@ -205,7 +205,7 @@ def track_file(container, codec):
 
 
 def remuxed(data, container, from_keyframe):
-    """Cut a stream at a keyframe without encoding it anew."""
+    """Cut a stream at a keyframe without encoding it again."""
     file, keyframes = io.BytesIO(), 0
     with av.open(io.BytesIO(data)) as source, av.open(file, "w", format=container) as output:
         stream = output.add_stream_from_template(source.streams.video[0])
@@ -218,7 +218,7 @@ def remuxed(data, container, from_keyframe):
 
 
 def looped(data, times):
-    """Return a Matroska film that shows another one so many times, without encoding it anew."""
+    """Return a Matroska film that shows another one so many times, without encoding it again."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as output:
         for i in range(times):

@@ -351,7 +351,7 @@ class Embedder:
             if ids.min() < 0 or ids.max() >= self.n_vocab:
                 raise ValueError(f"sequence {i} has a token id outside 0..{self.n_vocab - 1}")
         out = np.empty((len(arrays), self.n_embd), np.float32)
-        # neighbours of like length: separate caches cut a batch into slices of equal length
+        # neighbours of similar length: separate caches cut a batch into slices of equal length
         order = sorted(range(len(arrays)), key=lambda i: -arrays[i].size)
         pack: list[int] = []
         n_tokens = 0
