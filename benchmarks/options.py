@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Collection
 
 
-def parse_choices(choices: Collection[str]) -> Callable[[str], list[str]]:
+def make_choices_parser(choices: Collection[str]) -> Callable[[str], list[str]]:
     """Return what reads an option of names with commas between them, which may be none."""
 
     def read(text: str) -> list[str]:

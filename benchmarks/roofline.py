@@ -43,9 +43,7 @@ def run(args: argparse.Namespace) -> Figures:
     shape = files.shape.text
     program, linear = _compile(args.cache), build.build_kernels("linear_rate")
     peaks = {n: _peak(program, n) for n in range(1, args.threads + 1)}
-    facts = report.heading(
-        threads=args.threads, shape=files.describe(), turns=args.repeats, clock="wall", peaks=peaks
-    )
+    facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock="wall", peaks=peaks)
     results: list[dict[str, Any]] = []
     for kind in args.types.split(","):
         wanted = ("float32", "int16") if kind in _FLOATS else ("int8",)

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import plot, report
 from benchmarks.checkpoint import Checkpoints
-from benchmarks.options import parse_choices
+from benchmarks.options import make_choices_parser
 from benchmarks.scores import Score, read_scores
 
 
@@ -70,7 +70,7 @@ LINES = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of this benchmark."""
     names = f"any of {','.join(LINES)}; with none the file's table is printed again (default: all)"
-    parser.add_argument("--lines", type=parse_choices(LINES), default=",".join(LINES), help=names)
+    parser.add_argument("--lines", type=make_choices_parser(LINES), default=",".join(LINES), help=names)
     parser.add_argument("--no-calibration", action="store_true", help="take libllama's settings as they come")
     parser.set_defaults(json=Path("build", "scoreboard.json"))
 

@@ -18,7 +18,7 @@ from benchmarks.calibrate import Memory, calibrate
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Engine, Side, compare
 from benchmarks.engines import LlamaPython, LlamaSettings, LlamaText, OursText, TorchText
-from benchmarks.options import parse_choices
+from benchmarks.options import make_choices_parser
 from benchmarks.report import Figures
 from benchmarks.server import LlamaServer
 from testing.engine.server import build_server
@@ -102,7 +102,7 @@ def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str
     """
     parser.add_argument("--types", default=types, help="file types (default: %(default)s)")
     names = f"any of {', '.join(OPPONENTS)} (default: %(default)s)"
-    parser.add_argument("--against", type=parse_choices(OPPONENTS), default=against, help=names)
+    parser.add_argument("--against", type=make_choices_parser(OPPONENTS), default=against, help=names)
     parser.add_argument(
         "--no-calibration",
         action="store_true",

@@ -18,7 +18,7 @@ attention_layout::attention_layout(std::vector<attention_segment> segments_, boo
         }
     }
     const auto cost = [this](const attention_tile & t) {
-        return (int64_t) t.n_query * (causal ? t.span.kv_len - t.span.q_len + t.q_first + t.n_query : t.span.kv_len);
+        return (int64_t) t.n_query * (causal ? t.segment.kv_len - t.segment.q_len + t.q_first + t.n_query : t.segment.kv_len);
     };
     std::stable_sort(tiles.begin(), tiles.end(),
                      [&](const attention_tile & a, const attention_tile & b) { return cost(a) > cost(b); });

@@ -169,7 +169,7 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
     }
     x = g.scale(g.add(select_half(x, 0), select_half(x, 1)), 0.5f);
     x = g.layer_norm(x, post_ln_, hp.layer_norm_epsilon);
-    g.run(g.linear(projector_, x), embeddings);
+    g.compute(g.linear(projector_, x), embeddings);
 }
 
 } // namespace omni

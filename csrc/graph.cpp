@@ -149,7 +149,7 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
     return out;
 }
 
-// ---- running ------------------------------------------------------------------------------------------------------------
+// ---- computing ----------------------------------------------------------------------------------------------------------
 
 ggml_cgraph * graph::build(ggml_tensor * result) {
     std::unordered_set<const ggml_tensor *> tensors; // ours, and the weights that they read
@@ -194,7 +194,7 @@ void graph::fill_inputs() const {
     }
 }
 
-void graph::run(ggml_tensor * result, float * out) {
+void graph::compute(ggml_tensor * result, float * out) {
     ggml_cgraph * built = build(result);
     check_operations(built);
     if (!ggml_gallocr_alloc_graph(device_.allocator.get(), built)) {
@@ -213,7 +213,7 @@ void graph::run(ggml_tensor * result, float * out) {
     take_thread_errors();
     const ggml_status status = ggml_backend_graph_compute(backend, built);
     if (cancel_.is_set()) {
-        throw error(OMNI_CANCELLED, "cancelled");
+        throw error(OMNI_CANCELLED, "was cancelled");
     }
     if (status == GGML_STATUS_ALLOC_FAILED) {
         throw std::bad_alloc();

@@ -25,7 +25,7 @@ public:
     graph(const graph &) = delete;
     graph & operator=(const graph &) = delete;
 
-    // A tensor that `fill` writes before the graph runs.
+    // A tensor that `fill` writes before the graph is computed.
     ggml_tensor * input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill);
 
     // The same values in rows of another width.
@@ -64,13 +64,13 @@ public:
                                     const std::shared_ptr<const attention_layout> & layout);
 
     // Computes `result` and copies it to `out`. Throws error, std::bad_alloc.
-    virtual void run(ggml_tensor * result, float * out);
+    virtual void compute(ggml_tensor * result, float * out);
 
 protected:
     compute_device &    device() const { return device_; }
     const cancel_flag & cancel() const { return cancel_; }
 
-    // Where to describe the next operation; ask anew for each.
+    // Where to describe the next operation; ask again for each.
     ggml_context * memory() { return descriptions_.get(); }
 
 private:

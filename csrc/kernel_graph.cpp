@@ -36,7 +36,7 @@ public:
     ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
     ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                             const std::shared_ptr<const attention_layout> & layout) override;
-    void          run(ggml_tensor * result, float * out) override;
+    void          compute(ggml_tensor * result, float * out) override;
 
 private:
     using operation = std::function<void(ggml_tensor * dst)>;
@@ -44,7 +44,7 @@ private:
 
     const kernel_set & kernels() const { return device().kernels; }
 
-    // A tensor that `compute` writes when the graph runs, from the arguments among other things.
+    // A tensor that `compute` writes when the graph is computed, from the arguments among other things.
     ggml_tensor * add_operation(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, operation compute);
     // A tensor whose rows `compute` writes from those of the arguments.
     ggml_tensor * add_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
@@ -227,13 +227,13 @@ ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_ten
     });
 }
 
-void kernel_graph::run(ggml_tensor * result, float * out) {
+void kernel_graph::compute(ggml_tensor * result, float * out) {
     constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
     scratch_size_ = (scratch_size_ + n_line - 1) / n_line * n_line;
     scratch_.resize(scratch_size_ * device().threads.size() + n_line);
     scratch_begin_ = scratch_.data() +
                      (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
-    graph::run(result, out);
+    graph::compute(result, out);
 }
 
 } // namespace

@@ -32,8 +32,7 @@ private:
 // The same for a number of tensors that is not known before: it grows by a chunk where the last one is full.
 class growing_tensor_memory {
 public:
-    // A context with room for the next operation; ask anew for each. Throws std::bad_alloc, and error where a graph would be
-    // larger than ggml's is known to work.
+    // A context with room for the next operation; ask again for each. Throws std::bad_alloc, and error beyond n_chunk_max.
     ggml_context * get() {
         if (chunks_.empty() || free_bytes(chunks_.back()) < n_spare * ggml_tensor_overhead()) {
             if (chunks_.size() == n_chunk_max) {

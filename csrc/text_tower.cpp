@@ -153,7 +153,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
         h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
         x = finish(l, x, g.attention(project_heads(h, l.q, l.q_norm, hp.n_head, last_rotation), keys, values, last_layout));
     }
-    g.run(g.rms_norm(x, output_norm_, hp.rms_epsilon), pooled);
+    g.compute(g.rms_norm(x, output_norm_, hp.rms_epsilon), pooled);
 }
 
 } // namespace omni

@@ -228,7 +228,7 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     x = g.layer_norm(x, post_ln_, layer_norm_epsilon);
     x = g.reshape(x, (int64_t) hp.n_embd * hp.n_merge(), n_patch / hp.n_merge());
     x = g.linear(merger_in_, x);
-    g.run(g.linear(merger_out_, g.gelu_erf(x)), embeddings);
+    g.compute(g.linear(merger_out_, g.gelu_erf(x)), embeddings);
 }
 
 } // namespace omni

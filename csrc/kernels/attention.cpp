@@ -111,7 +111,7 @@ size_t attention_scratch(int head_dim) { return workspace::size(head_dim); }
 
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
     const workspace w(scratch, p.head_dim);
-    const attention_segment & span = tile.span;
+    const attention_segment & segment = tile.segment;
     const int   group    = p.n_head / p.n_kv_head;
     const int   head_dim = p.head_dim;
     const int   n_padded = padded(head_dim);
@@ -120,7 +120,7 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
 
     // row = query * group + head of the group
     for (int row = 0; row < n_row; row++) {
-        const size_t query = span.q_begin + tile.q_first + row / group;
+        const size_t query = segment.q_begin + tile.q_first + row / group;
         const size_t head  = tile.kv_head * group + row % group;
         const float * src = p.q.data + query * p.q.row_stride + head * p.q.head_stride;
         for (int d = 0; d < head_dim; d++) {
@@ -133,7 +133,7 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
 
     // keys that the query of this row sees
     const auto n_seen = [&](int row) {
-        return p.causal ? span.kv_len - span.q_len + tile.q_first + row / group + 1 : span.kv_len;
+        return p.causal ? segment.kv_len - segment.q_len + tile.q_first + row / group + 1 : segment.kv_len;
     };
     const int n_key_all = n_seen(n_row - 1);
     const auto first_row_that_sees = [&](int key) { return p.causal ? larger(key + 1 - n_seen(0), 0) * group : 0; };
@@ -141,8 +141,8 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
     for (int first = 0; first < n_key_all; first += n_key_block) {
         const int n_key   = smaller(n_key_block, n_key_all - first);
         const int n_score = padded(n_key);
-        const float * keys   = p.k.data + (size_t) (span.kv_begin + first) * p.k.row_stride + tile.kv_head * p.k.head_stride;
-        const float * values = p.v.data + (size_t) (span.kv_begin + first) * p.v.row_stride + tile.kv_head * p.v.head_stride;
+        const float * keys   = p.k.data + (size_t) (segment.kv_begin + first) * p.k.row_stride + tile.kv_head * p.k.head_stride;
+        const float * values = p.v.data + (size_t) (segment.kv_begin + first) * p.v.row_stride + tile.kv_head * p.v.head_stride;
 
         lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.rows, w.keys);
         for (int j = 0; j < n_key; j += n_column) {
@@ -180,7 +180,7 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
     }
 
     for (int row = 0; row < n_row; row++) {
-        const size_t query = span.q_begin + tile.q_first + row / group;
+        const size_t query = segment.q_begin + tile.q_first + row / group;
         const size_t head  = tile.kv_head * group + row % group;
         float * dst = p.out + (query * p.n_head + head) * head_dim;
         const float inverse = 1.0f / w.total[row];

@@ -66,11 +66,11 @@ struct attention_operand {
     size_t        head_stride;
 };
 
-// n_query queries of a span, from q_first of it on, in all heads that share a key head: n_attention_row rows at most, one for
+// n_query queries of a segment, from q_first of it on, in all heads that share a key head: n_attention_row rows at most, one for
 // each query and head.
 constexpr int n_attention_row = 96; // enough rows to amortise the packing of the keys
 struct attention_tile {
-    attention_segment span;
+    attention_segment segment;
     int32_t        q_first;
     int32_t        n_query;
     int32_t        kv_head;

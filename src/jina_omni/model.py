@@ -34,6 +34,7 @@ from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_
 from jina_omni.inputs import Fetch, Input, Value
 from jina_omni.loading import ModelFiles, PathLike, load_files
 from jina_omni.native import (
+    MAX_THREADS,
     CancelToken,
     Context,
     Device,
@@ -66,8 +67,6 @@ _BATCH_TOKENS_ACCELERATOR = 16384
 
 # Inputs that encode_iter reads ahead, so that inputs of similar length are computed together.
 _WINDOW = 256
-
-_MAX_THREADS = 512
 
 # Arguments of other libraries, and what does the same here.
 _MODEL_HINTS = {
@@ -756,7 +755,7 @@ def _check_model_options(
     check_choice("compute", compute, COMPUTES)
     check_choice("dialect", dialect, DIALECTS)
     if n_threads is not None:
-        check_int("n_threads", n_threads, 1, _MAX_THREADS)
+        check_int("n_threads", n_threads, 1, MAX_THREADS)
     if task is not None:
         check_choice("task", task, TASKS)
 

@@ -16,7 +16,7 @@ COMPUTES: tuple[Compute, ...] = ("fast", "exact")
 
 
 class ModelOptions(TypedDict, total=False):
-    """Keyword arguments of `jina_omni.Model`, but for its files."""
+    """Keyword arguments of `jina_omni.Model`, except its files."""
 
     device: str
     n_threads: int | None
@@ -26,7 +26,7 @@ class ModelOptions(TypedDict, total=False):
 
 
 class EncodeOptions(TypedDict, total=False):
-    """Keyword arguments of `Model.encode`, but for the prompt's name and those that decide the type of its result."""
+    """Keyword arguments of `Model.encode`, except the prompt's name and those that decide the type of its result."""
 
     truncate_dim: int | None
     normalize_embeddings: bool

@@ -14,9 +14,7 @@ from jina_omni.arguments import check_choice
 __all__ = ["CALIBRATED", "PRECISIONS", "Embeddings", "Precision", "check_precision", "quantize_embeddings"]
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
-Embeddings: TypeAlias = (
-    npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]
-)
+Embeddings: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 """Embeddings of any precision."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

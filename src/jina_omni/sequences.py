@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import InputError, InputTooLongError
+from jina_omni.errors import InputTooLongError
 from jina_omni.inputs import Text
 from jina_omni.templates import MediaTokens, Piece
 from jina_omni.tokenizer import Tokenizer

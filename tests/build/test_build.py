@@ -377,6 +377,9 @@ def test_a_source_distribution_builds_a_wheel_without_a_network(sdist, tmp_path)
         names = archive.namelist()
         bills = [json.loads(archive.read(name)) for name in names if ".dist-info/sboms/" in name]
     assert [name for name in names if name.startswith("jina_omni/native/_lib.")]
+    pages = {name for name in files_of(ROOT / "src/jina_omni") if name.endswith((".html", ".css", ".js"))}
+    assert pages
+    assert {f"jina_omni/{name}" for name in pages} <= set(names)
     assert [name for name in names if name.endswith("/licenses/llama.cpp/LICENSE")]
     assert [bill["bomFormat"] for bill in bills] == ["CycloneDX"]
     assert bills[0]["components"][0]["version"] == fetch_source.Lock.read(VENDOR / "lock").commit

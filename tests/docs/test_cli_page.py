@@ -1,4 +1,4 @@
-"""docs/cli.md tells of every command and of every option."""
+"""docs/cli.md documents every command and every option."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jina_omni.cli import _parser
+from jina_omni.cli import create_parser
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## jina-omni (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-(COMMANDS,) = (action.choices for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+(COMMANDS,) = (action.choices for action in create_parser()._actions if isinstance(action, argparse._SubParsersAction))
 
 
 def test_every_command_has_a_section() -> None:

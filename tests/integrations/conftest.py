@@ -13,7 +13,7 @@ import pytest
 import jina_omni
 from jina_omni.demo import DATA, scenes
 
-# Before any of them is imported: they are not to call home, nor to wait for all else that runs on this machine.
+# Set before any framework is imported: no telemetry, and no lower priority than other processes.
 os.environ |= {
     "ANONYMIZED_TELEMETRY": "false",
     "HAYSTACK_TELEMETRY_ENABLED": "false",
@@ -27,14 +27,14 @@ VISION = DATA / "toy-retrieval-vision-mmproj-F16.gguf"
 
 
 def draw(shape: str, colour: str, path: Path) -> Path:
-    """Draw a shape as the packaged model knows it."""
+    """Draw a shape that the packaged model knows."""
     scenes.Picture(shape, colour, 1, "top").draw(np.random.default_rng(0)).save(path)
     return path
 
 
 @pytest.fixture(scope="session")
 def open_model() -> partial[jina_omni.Model]:
-    """Return what opens the packaged model; it is one for retrieval, so that queries and documents differ."""
+    """Return what opens the packaged model, whose task is retrieval, so that queries and documents differ."""
     return partial(jina_omni.Model, TEXT, [VISION])
 
 

@@ -1,4 +1,4 @@
-"""The frameworks, whose own warnings are not this suite's errors."""
+"""Import the frameworks, whose warnings must not become errors of this suite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 
-def framework(name: str) -> ModuleType:
+def import_framework(name: str) -> ModuleType:
     """Import a module of a framework; skip the test file where it is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The Python of the pages in docs/, and the files that it opens."""
+"""The Python samples of the pages in docs/, and the files that they open."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.integrations.conftest import TEXT, VISION, draw
 _DOCS = Path(__file__).parents[2] / "docs"
 
 
-def samples(page: str) -> dict[str, str]:
-    """Return the Python of each section of a page."""
+def read_samples(page: str) -> dict[str, str]:
+    """Return the Python of each section of a page, by its title."""
     sections = re.split(r"^## ", (_DOCS / page).read_text("utf-8"), flags=re.MULTILINE)
     return {s.partition("\n")[0]: "\n".join(re.findall(r"```python\n(.*?)```", s, re.DOTALL)) for s in sections}
 

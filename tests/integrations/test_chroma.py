@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 import jina_omni
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-chromadb = framework("chromadb")
-types = framework("chromadb.api.types")
-data_loaders = framework("chromadb.utils.data_loaders")
+chromadb = import_framework("chromadb")
+types = import_framework("chromadb.api.types")
+data_loaders = import_framework("chromadb.utils.data_loaders")
 
 from jina_omni.integrations.chroma import JinaOmniEmbeddingFunction
 

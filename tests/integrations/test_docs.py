@@ -1,4 +1,4 @@
-"""The samples of docs/integrations.md run as they stand; those of docs/cluster.md beside its engines' tests."""
+"""The samples of docs/integrations.md run; those of docs/cluster.md do in the tests of their engines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import jina_omni
-from tests.integrations.packages import framework
-from tests.integrations.samples import put_files, samples
+from tests.integrations.packages import import_framework
+from tests.integrations.samples import put_files, read_samples
 
 FRAMEWORKS = {
     "Chroma": "chromadb",
@@ -18,15 +18,15 @@ FRAMEWORKS = {
     "LlamaIndex": "llama_index.core",
     "MTEB": "mteb",
 }
-SAMPLES = samples("integrations.md")
+SAMPLES = read_samples("integrations.md")
 
 
 def test_every_framework_has_a_sample() -> None:
     assert set(SAMPLES) - {"# Integrations"} == set(FRAMEWORKS)
 
 
-def test_the_reckoning_of_a_billion_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(samples("cluster.md")["A billion items"], {})
+def test_the_cost_of_a_billion_items_is_computed(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(read_samples("cluster.md")["A billion items"], {})
     assert capsys.readouterr().out == "2.22 per million items, 2,222 in all\n2.3 days on 100 machines\n"
 
 
@@ -35,7 +35,7 @@ def test_the_reckoning_of_a_billion_runs(capsys: pytest.CaptureFixture[str]) -> 
 def test_the_sample_runs_and_prints_what_it_found(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    framework(FRAMEWORKS[name])
+    import_framework(FRAMEWORKS[name])
     put_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "sample", "jina_omni": jina_omni}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import jina_omni
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-framework("haystack")
-retrievers = framework("haystack.components.retrievers.in_memory")
-stores = framework("haystack.document_stores.in_memory")
-writers = framework("haystack.components.writers")
+import_framework("haystack")
+retrievers = import_framework("haystack.components.retrievers.in_memory")
+stores = import_framework("haystack.document_stores.in_memory")
+writers = import_framework("haystack.components.writers")
 from haystack import Document, Pipeline
 from haystack.dataclasses import ByteStream
 
@@ -21,15 +21,15 @@ from jina_omni.integrations.haystack import JinaOmniDocumentEmbedder, JinaOmniTe
 TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
 
 
-def blob(path: Path) -> ByteStream:
+def make_blob(path: Path) -> ByteStream:
     return ByteStream.from_file_path(path)  # without a MIME type, since its kind is found from its bytes
 
 
 def test_documents_are_embedded_by_their_text_their_file_or_both(model: jina_omni.Model, pictures: list[Path]) -> None:
     given = [
         Document(content=TEXTS[0], meta={"n": 1}),
-        Document(blob=blob(pictures[0])),
-        Document(content=TEXTS[0], blob=blob(pictures[0])),
+        Document(blob=make_blob(pictures[0])),
+        Document(content=TEXTS[0], blob=make_blob(pictures[0])),
     ]
     made = JinaOmniDocumentEmbedder(model).run(given)["documents"]
     expected = model.encode_document([TEXTS[0], pictures[0], [TEXTS[0], pictures[0]]])

@@ -8,12 +8,12 @@ from PIL import Image
 
 import jina_omni
 from tests.integrations.conftest import TEXT, VISION
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-lancedb = framework("lancedb")
-pa = framework("pyarrow")
-embeddings = framework("lancedb.embeddings")
-schemas = framework("lancedb.pydantic")
+lancedb = import_framework("lancedb")
+pa = import_framework("pyarrow")
+embeddings = import_framework("lancedb.embeddings")
+schemas = import_framework("lancedb.pydantic")
 
 import jina_omni.integrations.lancedb  # registers
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 import jina_omni
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-framework("langchain_core")
+import_framework("langchain_core")
 from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from jina_omni.integrations.langchain import JinaOmniEmbeddings
 
-unit_tests = framework("langchain_tests.unit_tests")
-integration_tests = framework("langchain_tests.integration_tests")
+unit_tests = import_framework("langchain_tests.unit_tests")
+integration_tests = import_framework("langchain_tests.integration_tests")
 
 TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
 
@@ -85,7 +85,7 @@ def test_async_gives_the_same(model: jina_omni.Model) -> None:
 def test_chroma_of_langchain_finds_an_image_by_itself(
     model: jina_omni.Model, pictures: list[Path], tmp_path: Path
 ) -> None:
-    chroma = framework("langchain_chroma")
+    chroma = import_framework("langchain_chroma")
     store = chroma.Chroma("pictures", JinaOmniEmbeddings(model), persist_directory=str(tmp_path))
     store.add_images([str(path) for path in pictures], metadatas=[{"name": path.name} for path in pictures])
     found = store.similarity_search_by_vector(model.encode_document(pictures[1]).tolist(), k=1)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 import jina_omni
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-framework("llama_index.core")
-indices = framework("llama_index.core.indices")
-schema = framework("llama_index.core.schema")
+import_framework("llama_index.core")
+indices = import_framework("llama_index.core.indices")
+schema = import_framework("llama_index.core.schema")
 from llama_index.core import VectorStoreIndex
 
 from jina_omni.integrations.llama_index import JinaOmniEmbedding

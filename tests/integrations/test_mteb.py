@@ -8,14 +8,14 @@ from PIL import Image
 
 import jina_omni
 from testing.checkpoints.writer import Checkpoint
-from tests.integrations.packages import framework
+from tests.integrations.packages import import_framework
 
-mteb = framework("mteb")
-protocols = framework("mteb.models.models_protocols")
-datasets = framework("datasets")
-abstasks = framework("mteb.abstasks")
-task_metadata = framework("mteb.abstasks.task_metadata")
-types = framework("mteb.types")
+mteb = import_framework("mteb")
+protocols = import_framework("mteb.models.models_protocols")
+datasets = import_framework("datasets")
+abstasks = import_framework("mteb.abstasks")
+task_metadata = import_framework("mteb.abstasks.task_metadata")
+types = import_framework("mteb.types")
 
 from jina_omni.integrations.mteb import JinaOmniEncoder
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of MTEB and of the packages
 COLOURS = ["red", "blue", "green", "black", "white", "yellow"]
 
 
-def task_of(name: str, category: str, modalities: list[str], queries: dict, corpus: dict) -> object:
+def make_task(name: str, category: str, modalities: list[str], queries: dict, corpus: dict) -> object:
     """Return a retrieval task whose data are here: query i has the answer i."""
     ids = [str(i) for i in range(len(next(iter(corpus.values()))))]
 
@@ -57,12 +57,12 @@ def task_of(name: str, category: str, modalities: list[str], queries: dict, corp
     return Task()
 
 
-def scores(encoder: JinaOmniEncoder, task: object) -> dict[str, float]:
+def evaluate_task(encoder: JinaOmniEncoder, task: object) -> dict[str, float]:
     result = mteb.evaluate(encoder, task, cache=None, co2_tracker=False, show_progress_bar=False)
     return result.task_results[0].scores["test"][0]
 
 
-def expected(cosines: np.ndarray) -> float:
+def compute_expected(cosines: np.ndarray) -> float:
     """Return the mean reciprocal rank of the answers, which are on the diagonal."""
     return float(np.mean([1 / (1 + np.sum(row > row[i])) for i, row in enumerate(cosines)]))
 
@@ -83,18 +83,22 @@ def test_results_of_other_options_are_kept_apart(model: jina_omni.Model) -> None
 def test_a_task_of_texts_has_the_score_that_the_model_gives(model: jina_omni.Model) -> None:
     queries = [f"where is the {colour} one" for colour in COLOURS]
     corpus = [f"the {colour} one is here" for colour in COLOURS]
-    task = task_of("Texts", "t2t", ["text"], {"text": queries}, {"text": corpus, "title": [""] * len(corpus)})
+    task = make_task("Texts", "t2t", ["text"], {"text": queries}, {"text": corpus, "title": [""] * len(corpus)})
     cosines = model.similarity(model.encode_query(queries), model.encode_document(corpus))
-    assert scores(JinaOmniEncoder(model), task)["mrr_at_10"] == pytest.approx(expected(cosines), abs=1e-5)
+    assert evaluate_task(JinaOmniEncoder(model), task)["mrr_at_10"] == pytest.approx(
+        compute_expected(cosines), abs=1e-5
+    )
 
 
 def test_a_task_of_images_has_the_score_that_the_model_gives(model: jina_omni.Model) -> None:
     images = [Image.new("RGB", (64, 48), colour) for colour in COLOURS]
     features = datasets.Features({"id": datasets.Value("string"), "image": datasets.Image()})
     corpus = {"image": datasets.Dataset.from_dict({"id": COLOURS, "image": images}, features)["image"][:]}
-    task = task_of("Images", "t2i", ["text", "image"], {"text": COLOURS}, corpus)
+    task = make_task("Images", "t2i", ["text", "image"], {"text": COLOURS}, corpus)
     cosines = model.similarity(model.encode_query(COLOURS), model.encode_document(images))
-    assert scores(JinaOmniEncoder(model), task)["mrr_at_10"] == pytest.approx(expected(cosines), abs=1e-5)
+    assert evaluate_task(JinaOmniEncoder(model), task)["mrr_at_10"] == pytest.approx(
+        compute_expected(cosines), abs=1e-5
+    )
 
 
 def test_what_a_row_has_of_several_kinds_is_one_vector(model: jina_omni.Model, pictures: list[Path]) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.integrations.rows import embed_rows
-from tests.integrations.packages import framework
-from tests.integrations.samples import put_files, samples
+from jina_omni.integrations.shared.rows import embed_rows
+from tests.integrations.packages import import_framework
+from tests.integrations.samples import put_files, read_samples
 
-ray = framework("ray")
-framework("ray.data")
+ray = import_framework("ray")
+import_framework("ray.data")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,7 +48,7 @@ def _cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def in_order(dataset: Any) -> Any:
+def keep_order(dataset: Any) -> Any:
     dataset.context.execution_options.preserve_order = True
     return dataset
 
@@ -71,7 +71,7 @@ def test_a_killed_worker_leaves_the_result_complete_and_equal(
             return super().__call__(batch)
 
     rows = [{"id": i, "text": text} for i, text in enumerate(TEXTS)]
-    made = in_order(ray.data.from_items(rows, override_num_blocks=20)).map_batches(
+    made = keep_order(ray.data.from_items(rows, override_num_blocks=20)).map_batches(
         Mortal, fn_constructor_args=(open_model, "text"), batch_size=20, concurrency=2, num_cpus=1
     )
     found = made.take_all()
@@ -90,7 +90,7 @@ def test_a_killed_worker_leaves_the_result_complete_and_equal(
 def test_a_function_makes_an_input_of_a_row(
     open_model: partial[jina_omni.Model], model: jina_omni.Model, pictures: list[Path]
 ) -> None:
-    made = in_order(ray.data.read_binary_files([str(path) for path in pictures], include_paths=True)).map_batches(
+    made = keep_order(ray.data.read_binary_files([str(path) for path in pictures], include_paths=True)).map_batches(
         Embedder,
         fn_constructor_args=(open_model, lambda row: [Path(row["path"]).stem, jina_omni.Image(row["bytes"])]),
         fn_constructor_kwargs={"truncate_dim": 32},
@@ -103,7 +103,7 @@ def test_a_function_makes_an_input_of_a_row(
 
 
 def test_a_worker_has_as_many_threads_as_processors_and_no_accelerator_without_a_share_of_one(tmp_path: Path) -> None:
-    def told(cpus: float, gpus: float) -> str:
+    def record_arguments(cpus: float, gpus: float) -> str:
         path = tmp_path / f"{cpus} {gpus}"
 
         @ray.remote(num_cpus=cpus, num_gpus=gpus)
@@ -119,9 +119,9 @@ def test_a_worker_has_as_many_threads_as_processors_and_no_accelerator_without_a
         ray.kill(worker)
         return path.read_text()
 
-    assert told(2, 0) == "[('device', 'cpu'), ('n_threads', 2)]"
-    assert told(0.5, 0) == "[('device', 'cpu'), ('n_threads', 1)]"
-    assert told(1, 0.5) == "[('n_threads', 1)]"
+    assert record_arguments(2, 0) == "[('device', 'cpu'), ('n_threads', 2)]"
+    assert record_arguments(0.5, 0) == "[('device', 'cpu'), ('n_threads', 1)]"
+    assert record_arguments(1, 0.5) == "[('n_threads', 1)]"
 
 
 def test_the_job_of_the_docs_makes_the_shards_that_are_not_there(
@@ -135,7 +135,7 @@ def test_the_job_of_the_docs_makes_the_shards_that_are_not_there(
     for shard in ("made", "stopped"):
         pq.write_table(pa.table({"id": list(range(31)), "text": texts}), f"shards/{shard}.parquet")
     (tmp_path / "vectors/stopped.part/half.parquet").write_text("of a run that was killed")
-    job = samples("cluster.md")["Ray"].replace("WORKERS, CORES = 16, 8", "WORKERS, CORES = 1, 1")
+    job = read_samples("cluster.md")["Ray"].replace("WORKERS, CORES = 16, 8", "WORKERS, CORES = 1, 1")
     exec(compile(job, "job", "exec", dont_inherit=True), {})
 
     assert sorted(path.name for path in (tmp_path / "vectors").iterdir()) == ["made", "stopped"]

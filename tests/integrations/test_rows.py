@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 import jina_omni
-from jina_omni.integrations.rows import embed_rows
+from jina_omni.integrations.shared.rows import embed_rows
 
 
 def test_a_failing_row_is_an_error_value_that_does_not_name_its_place_in_the_batch(model: jina_omni.Model) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.integrations.rows import embed_rows
+from jina_omni.integrations.shared.rows import embed_rows
 from tests.integrations.conftest import TEXT
-from tests.integrations.packages import framework
-from tests.integrations.samples import put_files, samples
+from tests.integrations.packages import import_framework
+from tests.integrations.samples import put_files, read_samples
 
-sql = framework("pyspark.sql")
+sql = import_framework("pyspark.sql")
 
 from jina_omni.integrations.spark import embed_udf
 
@@ -82,6 +82,6 @@ def test_a_worker_has_one_model_with_as_many_threads_as_a_task_has_processors(sp
 @pytest.mark.usefixtures("spark")
 def test_the_sample_of_the_docs_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     put_files(tmp_path)
-    sample = samples("cluster.md")["Spark"].replace('"text.gguf"', repr(str(tmp_path / "text.gguf")))
+    sample = read_samples("cluster.md")["Spark"].replace('"text.gguf"', repr(str(tmp_path / "text.gguf")))
     exec(compile(sample, "sample", "exec", dont_inherit=True), {})
     assert "InputError: input" in capfd.readouterr().out

@@ -17,9 +17,7 @@ def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def quantized(
-    checkpoint: Checkpoint, engine: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def quantized(checkpoint: Checkpoint, engine: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the tiny text file in all published types."""
     folder = tmp_path_factory.mktemp("quantized")
     return {t: engine.quantize(checkpoint.text, folder / f"{checkpoint.text.stem}-{t}.gguf", t) for t in TYPES}

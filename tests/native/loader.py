@@ -45,9 +45,7 @@ class Loader:
         if self._process is None:
             command = [sys.executable, "-m", "tests.native.loader"]
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=self._errors, text=True, cwd=ROOT
-            )
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._errors, text=True, cwd=ROOT)
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None

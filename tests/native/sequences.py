@@ -20,9 +20,7 @@ def pooled(context: Context, text: TextModel, sequences: Sequence[Sequence[Span]
         rows += [span for span in spans if not isinstance(span, list)]
         tokens += [token for run in ids for token in run]
         lengths.append(sum(map(len, ids)))
-    out = context.encode_sequences(
-        text, np.array(tokens, np.int32), np.array(lengths, np.int32), np.concatenate(rows)
-    )
+    out = context.encode_sequences(text, np.array(tokens, np.int32), np.array(lengths, np.int32), np.concatenate(rows))
     return out / np.linalg.norm(out, axis=1, keepdims=True)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jina_omni
-from jina_omni.native import Context, Projector, TextModel, find_device
+from jina_omni.native import Context, Projector, TextModel, audio_token_count, find_device
 from jina_omni.native.boundary import _lib as lib
 from testing.checkpoints.writer import Checkpoint
 from testing.gguf_parts import Parts, key
@@ -76,12 +76,15 @@ WRONG: list[tuple[Callable[[Context, TextModel, Projector], object], type[Except
     (lambda _c, t, _: t.tokenize(b"words"), TypeError, "string is b'words', expected a str"),
     (lambda _c, t, _: t.special_token(7), TypeError, "spelling is 7, expected a str"),
     (lambda _c, _t, p: p.metadata(None), TypeError, "key is None, expected a str"),
+    (lambda _c, t, _: t.tokenize("a\ud800"), ValueError, "string has a lone surrogate at position 1"),
+    (lambda *_: audio_token_count(1 << 31), ValueError, "n_frames is 2147483648, expected -2147483648 to"),
+    (lambda *_: find_device(None), TypeError, "the name of a device is None, expected a str"),
     (lambda *_: TextModel("x.gguf", "cpu"), TypeError, "device is 'cpu', expected a Device, as find_device returns it"),
     (lambda *_: Projector(b"x.gguf", CPU), TypeError, "path is b'x.gguf', expected a str"),
     (lambda *_: Context("cpu", 1), TypeError, "device is 'cpu', expected a Device"),
-    (lambda *_: Context(CPU, 0), ValueError, "n_threads is 0, expected 1 to 512"),
-    (lambda *_: Context(CPU, 1 << 40), ValueError, "n_threads is 1099511627776, expected 1 to 512"),
-    (lambda *_: Context(CPU, "2"), TypeError, "n_threads is '2', expected an integer"),
+    (lambda *_: Context(CPU, 0), ValueError, "n_threads is 0; it takes a whole number from 1 to 512"),
+    (lambda *_: Context(CPU, 1 << 40), ValueError, "n_threads is 1099511627776; it takes a whole number from 1 to 512"),
+    (lambda *_: Context(CPU, "2"), TypeError, "n_threads is '2'; it takes a whole number from 1 to 512"),
     (lambda *_: Context(CPU, 1, instruction_set="mmx"), ValueError, "instruction_set is 'mmx', expected one of"),
 ]
 

@@ -167,9 +167,7 @@ def test_embed_to_a_full_pipe_is_one_line(small: Checkpoint, texts: Path) -> Non
 
 
 @posix_only
-def test_index_on_a_full_disk_is_one_line_and_can_be_made_anew(
-    small: Checkpoint, texts: Path, tmp_path: Path
-) -> None:
+def test_index_on_a_full_disk_is_one_line_and_can_be_made_anew(small: Checkpoint, texts: Path, tmp_path: Path) -> None:
     pytest.importorskip("lancedb")
     command = ["index", str(texts), "--db", str(tmp_path / "db"), "--model", str(small.text)]
     full = child(LIMITED, 10_000, *command)

@@ -59,9 +59,7 @@ def test_types_of_one_content_give_one_vector_and_others_other_ones(model: Model
     assert max(cosines(found["png"], found["wav"]), cosines(found["png"], found["mp4"])) < 0.9
 
 
-def test_damaged_files_of_every_type_are_errors_or_vectors_in_little_memory(
-    files: Checkpoint, tmp_path: Path
-) -> None:
+def test_damaged_files_of_every_type_are_errors_or_vectors_in_little_memory(files: Checkpoint, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.native.damaged_files", files.text, files.vision, files.audio, tmp_path],
         capture_output=True,

@@ -44,7 +44,34 @@ Não há coração sem emoção|Příliš žluťoučký kůň úpěl ďábelské
     .split("|")
 )
 
-EMOJI = ["👩\u200d🚀", "🚀", "👨\u200d👩\u200d👧\u200d👦", "🏳️\u200d🌈", "🏴\u200d☠️", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🇯🇵🇫🇷", "🇺", "👍🏽", "👍", "❤️", "❤", "☺︎", "1️⃣", "#️⃣", "👩🏿\u200d❤️\u200d💋\u200d👨🏻", "🧑\u200d💻", "🫠", "🫡", "♂️", "\u200d", "🀄", "🃏", "✌🏻", "🤷🏾\u200d♀️", "🕵️\u200d♂️"]  # noqa: E501
+EMOJI = [
+    "👩\u200d🚀",
+    "🚀",
+    "👨\u200d👩\u200d👧\u200d👦",
+    "🏳️\u200d🌈",
+    "🏴\u200d☠️",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "🇯🇵🇫🇷",
+    "🇺",
+    "👍🏽",
+    "👍",
+    "❤️",
+    "❤",
+    "☺︎",
+    "1️⃣",
+    "#️⃣",
+    "👩🏿\u200d❤️\u200d💋\u200d👨🏻",
+    "🧑\u200d💻",
+    "🫠",
+    "🫡",
+    "♂️",
+    "\u200d",
+    "🀄",
+    "🃏",
+    "✌🏻",
+    "🤷🏾\u200d♀️",
+    "🕵️\u200d♂️",
+]  # noqa: E501
 
 CODE = [
     "def f(x: int) -> int:\n    return x ** 2  # ²\n",
@@ -62,7 +89,32 @@ CODE = [
 ]
 
 CONTRACTIONS = [
-    quote + end for quote in "'’ʼ＇`´" for end in ["s", "t", "re", "ve", "m", "ll", "d", "S", "T", "RE", "VE", "M", "LL", "D", "Re", "rE", "Ll", "lL", "sx", "tt", "ſ", "ſt"]  # noqa: E501
+    quote + end
+    for quote in "'’ʼ＇`´"
+    for end in [
+        "s",
+        "t",
+        "re",
+        "ve",
+        "m",
+        "ll",
+        "d",
+        "S",
+        "T",
+        "RE",
+        "VE",
+        "M",
+        "LL",
+        "D",
+        "Re",
+        "rE",
+        "Ll",
+        "lL",
+        "sx",
+        "tt",
+        "ſ",
+        "ſt",
+    ]  # noqa: E501
 ]
 
 SPACES = [chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()] + [

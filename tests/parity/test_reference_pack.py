@@ -19,6 +19,7 @@ from tests.reference_pack import PACK, needs_pack
 
 pytestmark = needs_pack
 
+
 @dataclass(frozen=True)
 class Pack:
     """One size of the pack."""

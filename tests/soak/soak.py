@@ -70,8 +70,10 @@ def check(taken: list[Point]) -> None:
         The process has more of something.
     """
     early, late = taken[len(taken) // 10 : len(taken) // 5], taken[-len(taken) // 10 :]
-    print(f"{taken[-1].n_encodes:,} encodes, {taken[-1].n_loads:,} loads: files {early[0].n_files} to "
-          f"{late[-1].n_files}, threads {early[0].n_threads} to {late[-1].n_threads}")
+    print(
+        f"{taken[-1].n_encodes:,} encodes, {taken[-1].n_loads:,} loads: files {early[0].n_files} to "
+        f"{late[-1].n_files}, threads {early[0].n_threads} to {late[-1].n_threads}"
+    )
     for name in ("with_freed", "resident"):
         before, after = (sum(getattr(point, name) for point in some) / len(some) for some in (early, late))
         growth = after / before - 1

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html.parser
 import os
 import re
@@ -16,7 +18,7 @@ import pytest
 
 import jina_omni
 from jina_omni.cli import main
-from jina_omni.cli.demo_page import page_of
+from jina_omni.demo.page import render_page
 from jina_omni.demo.samples import QUERIES, SAMPLES
 from tests import chromium
 
@@ -37,13 +39,13 @@ def finished() -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=Path(os.sep), env=environment, timeout=120, check=False, **streams)
 
 
-def test_it_ends_well_and_says_nothing_on_stderr(finished: subprocess.CompletedProcess[str]) -> None:
+def test_it_succeeds_and_prints_nothing_on_stderr(finished: subprocess.CompletedProcess[str]) -> None:
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def test_it_says_that_it_is_a_toy_and_where_to_go_on(finished: subprocess.CompletedProcess[str]) -> None:
     last = finished.stdout.rstrip().splitlines()[-2:]
-    assert "This toy model knows only drawn shapes and made sounds" in last[0]
+    assert "This toy model knows only drawn shapes and synthetic sounds" in last[0]
     assert "jina_omni.Model" in last[1]
 
 
@@ -70,8 +72,8 @@ def test_it_prints_the_cosines_that_the_library_gives(finished: subprocess.Compl
 
 def test_the_page_is_one_file_of_escaped_text(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = "</script><img src=x onerror=alert(1)>\"'&"
-    monkeypatch.setattr("jina_omni.cli.demo_page.QUERIES", (hostile, *QUERIES[1:]))
-    made = page_of(np.zeros((len(QUERIES), len(SAMPLES)), np.float32))
+    monkeypatch.setattr("jina_omni.demo.page.QUERIES", (hostile, *QUERIES[1:]))
+    made = render_page(np.zeros((len(QUERIES), len(SAMPLES)), np.float32))
     for text in (made, page.read_text("utf-8")):
         tags = _tags(text)
         assert [name for name, _ in tags].count("script") == 2
@@ -79,6 +81,16 @@ def test_the_page_is_one_file_of_escaped_text(page: Path, monkeypatch: pytest.Mo
         links = [value for _, attributes in tags for key, value in attributes if key in ("src", "href")]
         assert all(value.startswith("data:") for value in links)
         assert not any(key.startswith("on") for _, attributes in tags for key, _ in attributes)
+
+
+def test_the_policy_of_the_page_allows_its_script_and_no_other(page: Path) -> None:
+    text = page.read_text("utf-8")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    directives = dict(directive.split(maxsplit=1) for directive in policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == f"'sha256-{digest}'"
 
 
 def _tags(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -106,7 +118,7 @@ def browser(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ch
         assert tab.errors == []
 
 
-def shown(browser: chromium.Page) -> list[str]:
+def list_cards(browser: chromium.Page) -> list[str]:
     cards = browser.run("[...document.querySelectorAll('figcaption')].map(card => card.textContent.trim())")
     return [card.split(maxsplit=1)[1] if card[0] in "-0123456789" else card for card in cards]
 
@@ -129,22 +141,22 @@ def test_its_pictures_and_players_are_loaded(browser: chromium.Page) -> None:
 
 
 @pytest.mark.parametrize("place", range(len(SAMPLES)))
-def test_its_search_box_puts_what_is_meant_first(browser: chromium.Page, place: int) -> None:
+def test_its_search_box_puts_the_sample_of_a_query_first(browser: chromium.Page, place: int) -> None:
     type_in(browser, SAMPLES[place].text)
-    assert SAMPLES[place].text in browser.run("document.getElementById('taken').textContent")
-    assert shown(browser)[0] == f"{SAMPLES[place].kind} {place}"
+    assert SAMPLES[place].text in browser.run("document.getElementById('match').textContent")
+    assert list_cards(browser)[0] == f"{SAMPLES[place].kind} {place}"
 
 
 def test_its_search_box_understands_a_part_of_a_query_and_forgets_it_when_cleared(browser: chromium.Page) -> None:
     type_in(browser, "yellow RING")
-    assert shown(browser)[0] == "video 7"
+    assert list_cards(browser)[0] == "video 7"
     type_in(browser, "zzz")
-    assert shown(browser) == [f"{sample.kind} {i}" for i, sample in enumerate(SAMPLES)]
+    assert list_cards(browser) == [f"{sample.kind} {i}" for i, sample in enumerate(SAMPLES)]
 
 
 def test_a_click_on_an_example_searches_for_it(browser: chromium.Page) -> None:
     browser.run("document.querySelectorAll('button')[4].click()")
-    assert shown(browser)[0] == "audio 4"
+    assert list_cards(browser)[0] == "audio 4"
 
 
 def test_its_heat_map_has_a_cell_for_each_pair(browser: chromium.Page) -> None:

@@ -62,9 +62,7 @@ def test_auto_is_the_first_accelerator() -> None:
 
 
 @pytest.mark.usefixtures("with_cuda")
-@pytest.mark.parametrize(
-    ("name", "index"), [("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("CUDA:1", 2), ("metal", 3)]
-)
+@pytest.mark.parametrize(("name", "index"), [("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("CUDA:1", 2), ("metal", 3)])
 def test_a_name_is_its_device_and_a_kind_is_its_first(name: str, index: int) -> None:
     assert find_device(name).index == index
 

@@ -344,9 +344,7 @@ def test_files_of_somebody_else_are_found_by_their_names(
     assert names(fetch("me/my-model", local_files_only=True)) == ["My[1]-Q4_0.gguf", both]
 
 
-def test_the_environment_variables_of_the_client_hold(
-    hub: HubServer, files: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_the_environment_variables_of_the_client_hold(hub: HubServer, files: dict[str, bytes], tmp_path: Path) -> None:
     code = "import jina_omni, sys; print(jina_omni.download(sys.argv[1], modality='text').text)"
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(Path(jina_omni.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
@@ -381,8 +379,12 @@ def test_the_environment_variables_of_the_client_hold(
         (["x-small-Q4_K_M.gguf", "x-small-Q5_K_M.gguf"], None, "text", ["x-small-Q4_K_M.gguf"]),
         (["a-Q8_0.gguf", "mmproj-a-F16.gguf"], None, "omni", ["a-Q8_0.gguf", "mmproj-a-F16.gguf"]),
         (["a.gguf", "mmproj.gguf", "vision-mmproj.gguf"], None, "vision", ["a.gguf", "vision-mmproj.gguf"]),
-        (["a.gguf", "a-vision-mmproj-Q8_0.gguf", "a-vision-mmproj-F16.gguf"], None, "vision",
-         ["a.gguf", "a-vision-mmproj-F16.gguf"]),
+        (
+            ["a.gguf", "a-vision-mmproj-Q8_0.gguf", "a-vision-mmproj-F16.gguf"],
+            None,
+            "vision",
+            ["a.gguf", "a-vision-mmproj-F16.gguf"],
+        ),
         (["mmproj/a-Q8_0.gguf", "mmproj/b.txt"], None, "text", ["mmproj/a-Q8_0.gguf"]),
     ],
 )

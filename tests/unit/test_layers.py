@@ -2,6 +2,7 @@
 """Imports go in one direction: no module imports one of a higher layer, at its top or inside a function."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,23 +48,24 @@ def layer(module: str) -> int:
     return found
 
 
-def imports(module: str) -> Iterator[str]:
-    """Yield the modules of the package that a module imports anywhere in its code."""
+def imported_names(module: str) -> Iterator[str]:
+    """Yield the full names of what a module imports anywhere in its code."""
     path = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{source} has a relative import"
-            # what is imported from a package may be a module of it
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            root, _, rest = name.partition(".")
-            if root == "jina_omni":
-                yield rest if rest in MODULES else rest.rpartition(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports(module: str) -> Iterator[str]:
+    """Yield the modules of the package that a module imports."""
+    for name in imported_names(module):
+        root, _, rest = name.partition(".")
+        if root == "jina_omni":  # what is imported from a package may be a module of it
+            yield rest if rest in MODULES else rest.rpartition(".")[0]
 
 
 def test_every_module_is_in_one_layer() -> None:
@@ -75,6 +77,18 @@ def test_every_module_is_in_one_layer() -> None:
 def test_a_module_imports_lower_layers_only(module: str) -> None:
     for imported in imports(module):
         assert layer(imported) <= layer(module), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith(("cli", "integrations"))])
+def test_the_cli_and_the_integrations_do_not_import_each_other(module: str) -> None:
+    other = "integrations" if module.startswith("cli") else "cli"
+    assert not [name for name in imports(module) if name.partition(".")[0] == other]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_private_is_imported(module: str) -> None:
+    names = [name for name in imported_names(module) if name.startswith("jina_omni.")]
+    assert not [name for name in names if re.match("_(?!_)", name.rpartition(".")[2])]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -42,9 +42,7 @@ def nano_tokenizer(nano: Checkpoint) -> Iterator[Tokenizer]:
     text.close()
 
 
-def build(
-    pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int = PLENTY, truncate: bool = False
-) -> np.ndarray:
+def build(pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int = PLENTY, truncate: bool = False) -> np.ndarray:
     with located(input=7):
         return build_sequence(pieces, tokenizer, limit=limit, truncate=truncate)
 
@@ -100,9 +98,7 @@ def test_characters_compose_across_joined_texts(small_tokenizer: Tokenizer) -> N
     assert got.tolist() == ids(small_tokenizer("café"))
 
 
-@pytest.mark.parametrize(
-    "pieces", [[Text("a cat")], [IMAGE], [Text("a"), IMAGE], ["user\n", IMAGE, "\n"]], ids=str
-)
+@pytest.mark.parametrize("pieces", [[Text("a cat")], [IMAGE], [Text("a"), IMAGE], ["user\n", IMAGE, "\n"]], ids=str)
 def test_nano_ends_in_one_end_token_and_small_in_none(
     pieces: list[Piece], small_tokenizer: Tokenizer, nano_tokenizer: Tokenizer
 ) -> None:
@@ -137,7 +133,10 @@ def test_what_just_fits_stays_whole(nano_tokenizer: Tokenizer) -> None:
     ids=str,
 )
 def test_too_long_is_an_error_with_the_counts(
-    pieces: list[Piece], truncate: bool, advice: str, small_tokenizer: Tokenizer  # noqa: FBT001
+    pieces: list[Piece],
+    truncate: bool,
+    advice: str,
+    small_tokenizer: Tokenizer,  # noqa: FBT001
 ) -> None:
     with pytest.raises(InputTooLongError) as caught:
         build(pieces, small_tokenizer, limit=32_768, truncate=truncate)

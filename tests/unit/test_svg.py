@@ -137,16 +137,26 @@ def test_a_reference_to_another_file_is_refused(attribute, form, tmp_path):
 @pytest.mark.parametrize(
     "document",
     [
-        ('<s:svg xmlns:s="http://www.w3.org/2000/svg" xmlns="x" width="8" height="8"><s:image width="8" height="8" '
-        'href="{path}"/></s:svg>'),
-        ('<!DOCTYPE svg [<!ENTITY e "{path}">]><svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image '
-        'width="8" height="8" href="&e;"/></svg>'),
-        ('<!DOCTYPE svg [<!ENTITY e "<image width=\'8\' height=\'8\' href=\'{path}\'/>">]><svg '
-        'xmlns="http://www.w3.org/2000/svg" width="8" height="8">&e;</svg>'),
-        ('<!DOCTYPE svg [<!ATTLIST image href CDATA "{path}">]><svg xmlns="http://www.w3.org/2000/svg" width="8" '
-        'height="8"><image width="8" height="8"/></svg>'),
-        ('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><filter id="f" x="0" y="0" width="1" height="1">'
-        '<feImage href="{path}"/></filter><rect width="8" height="8" filter="url(#f)"/></svg>'),
+        (
+            '<s:svg xmlns:s="http://www.w3.org/2000/svg" xmlns="x" width="8" height="8"><s:image width="8" height="8" '
+            'href="{path}"/></s:svg>'
+        ),
+        (
+            '<!DOCTYPE svg [<!ENTITY e "{path}">]><svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image '
+            'width="8" height="8" href="&e;"/></svg>'
+        ),
+        (
+            "<!DOCTYPE svg [<!ENTITY e \"<image width='8' height='8' href='{path}'/>\">]><svg "
+            'xmlns="http://www.w3.org/2000/svg" width="8" height="8">&e;</svg>'
+        ),
+        (
+            '<!DOCTYPE svg [<!ATTLIST image href CDATA "{path}">]><svg xmlns="http://www.w3.org/2000/svg" width="8" '
+            'height="8"><image width="8" height="8"/></svg>'
+        ),
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><filter id="f" x="0" y="0" width="1" height="1">'
+            '<feImage href="{path}"/></filter><rect width="8" height="8" filter="url(#f)"/></svg>'
+        ),
     ],
     ids=["prefix", "entity in a reference", "entity of an element", "default of an attribute", "filter"],
 )
@@ -161,8 +171,10 @@ def test_a_hidden_reference_is_refused(document, tmp_path):
     "body",
     [
         '<image width="8" height="8" style="href:{path};xlink:href:{path}"/>',
-        ("<style>image{{href:{path}}} rect{{fill:url({path})}} @import url({path});</style>"
-        '<image width="8" height="8"/><rect width="8" height="8" fill-opacity="0"/>'),
+        (
+            "<style>image{{href:{path}}} rect{{fill:url({path})}} @import url({path});</style>"
+            '<image width="8" height="8"/><rect width="8" height="8" fill-opacity="0"/>'
+        ),
         '<use href="{svg}"/><use href="{svg}#a"/><use xlink:href="{svg}#a"/>',
         '<rect width="8" height="8" fill="url({svg}#a)"/>',
         '<image width="8" height="8" href="{nested}"/>',

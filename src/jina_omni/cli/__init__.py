@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line ``jina-omni``: a file for each command, and `main`, which calls them.
 
-Exit status: 0 when all is well, 1 when some inputs failed, 2 for what stops a command, 130 after Ctrl-C.
+Exit status: 0 for success, 1 when some inputs failed, 2 for an error that stops the command, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from jina_omni import __version__
 from jina_omni.cli import bench, demo, download, embed, index, info, models, search
 from jina_omni.errors import JinaOmniError
 
+__all__ = ["create_parser", "main"]
+
 _COMMANDS = (demo, models, download, info, bench, embed, index, search)
 
 _EXAMPLES = """\
@@ -27,7 +29,7 @@ examples:
   jina-omni index ~/documents --db ~/documents.db --model small-retrieval
   jina-omni search "a cat asleep in the sun" --db ~/documents.db --html found.html
 
-jina-omni COMMAND --help tells more.
+jina-omni COMMAND --help shows the options of a command.
 """
 
 
@@ -37,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Without the program's name; by default what the process was started with.
+        Without the program's name; by default those of this process.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what the terminal can't show
-    args = _parser().parse_args(argv)
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack characters of a file's name
+    args = create_parser().parse_args(argv)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -53,18 +55,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         try:
             sys.stdout.flush()
         except OSError:  # the output itself failed
             _drop_output()
-        return _fail(what)
-    except (JinaOmniError, ValueError) as error:  # a ValueError is of an argument
+        return _fail(message)
+    except (JinaOmniError, ValueError) as error:  # a ValueError names a wrong argument
         return _fail(str(error))
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, with all commands."""
     parser = argparse.ArgumentParser(
         prog="jina-omni",
         description="Embed text, images, video, audio and PDFs into one shared vector space.",
@@ -87,10 +90,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _drop_output() -> None:
-    """Redirect stdout to devnull, where Python writes the rest of the output at its end."""
+    """Redirect stdout to devnull, so that Python can flush the rest of the output when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
+    """Print an error in one line and return the exit status."""
     print("error:", " ".join(message.split()), file=sys.stderr)
     return 2

@@ -7,8 +7,9 @@ import argparse
 from pathlib import Path
 
 from jina_omni.demo.comparison import print_comparison
+from jina_omni.demo.page import render_page
 
-HELP = "Find packaged pictures, sounds and clips by texts, with the packaged toy model."
+HELP = "Find packaged images, sounds and videos by texts, with the packaged toy model."
 EXAMPLES = """\
 examples:
   jina-omni demo
@@ -21,15 +22,13 @@ published files to the other commands; `jina-omni models` lists them.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with players and a search box, too")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page with players and a search box")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the cosines of texts and media."""
     scores = print_comparison()
     if args.html is not None:
-        from jina_omni.cli.demo_page import page_of
-
-        args.html.write_text(page_of(scores), "utf-8")
+        args.html.write_text(render_page(scores), "utf-8")
         print(f"\nwrote {args.html}")
     return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of a user's folders, and what is embedded of each."""
+"""The files of a user's folders, and the inputs that each of them gives."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ import codecs
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError
 from jina_omni.media.files import open_path, read_media_type
 from jina_omni.media.pdf import Pdf
 
-__all__ = ["find_files", "read_inputs", "read_text"]
+__all__ = ["FileInput", "find_files", "read_inputs"]
 
-_TEXT_LIMIT = 1 << 20  # bytes of a text; a context has 32,768 tokens of a few bytes
+FileInput: TypeAlias = str | Path | Pdf
+"""An input of a file: the content of a text, a page of a PDF, or the path of any other file."""
+
+_TEXT_LIMIT = 1 << 20  # bytes of a text; the model takes 32,768 tokens of a few bytes
 
 
-def find_files(folder: Path, *, leave_out: Path | None = None) -> Iterator[Path]:
-    """Return the files of a folder and of those in it, sorted, without hidden ones and those of `leave_out`."""
+def find_files(folder: Path, *, excluded: Path | None = None) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, sorted, except hidden ones and those in the folder `excluded`."""
     for here, folders, names in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(here, name) != leave_out)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(here, name) != excluded)
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
 
 
-def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) -> list[Any]:
-    """Return what is embedded of a file: a text's contents, each page of a document, or the file as it is.
+def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) -> list[FileInput]:
+    """Return the inputs of a file.
+
+    Parameters
+    ----------
+    path : Path
+    by_page : bool
+        Return each page of a PDF, instead of the whole.
+    truncate : bool
+        Keep the beginning of a text that is too long.
 
     Raises
     ------
     InputError
-        It can't be read, or its name can't be kept.
+        The file can't be read, or its name is not Unicode.
     """
     try:
         str(path).encode()
@@ -40,14 +51,13 @@ def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) ->
     with open_path(path) as file:
         media_type = read_media_type(file)
     if media_type == "text/plain":
-        return [read_text(path, truncate=truncate)]
+        return [_read_text(path, truncate=truncate)]
     if media_type == "application/pdf" and by_page:
         return list(Pdf(path).split())
     return [path]
 
 
-def read_text(path: Path, *, truncate: bool = False) -> str:
-    """Return the contents of a text file."""
+def _read_text(path: Path, *, truncate: bool) -> str:
     with open_path(path) as file:
         data = file.read(_TEXT_LIMIT + 1)
     is_whole = len(data) <= _TEXT_LIMIT
@@ -60,4 +70,4 @@ def read_text(path: Path, *, truncate: bool = False) -> str:
 
 
 def _raise(error: OSError) -> None:
-    raise error  # or the files of a folder that can't be read would seem to be gone
+    raise error  # otherwise the files of a folder that can't be read would count as removed

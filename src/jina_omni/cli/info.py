@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import argparse
 
-from jina_omni.cli.options import Choice, add_dialect_option, add_model_options, open_model
+from jina_omni.cli.model_choice import ModelChoice, open_model
+from jina_omni.cli.options import add_dialect_option, add_model_options
 
-HELP = "Show what a model is: its task, sizes, prompts, device."
+HELP = "Show what a model is: its task, sizes, prompts and device."
 EXAMPLES = """\
 examples:
   jina-omni info jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf
@@ -24,6 +25,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    with open_model(Choice.from_options(args), args, args.dialect) as model:
+    with open_model(ModelChoice.from_options(args), args, args.dialect) as model:
         print(model.info)
     return 0

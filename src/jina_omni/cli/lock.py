@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lock on a file, which ends with its process, however that ends."""
+"""A lock on a file, which the system releases when its process ends, however that happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lock(file: IO[Any]) -> None:
     Raises
     ------
     CommandError
-        Another process has it.
+        Another process has locked it.
     """
     try:
         if sys.platform == "win32":

@@ -17,11 +17,11 @@ examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options, of which there are none."""
+    """Add no options, since the command has none."""
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Print them; nothing is asked of a network."""
+    """Print the list, which is part of this library: no network is used."""
     models = list_models()
     width = max(len(model.name) for model in models)
     for model in models:

@@ -7,12 +7,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from jina_omni.cli.chunks import encode_groups
-from jina_omni.cli.database import Database, Hit
-from jina_omni.cli.files import read_inputs
-from jina_omni.cli.options import Choice, add_model_options, identity, open_model
-from jina_omni.cli.problems import CommandError, describe_failure
-from jina_omni.errors import InputError, JinaOmniError
+from jina_omni.cli.collection.database import Database, Hit
+from jina_omni.cli.collection.gallery import render_gallery
+from jina_omni.cli.collection.query import find_nearest
+from jina_omni.cli.model_choice import ModelChoice, open_model
+from jina_omni.cli.options import add_model_options
+from jina_omni.cli.problems import CommandError
 
 HELP = "Find files in a database by a text or by a file."
 EXAMPLES = """\
@@ -20,8 +20,8 @@ examples:
   jina-omni search "a cat asleep in the sun" --db ~/documents.db
   jina-omni search --file purr.wav --db ~/documents.db -k 3 --html found.html
 
-The score is the cosine of the vectors. The model is the one that the database was made with; --model tells where its
-files are now, when they have moved.
+The score is the cosine of the embeddings. The model is the one that made the database; if its files have moved, pass
+their new place with --model.
 """
 
 
@@ -29,51 +29,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     query = parser.add_mutually_exclusive_group(required=True)
     query.add_argument("query", metavar="QUERY", nargs="?", help="text to look for")
-    query.add_argument("--file", metavar="FILE", type=Path, help="look for what is like this file")
+    query.add_argument("--file", metavar="FILE", type=Path, help="look for files that are similar to this one")
     parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
-    parser.add_argument("-k", metavar="N", type=int, default=10, help="how many to show (default: %(default)s)")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that shows them, too")
+    parser.add_argument("-k", metavar="N", type=int, default=10, help="number of results (default: %(default)s)")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page that shows the results")
     add_model_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is nearest."""
+    """Print what is nearest to the query."""
     if args.k < 1:
         raise CommandError(f"-k is {args.k}, expected 1 or more")
     database = Database.open(args.db.resolve()) if args.db.is_dir() else None
     if database is None:
-        raise CommandError(f"{args.db} holds no database; make it: jina-omni index FOLDER --db {args.db}")
-    hits = _find(database, args)
-    for line in _table(hits):
+        raise CommandError(f"{args.db} is not a database; create it with: jina-omni index FOLDER --db {args.db}")
+    choice = ModelChoice.from_options(args) if args.model else database.settings.choice
+    with open_model(choice, args, database.settings.dialect) as model:
+        hits = find_nearest(database, model, args.query if args.file is None else args.file, args.k)
+    for line in _format_table(hits):
         print(line)
     if args.html is not None:
-        from jina_omni.cli.gallery import page_of
-
-        args.html.write_text(page_of(args.query or str(args.file), hits), "utf-8")
+        args.html.write_text(render_gallery(args.query or str(args.file), hits), "utf-8")
     return 0
 
 
-def _find(database: Database, args: argparse.Namespace) -> list[Hit]:
-    known = database.settings
-    with open_model(Choice.from_options(args) if args.model else known.choice, args, known.dialect) as opened:
-        made_by = identity(opened, known.dim, opened.info.document_prompt)
-        if made_by != known.identity:
-            raise CommandError(
-                f"{args.db} holds vectors of {known.identity}, but this model makes those of {made_by}, which don't "
-                "compare; pass the database's model with --model"
-            )
-        name = "QUERY" if args.file is None else str(args.file)
-        try:
-            inputs = [args.query] if args.file is None else read_inputs(args.file)
-        except InputError as error:
-            raise CommandError(describe_failure(error, name)) from error
-        (found,) = encode_groups(opened, [inputs], truncate_dim=known.dim, prompt_name="query")
-    if isinstance(found, JinaOmniError):
-        raise CommandError(describe_failure(found, name))
-    return database.search(found[0], args.k)
-
-
-def _table(hits: Sequence[Hit]) -> list[str]:
+def _format_table(hits: Sequence[Hit]) -> list[str]:
     return [
         f"{rank:>{len(str(len(hits)))}}  {hit.score:6.3f}  {hit.path}{f', page {hit.page}' if hit.page else ''}"
         for rank, hit in enumerate(hits, 1)

@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 __all__ = ["DATA", "demo_model"]
 
 DATA = Path(__file__).parent / "data"
-"""Folder of the packaged files."""
+"""The folder of the model's files."""
 
 
 def demo_model(*, modality: Modality = "omni", **options: Unpack[ModelOptions]) -> Model:
     """Open the toy model in the package: a real `Model`, quick and small, without a download.
 
-    It is for trying things out and for tests of what is built on this library. It KNOWS ONLY ITS TOY WORLD: a few
-    coloured shapes that stand or move on a light ground, and tones, buzzes and noises, in simple English. It matches
-    those across text, image, video and audio. Its embeddings of anything else mean nothing.
+    Use it to try the library and to test code that is built on it. It KNOWS ONLY ITS TOY WORLD: a few coloured shapes
+    that stand or move on a light background, and tones, buzzes and noises, in simple English. It matches those across
+    text, image, video and audio. Its embeddings of anything else mean nothing.
 
     Parameters
     ----------
     modality : {"omni", "vision", "audio", "text"}
-        Both projector files, one of them, or none.
+        Which projector files to use: both, one of them, or none.
     **options
         Of `Model`, such as ``device``.
 
     Returns
     -------
     Model
-        Of the size small (architecture qwen3) and the task retrieval: queries and documents are prompted differently.
+        Of the size small (architecture qwen3) and the task retrieval: queries and documents have different prompts.
         Its embeddings have 128 dimensions and may be cut to 64 or 32. `jina_omni.demo.scenes` draws and plays what it
         knows.
 
     Notes
     -----
-    4 MB, trained from nothing by ``demo_model/`` of the source tree, in the dialect ``card`` alone; its weights are
-    Apache-2.0, as this library is. They may change with any release.
+    The files have 4 MB. ``demo_model/`` of the source tree trained them from random weights, in the dialect ``card``
+    only. Their licence is that of this library, Apache-2.0. They may change with any release.
 
     Examples
     --------

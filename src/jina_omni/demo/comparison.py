@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The toy model on its samples: the cosines of texts and media, as a table."""
+"""The toy model's embeddings of its samples: a table of the cosines of texts and media."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def print_comparison() -> Floats:
 
 
 def format_table(scores: Floats) -> list[str]:
-    """Return the table of each sample's text (rows) and each medium (columns), the best of a row marked."""
+    """Return the lines of the table: one for each text of a sample, with a column for each medium."""
     width = max(len(sample.text) for sample in SAMPLES)
     lines = [
-        f"The cosine of {len(scores)} texts and {len(scores)} media; * is the medium nearest to a text:\n",
+        f"Cosines of {len(scores)} texts and {len(scores)} media; * marks the medium nearest to a text:\n",
         " " * (width + 2) + "".join(f"{f'{sample.kind} {i}':>9}" for i, sample in enumerate(SAMPLES)),
     ]
     nearest = scores.argmax(axis=1)
@@ -45,7 +45,7 @@ def format_table(scores: Floats) -> list[str]:
     n_right = int((nearest == np.arange(len(SAMPLES))).sum())
     lines += [
         f"\n{n_right} of {len(SAMPLES)} texts are nearest to the picture, sound or clip that they describe.",
-        "This toy model knows only drawn shapes and made sounds. Its embeddings of anything else mean nothing.",
-        "For real media pass the published files to jina_omni.Model; the README says which.",
+        "This toy model knows only drawn shapes and synthetic sounds. Its embeddings of anything else mean nothing.",
+        "For real media pass a published model to jina_omni.Model; `jina-omni models` lists them.",
     ]
     return lines

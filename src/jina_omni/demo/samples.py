@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A handful of scenes, with what one might ask for to find them; drawn and played when they are needed."""
+"""A few scenes, each with a text that describes it; they are drawn and played when they are needed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from jina_omni.media.video import Video
 
 __all__ = ["QUERIES", "SAMPLES", "Sample"]
 
-_SAMPLED_FRAMES = 4  # as many as are taken of a file of two seconds
-_SHOWN_FRAMES = 20
-_SIDE = 192  # of a clip, in pixels
+_MODEL_FRAMES = 4  # as many as the model takes from a file of two seconds
+_BROWSER_FRAMES = 20
+_CLIP_SIDE = 192  # pixels
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Sample:
     ----------
     kind : {"image", "audio", "video"}
     text : str
-        Tells the scene in other words than the others.
+        Describes this scene and no other.
+    scene : Picture, Clip or Sound
     """
 
     kind: str
@@ -41,17 +42,17 @@ class Sample:
 
     @cached_property
     def medium(self) -> Media:
-        """What a model takes."""
+        """The scene as an input of `Model.encode`."""
         rng = np.random.default_rng(1)
         if isinstance(self.scene, Picture):
             return Image(self.scene.draw(rng))
         if isinstance(self.scene, Sound):
             return Audio(self.scene.play(rng), sampling_rate=SAMPLING_RATE)
-        times = np.linspace(0, CLIP_SECONDS, _SAMPLED_FRAMES)
-        return Video(self.scene.film(rng, times, _SIDE), fps=(_SAMPLED_FRAMES - 1) / CLIP_SECONDS)
+        times = np.linspace(0, CLIP_SECONDS, _MODEL_FRAMES)
+        return Video(self.scene.film(rng, times, _CLIP_SIDE), fps=(_MODEL_FRAMES - 1) / CLIP_SECONDS)
 
-    def file(self) -> tuple[str, bytes]:
-        """Return it as a browser shows it, its kind and its bytes: a PNG, a WAV, or an animation."""
+    def encode_file(self) -> tuple[str, bytes]:
+        """Return a file that browsers show, with its media type: a PNG image, a WAV sound or an animated PNG."""
         rng = np.random.default_rng(1)
         out = io.BytesIO()
         if isinstance(self.scene, Picture):
@@ -64,9 +65,9 @@ class Sample:
                 file.setframerate(SAMPLING_RATE)
                 file.writeframes((self.scene.play(rng) * 32767).astype("<i2").tobytes())
             return "audio/wav", out.getvalue()
-        times = np.linspace(0, CLIP_SECONDS, _SHOWN_FRAMES)
-        first, *others = map(PILImage.fromarray, self.scene.film(rng, times, _SIDE))
-        pause = round(CLIP_SECONDS * 1000 / _SHOWN_FRAMES)
+        times = np.linspace(0, CLIP_SECONDS, _BROWSER_FRAMES)
+        first, *others = map(PILImage.fromarray, self.scene.film(rng, times, _CLIP_SIDE))
+        pause = round(CLIP_SECONDS * 1000 / _BROWSER_FRAMES)
         first.save(out, "PNG", save_all=True, append_images=others, duration=pause, loop=0, default_image=False)
         return "image/png", out.getvalue()
 
@@ -107,4 +108,4 @@ QUERIES = (
     "shapes at the top",
     "shapes on the left",
 )
-"""What the page's search box knows."""
+"""The queries that the page's search box knows; the first are the texts of the samples."""

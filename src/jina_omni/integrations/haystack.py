@@ -5,36 +5,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jina_omni.errors import InputError, located
-from jina_omni.integrations.sources import ModelSource
+from jina_omni.inputs import Value
+from jina_omni.integrations.shared.model_source import ModelSource
 from jina_omni.media.file_types import detect_media_type
 from jina_omni.media.kinds import wrap_file
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
+from jina_omni.options import EncodeOptions
 
 with needs_extra("haystack"):
     from haystack import Document, component, default_to_dict
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["JinaOmniDocumentEmbedder", "JinaOmniTextEmbedder"]
 
 
 class _Embedder:
-    """What both have: a model that is opened by `warm_up`, and is written into a pipeline's file as its arguments."""
+    """What both have: a model that `warm_up` opens, and that the file of a pipeline stores as its arguments."""
 
-    def __init__(self, model: Model | Mapping[str, Any], **options: Any) -> None:
+    def __init__(self, model: Model | Mapping[str, Any], **options: Unpack[EncodeOptions]) -> None:
         self._source = ModelSource(model)
         self._options = options
 
     def warm_up(self) -> None:
-        """Open the model, where it is not."""
+        """Open the model, unless it is open."""
         _ = self._source.model
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what makes this component again."""
-        written: dict[str, Any] = default_to_dict(self, model=self._source.arguments, **self._options)
-        return written
+        """Return the arguments that make this component again, as Haystack stores them."""
+        stored: dict[str, Any] = default_to_dict(self, model=self._source.arguments, **self._options)
+        return stored
 
 
 @component
@@ -44,7 +49,7 @@ class JinaOmniTextEmbedder(_Embedder):
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
+        A dict has the arguments of `Model`, such as ``{"model": "text.gguf"}``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
@@ -54,21 +59,21 @@ class JinaOmniTextEmbedder(_Embedder):
     """
 
     @component.output_types(embedding=list[float])
-    def run(self, text: str) -> dict[str, Any]:
+    def run(self, text: str) -> dict[str, list[float]]:
         """Embed the text as a query."""
         return {"embedding": self._source.model.encode_query(text, **self._options).tolist()}
 
 
 @component
 class JinaOmniDocumentEmbedder(_Embedder):
-    """A component that embeds documents: their text, their file (``blob``), or both as one vector.
+    """A component that embeds documents: their text (``content``), their file (``blob``), or both as one embedding.
 
-    A file may be an image, a sound, a video or a PDF; its kind is found from its bytes.
+    A file may be an image, a sound, a video or a PDF; its type is found from its bytes.
 
     Parameters
     ----------
     model : Model or dict
-        Or the arguments to make one of, such as ``{"model": "text.gguf"}``.
+        A dict has the arguments of `Model`, such as ``{"model": "text.gguf"}``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
@@ -79,15 +84,15 @@ class JinaOmniDocumentEmbedder(_Embedder):
     """
 
     @component.output_types(documents=list[Document])
-    def run(self, documents: list[Document]) -> dict[str, Any]:
+    def run(self, documents: list[Document]) -> dict[str, list[Document]]:
         """Return copies of the documents, with their embeddings."""
-        inputs = [_input_of(document) for document in documents]
+        inputs = [_make_input(document) for document in documents]
         vectors = self._source.model.encode_document(inputs, **self._options).tolist()
         return {"documents": [replace(d, embedding=v) for d, v in zip(documents, vectors, strict=True)]}
 
 
-def _input_of(document: Document) -> list[Any]:
-    parts: list[Any] = [document.content] if document.content else []
+def _make_input(document: Document) -> list[Value]:
+    parts: list[Value] = [document.content] if document.content else []
     with located(document=document.id):
         if document.blob is not None:
             parts.append(wrap_file(document.blob.data, detect_media_type(document.blob.data)))

@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from jina_omni.inputs import Input
 from jina_omni.media.image import Image
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
+from jina_omni.options import EncodeOptions
 
 with needs_extra("langchain"):
     from langchain_core.embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["JinaOmniEmbeddings"]
 
 
 class JinaOmniEmbeddings(Embeddings):
-    """A model as LangChain's ``Embeddings``; pass it to any vector store.
+    """A model as LangChain's ``Embeddings``, which any vector store takes.
 
     Parameters
     ----------
@@ -29,20 +35,20 @@ class JinaOmniEmbeddings(Embeddings):
     >>> store = InMemoryVectorStore(JinaOmniEmbeddings(model, truncate_dim=256))  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, **options: Any) -> None:
+    def __init__(self, model: Model, **options: Unpack[EncodeOptions]) -> None:
         self._model = model
         self._options = options
 
-    def embed_documents(self, texts: list[Any]) -> list[list[float]]:
+    def embed_documents(self, texts: Sequence[Input]) -> list[list[float]]:
         """Embed documents: texts, or any other inputs of `Model.encode`."""
         vectors: list[list[float]] = self._model.encode_document(list(texts), **self._options).tolist()
         return vectors
 
-    def embed_query(self, text: Any) -> list[float]:
+    def embed_query(self, text: Input) -> list[float]:
         """Embed a query: a text, or any other input of `Model.encode`."""
         vector: list[float] = self._model.encode_query(text, **self._options).tolist()
         return vector
 
-    def embed_image(self, uris: list[str]) -> list[list[float]]:
-        """Embed image files by their paths; stores that take images, such as Chroma's, call it."""
+    def embed_image(self, uris: Sequence[str]) -> list[list[float]]:
+        """Embed image files by their paths. Vector stores for images call it, such as that of Chroma."""
         return self.embed_documents([Image(uri) for uri in uris])

@@ -5,20 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.inputs import Value
 from jina_omni.media.audio import Audio
 from jina_omni.media.image import Image
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
+from jina_omni.options import EncodeOptions
 
 with needs_extra("mteb"):
     from mteb.models.abs_encoder import AbsEncoder
     from mteb.models.model_meta import ModelMeta, ScoringFunction
     from mteb.types import PromptType
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["JinaOmniEncoder"]
 
@@ -26,15 +31,15 @@ _MODALITIES = ("text", "image", "audio")
 
 
 class JinaOmniEncoder(AbsEncoder):
-    """A model as MTEB's encoder, for tasks of text, images and sounds.
+    """A model as MTEB's encoder, for tasks of texts, images and sounds.
 
-    Queries are embedded as queries, documents as documents, all else as `Model.encode` does. What a row has of several
-    kinds becomes one vector. Results are kept under the name of the text file, apart for each choice of options.
+    Queries and documents get their prompts; anything else is embedded without a prompt name. The modalities of a row
+    are embedded together as one fused input. MTEB stores results by the name of the text model file and by the options.
 
     Parameters
     ----------
     model : Model
-        Of the task's file: retrieval, text-matching, clustering or classification.
+        The file of the task to evaluate: retrieval, text-matching, clustering or classification.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
 
@@ -43,7 +48,7 @@ class JinaOmniEncoder(AbsEncoder):
     >>> mteb.evaluate(JinaOmniEncoder(model, truncate=True), mteb.get_tasks(["NanoNQRetrieval"]))  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, **options: Any) -> None:
+    def __init__(self, model: Model, **options: Unpack[EncodeOptions]) -> None:
         info = model.info
         self.model = model
         self._options = options
@@ -56,7 +61,7 @@ class JinaOmniEncoder(AbsEncoder):
                 "embed_dim": options.get("truncate_dim") or info.dim,
                 "similarity_fn_name": ScoringFunction.COSINE,
                 "framework": ["GGUF"],
-                "modalities": [kind for kind in _MODALITIES if kind in info.modalities],
+                "modalities": [modality for modality in _MODALITIES if modality in info.modalities],
                 "experiment_kwargs": {"compute": info.compute, "dialect": info.dialect, **options},
             }
         )
@@ -64,21 +69,23 @@ class JinaOmniEncoder(AbsEncoder):
     def encode(
         self, inputs: Iterable[Mapping[str, Any]], *, prompt_type: PromptType | None = None, **_: Any
     ) -> npt.NDArray[np.float32]:
-        """Embed what MTEB's loader gives, batch by batch."""
+        """Embed the batches of MTEB's loader."""
         prompt_name = None if prompt_type is None else prompt_type.value
-        stream = (item for batch in inputs for item in _items(batch))
-        vectors: list[Any] = list(self.model.encode_iter(stream, prompt_name=prompt_name, **self._options))
-        return np.stack(vectors)
+        stream = (row for batch in inputs for row in _make_inputs(batch))
+        return np.stack(list(self.model.encode_iter(stream, prompt_name=prompt_name, **self._options)))
 
 
-def _items(batch: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _make_inputs(batch: Mapping[str, Any]) -> Iterator[list[Value]]:
     """Yield the parts of each row of a batch."""
-    kinds = [kind for kind in _MODALITIES if kind in batch]
-    for row in zip(*(batch[kind] for kind in kinds), strict=True):
-        yield [_part(kind, value) for kind, value in zip(kinds, row, strict=True) if value is not None]
+    modalities = [modality for modality in _MODALITIES if modality in batch]
+    for row in zip(*(batch[modality] for modality in modalities), strict=True):
+        yield [_make_part(*cell) for cell in zip(modalities, row, strict=True) if cell[1] is not None]
 
 
-def _part(kind: str, value: Any) -> Any:
-    if kind == "audio":
+def _make_part(modality: str, value: Any) -> Value:
+    if modality == "audio":
         return Audio(np.asarray(value["array"]), sampling_rate=int(value["sampling_rate"]))
-    return Image(value) if kind == "image" else value
+    if modality == "image":
+        return Image(value)
+    text: str = value
+    return text

@@ -146,7 +146,8 @@ def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Project
                 f"is a sound of {n_frames} mel frames, over the {tower.max_mel_frames} of the audio tower in "
                 f"{tower.path}; split it"
             )
-        return DecodedMedium(TokenLayout((audio_token_count(n_frames),)), compute_log_mel(samples, tower.n_mel), (n_frames,))
+        layout = TokenLayout((audio_token_count(n_frames),))
+        return DecodedMedium(layout, compute_log_mel(samples, tower.n_mel), (n_frames,))
 
     return Medium("audio", TokenLayout((audio_token_count(count_mel_frames(n_samples)),)), decode)
 
@@ -271,9 +272,7 @@ def _stream_array(array: npt.NDArray[Any], sampling_rate: int | None) -> AudioSt
     if array.dtype.kind != "f" and array.dtype.str[1:] not in _INTEGERS:
         raise InputError(f"is an array of {array.dtype}; samples are floats in -1..1, int16, int32 or uint8")
     if array.ndim not in (1, 2):
-        raise InputError(
-            f"is an array of the shape {array.shape}; a sound is (n,), (n, channels) or (channels, n)"
-        )
+        raise InputError(f"is an array of the shape {array.shape}; a sound is (n,), (n, channels) or (channels, n)")
     if array.size == 0:
         raise InputError(f"is an array of the shape {array.shape}, which has no samples; leave it out")
     if array.ndim == 1:

@@ -114,9 +114,7 @@ def check_format(rate: int, n_channels: int) -> None:
             "are taken, so check its sampling rate"
         )
     if not 1 <= n_channels <= MAX_CHANNELS:
-        raise InputError(
-            f"is a sound of {n_channels:,} channels; 1 to {MAX_CHANNELS} are taken, so mix it down"
-        )
+        raise InputError(f"is a sound of {n_channels:,} channels; 1 to {MAX_CHANNELS} are taken, so mix it down")
 
 
 def _require_file_type(file: BinaryIO) -> FileType:

@@ -60,9 +60,7 @@ _ROWS = (
     FileType("image/avif", "AVIF", "image", b"", "pillow", "AvifImagePlugin"),
     FileType("image/heic", "HEIC", "image", b"", "pillow-heif"),
     FileType("image/svg+xml", "SVG", "image", b"", "resvg"),
-    FileType(
-        "image/x-portable-anymap", "PPM", "image", rb"P[1-6]\s(?:\s|#[^\n]*\n)*\d", "pillow", "PpmImagePlugin"
-    ),
+    FileType("image/x-portable-anymap", "PPM", "image", rb"P[1-6]\s(?:\s|#[^\n]*\n)*\d", "pillow", "PpmImagePlugin"),
     FileType("image/vnd.adobe.photoshop", "Photoshop", "image", rb"8BPS"),
     FileType("image/jp2", "JPEG 2000", "image", rb"\0\0\0\x0cjP  \r\n\x87\n"),
     FileType("image/jxl", "JPEG XL", "image", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),

@@ -334,8 +334,7 @@ def _open_with_pillow(file: BinaryIO, file_type: FileType) -> PILImage.Image:
         supported = False
     if not supported:
         raise UnsupportedMediaError(
-            f"is {file_type.name}, which this Pillow does not read; install the newest from PyPI: "
-            "pip install -U pillow"
+            f"is {file_type.name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
         )
     try:
         return PILImage.open(file, formats=(file_type.name.upper(),))
@@ -378,7 +377,7 @@ def _find_size(pixels: PILImage.Image, *, exif_orientation: bool) -> tuple[int, 
             turned = orientation in (5, 6, 7, 8)  # EXIF 2.3, tag 0x0112: the picture lies on its side
             return (pixels.width, pixels.height) if turned else (pixels.height, pixels.width)
         if orientation != 1:
-            pixels.load()  # turns the picture; whether Pillow's size told so before depends on its version
+            pixels.load()  # turns the picture; whether Pillow's size shows that before depends on its version
     return pixels.height, pixels.width
 
 
@@ -395,8 +394,7 @@ def _convert_to_rgb(image: PILImage.Image) -> PILImage.Image:
         return image
     if image.mode == "F":
         raise InputError(
-            "has floating-point pixels, which have no agreed range; scale them to 0 to 255 and pass an array "
-            "of uint8"
+            "has floating-point pixels, which have no agreed range; scale them to 0 to 255 and pass an array of uint8"
         )
     if image.mode.startswith("I"):
         low, high = image.getextrema()

@@ -57,10 +57,10 @@ SANDBOX_MEMORY = 1 << 30
 """Bytes that a decoder in a process of its own may hold (on Linux)."""
 
 SANDBOX_SECONDS = 20
-"""Seconds of processor time that it may take for one reply; seconds by the clock where the system is not Linux."""
+"""Seconds of processor time that it may take for one reply; wall-clock seconds where the system is not Linux."""
 
 SANDBOX_CLOCK_FACTOR = 6
-"""It may take so many times `SANDBOX_SECONDS` by the clock, since a busy machine gives it little processor time."""
+"""Wall-clock seconds that it may take, as a multiple of `SANDBOX_SECONDS`: a busy machine shares its processors."""
 
 PDF_ADDRESS_SPACE = 4 << 30
 """Bytes that PDFium may reserve. Without memory, such as for a layer of a page, it goes on, so it may reserve more."""

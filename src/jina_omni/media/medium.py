@@ -80,9 +80,7 @@ class Medium:
     location: Location = ()
 
 
-def make_still(
-    grid: PatchGrid, read: Callable[[], tuple[Patches, PatchGrid]], geometry: VisionGeometry
-) -> Medium:
+def make_still(grid: PatchGrid, read: Callable[[], tuple[Patches, PatchGrid]], geometry: VisionGeometry) -> Medium:
     """Return the medium of an image or a page.
 
     Parameters

@@ -139,9 +139,7 @@ class VisionGeometry:
 
     def resize_image(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width that an image is stretched to; errors are those of `smart_resize`."""
-        return smart_resize(
-            height, width, min_pixels=self.min_pixels, max_pixels=self.max_pixels, factor=self.factor
-        )
+        return smart_resize(height, width, min_pixels=self.min_pixels, max_pixels=self.max_pixels, factor=self.factor)
 
     def image_grid(self, height: int, width: int) -> PatchGrid:
         """Return the grid of the patches of an image, (1, h, w); errors are those of `smart_resize`.

@@ -345,8 +345,7 @@ def _check_numbers(pages: Sequence[int] | None, n_pages: int) -> list[int]:
         for number in map(operator.index, range(n_pages) if pages is None else pages):
             if not 0 <= number < n_pages:  # refused at the first, since it may be a range of billions
                 raise InputError(
-                    f"has no page {short_repr(number)}; it has {n_pages:,} pages, counted from 0: pass others "
-                    "as pages="
+                    f"has no page {short_repr(number)}; it has {n_pages:,} pages, counted from 0: pass others as pages="
                 )
             numbers.append(number)
     except TypeError as error:

@@ -22,9 +22,7 @@ def decode_ahead(media: Sequence[Medium]) -> Generator[Future[DecodedMedium], No
     """
     if not media:
         return
-    pool = ThreadPoolExecutor(
-        min(MAX_DECODER_THREADS, usable_cpus(), len(media)), thread_name_prefix="jina_omni_media"
-    )
+    pool = ThreadPoolExecutor(min(MAX_DECODER_THREADS, usable_cpus(), len(media)), thread_name_prefix="jina_omni_media")
     stop = threading.Event()
     pending: deque[tuple[Future[DecodedMedium], int]] = deque()
     n_tokens = 0

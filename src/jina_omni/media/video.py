@@ -120,8 +120,7 @@ def check(video: Video) -> None:
     """
     if not isinstance(video.source, (str, os.PathLike, *BYTES_LIKE, np.ndarray)):
         raise InputError(
-            f"is a Video whose source is {describe_type(video.source)}; jina_omni.Video takes a path, bytes or an "
-            "array"
+            f"is a Video whose source is {describe_type(video.source)}; jina_omni.Video takes a path, bytes or an array"
         )
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import operator
 import reprlib
 from typing import Any, TypeVar
 
@@ -23,15 +22,13 @@ def require(name: str, value: object, expected: type[_T], advice: str = "") -> _
     return value
 
 
-def require_integer(name: str, value: object, low: int, high: int) -> int:
-    """Return the value of an argument that must be an integer of a range."""
+def encode(name: str, value: object) -> bytes:
+    """Return an argument that must be a str as UTF-8."""
+    text = require(name, value, str)
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} is {reprlib.repr(value)}, expected an integer") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name} is {number}, expected {low} to {high}")
-    return number
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} has a lone surrogate at position {error.start}, expected Unicode text") from error
 
 
 def as_floats(name: str, value: object) -> Floats:

@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from jina_omni.arguments import check_int
 from jina_omni.errors import Cancelled
-from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require, require_integer
+from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require
 from jina_omni.native.boundary import Handle, Native, prepare, to_native
 from jina_omni.native.devices import Device, devices
 from jina_omni.native.models import Projector, TextModel, audio_token_count
 from jina_omni.native.processors import instruction_sets
 from jina_omni.native.workarounds import apply_workarounds
 
-_MAX_THREADS = 512
+MAX_THREADS = 512
+"""Most threads of a context."""
+
 _INTERRUPT_POLL = 0.1  # seconds; Windows sees Ctrl-C only between two waits
 
 
@@ -87,7 +90,7 @@ class Context(Handle):
         portable: bool = False,
     ) -> None:
         require("device", device, Device, ", as find_device returns it")
-        require_integer("n_threads", n_threads, 1, _MAX_THREADS)
+        check_int("n_threads", n_threads, 1, MAX_THREADS)
         known = instruction_sets()
         if instruction_set is not None and instruction_set not in known:
             raise ValueError(f"instruction_set is {instruction_set!r}, expected one of {', '.join(known)}")

@@ -39,6 +39,6 @@ def load_extension() -> tuple[ModuleType, str | None]:
         except ImportError as error:  # it links to libraries that may be missing
             problems.append(
                 f"jina-omni-{accelerator} can't be loaded: {error}; pip install 'jina-omni[{accelerator}]' brings "
-                "what it needs but for the driver"
+                "what it needs except the driver"
             )
     return import_module("jina_omni.native._lib"), "; ".join(problems) or None

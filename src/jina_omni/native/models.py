@@ -7,8 +7,9 @@ import os
 
 import numpy as np
 
+from jina_omni.arguments import check_int
 from jina_omni.errors import ModelLoadError
-from jina_omni.native.arguments import Ints, require
+from jina_omni.native.arguments import Ints, encode, require
 from jina_omni.native.boundary import Handle, call, get_integer, read_string, read_struct
 from jina_omni.native.devices import Device
 
@@ -43,7 +44,8 @@ class ModelFile(Handle):
 
     def metadata(self, key: str) -> str | None:
         """Return the string value of a metadata key of the file, None where it has none."""
-        return read_string(f"{self._c_type}_metadata", self, require("key", key, str).encode(), n_max=_METADATA_BYTES)
+        utf8 = encode("key", key)
+        return None if b"\0" in utf8 else read_string(f"{self._c_type}_metadata", self, utf8, n_max=_METADATA_BYTES)
 
 
 class TextModel(ModelFile):
@@ -99,7 +101,7 @@ class TextModel(ModelFile):
 
         The text of a special token becomes its id. The string is taken as it is: Unicode normalisation is the caller's.
         """
-        utf8 = require("string", string, str).encode("utf-8")
+        utf8 = encode("string", string)
         count = np.zeros(1, np.uintp)
         ids = np.empty(len(utf8) // 2 + 16, np.int32)
         while True:
@@ -110,7 +112,7 @@ class TextModel(ModelFile):
 
     def special_token(self, spelling: str) -> int | None:
         """Return the id of the special token that is spelled exactly so, None where the vocabulary has none."""
-        utf8 = require("spelling", spelling, str).encode("utf-8")
+        utf8 = encode("spelling", spelling)
         token = -1 if b"\0" in utf8 else get_integer("omni_text_special_token", self, utf8)
         return None if token < 0 else token
 
@@ -177,4 +179,4 @@ class Projector(ModelFile):
 
 def audio_token_count(n_frames: int) -> int:
     """Return how many media tokens a clip of mel frames takes: 275 of 1100, 0 of fewer than 3."""
-    return get_integer("omni_audio_token_count", n_frames)
+    return get_integer("omni_audio_token_count", check_int("n_frames", n_frames, -(2**31), 2**31 - 1))

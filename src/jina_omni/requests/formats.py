@@ -20,8 +20,8 @@ __all__ = ["parse_dict", "unwrap_request"]
 
 _KINDS = ("text", *KINDS)
 _FORMATS = (
-    "{'text' or 'image' or 'audio' or 'video' or 'pdf': ...}, {'type': ..., ...}, {'content': ...}, {'messages': ...} "
-    "or {'prompt_string': ...}"
+    f"{{{' or '.join(map(repr, _KINDS))}: ...}}, {{'type': ..., ...}}, {{'content': ...}}, {{'messages': ...}} or "
+    "{'prompt_string': ...}"
 )
 
 # Options of whole requests, and the argument of `encode` that does the same.

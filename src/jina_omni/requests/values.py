@@ -139,9 +139,7 @@ def require_list(value: Any, *, allow_empty: bool = False) -> Sequence[Any]:
     return value
 
 
-def check_keys(
-    value: Mapping[Any, Any], required: set[str], optional: set[str] | frozenset[str] = frozenset()
-) -> None:
+def check_keys(value: Mapping[Any, Any], required: set[str], optional: set[str] | frozenset[str] = frozenset()) -> None:
     """Check that a dict has all required keys, and no others than these and the optional ones.
 
     Raises

@@ -19,13 +19,13 @@ class ModelSource:
 
     Parameters
     ----------
-    model : Model or dict
-        A dict has the arguments of `Model`.
+    model : Model or mapping
+        A mapping has the arguments of `Model`.
 
     Raises
     ------
     TypeError
-        It is neither, or the arguments are not those of `Model`.
+        The argument is neither, or the mapping has other arguments than those of `Model`.
 
     Examples
     --------
@@ -35,14 +35,16 @@ class ModelSource:
 
     def __init__(self, model: Model | Mapping[str, Any]) -> None:
         if isinstance(model, Model):
-            self.model = model  # in place of the property's
+            self.model = model  # takes the place of the cached property
             _, (arguments,) = model.__reduce__()
             self.arguments = _convert_to_json(arguments)
         elif isinstance(model, Mapping):
-            inspect.signature(Model).bind(**model)  # a wrong argument is to fail here, not at the first use
+            inspect.signature(Model).bind(**model)  # a wrong argument must fail here, not at the first use
             self.arguments = _convert_to_json(dict(model))
         else:
-            raise TypeError(f"model is a {type(model).__name__}, expected a jina_omni.Model or a dict of its arguments")
+            raise TypeError(
+                f"model is of the type {type(model).__name__}; it takes a jina_omni.Model or a dict of its arguments"
+            )
 
     @cached_property
     def model(self) -> Model:
@@ -57,7 +59,7 @@ class ModelSource:
 
 
 def _convert_to_json(value: Any) -> Any:
-    """Return arguments as JSON has them: paths are str, sequences lists."""
+    """Return arguments in types of JSON: paths become str, sequences lists."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, dict):

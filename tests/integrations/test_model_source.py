@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import jina_omni
-from jina_omni.integrations.sources import ModelSource
+from jina_omni.integrations.shared.model_source import ModelSource
 
 
 def test_the_arguments_of_a_model_make_the_same_model_after_json(open_model: partial[jina_omni.Model]) -> None:

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database of a collection: a LanceDB table of embeddings, which also stores the settings that made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from jina_omni.cli.lock import lock
+from jina_omni.cli.model_choice import ModelChoice
+from jina_omni.cli.problems import CommandError
+from jina_omni.dialects import Dialect
+from jina_omni.optional_packages import import_optional
+
+__all__ = ["Database", "FileEmbeddings", "FileState", "Hit", "Settings", "lock_database"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+_TABLE = "files"
+_SETTINGS_KEY = b"jina_omni"  # in the metadata of the table's schema
+_MAX_PATHS = 1000  # of one condition
+_MIN_VERSION_AGE = timedelta(hours=1)  # of versions to remove: a running search may still read newer ones
+
+
+class FileState(NamedTuple):
+    """A file's size, time and digest when it was embedded."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class FileEmbeddings(NamedTuple):
+    """The embeddings of a file, shape (n, dim), and the page of each, from 1; 0 is the whole file."""
+
+    pages: list[int]
+    vectors: Floats
+
+
+class Hit(NamedTuple):
+    """A file or page that a search found, and the cosine of its embedding and the query's."""
+
+    score: float
+    path: str
+    page: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the embeddings of a database are made.
+
+    Attributes
+    ----------
+    choice : ModelChoice
+    dim : int or None
+        The size that embeddings are cut to.
+    dialect : {"card", "sentence-transformers"} or None
+    pages : bool
+        Whether each page of a PDF has an embedding of its own.
+    identity : str
+        Of the embeddings; see `jina_omni.cli.model_choice.describe_identity`.
+    """
+
+    choice: ModelChoice
+    dim: int | None
+    dialect: Dialect | None
+    pages: bool
+    identity: str
+
+
+class Database:
+    """A table with a row for each file, or for each page.
+
+    Attributes
+    ----------
+    folder : Path
+    settings : Settings
+    """
+
+    def __init__(self, folder: Path, table: Any, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._table = table
+
+    @classmethod
+    def open(cls, folder: Path) -> Database | None:
+        """Open the database in a folder; None if the folder has none.
+
+        Raises
+        ------
+        CommandError
+            LanceDB is not installed, or the database is damaged or was made by another program.
+        """
+        try:
+            lancedb = import_optional("lancedb", "search")
+        except ImportError as error:
+            raise CommandError("a database needs LanceDB: pip install 'jina-omni[search]'") from error
+        if not (folder / f"{_TABLE}.lance").is_dir():
+            return None
+        with _convert_errors(folder):
+            table = lancedb.connect(str(folder)).open_table(_TABLE)
+            stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
+            settings = Settings(**stored | {"choice": ModelChoice(**stored["choice"])})
+        return cls(folder, table, settings)
+
+    @classmethod
+    def create(cls, folder: Path, settings: Settings, dim: int) -> Database:
+        """Create an empty database of embeddings of `dim` numbers."""
+        import lancedb
+        import pyarrow as pa
+
+        columns = {
+            "path": pa.string(),
+            "page": pa.int32(),
+            "size": pa.int64(),
+            "mtime_ns": pa.int64(),
+            "sha256": pa.string(),
+            "vector": pa.list_(pa.float32(), dim),
+        }
+        schema = pa.schema(columns, metadata={_SETTINGS_KEY: json.dumps(asdict(settings))})
+        with _convert_errors(folder):
+            table = lancedb.connect(str(folder)).create_table(_TABLE, schema=schema)
+        return cls(folder, table, settings)
+
+    def read_states(self) -> dict[str, FileState]:
+        """Return the state of each file, by its path."""
+        with _convert_errors(self.folder):
+            rows = self._table.search().select(["path", "size", "mtime_ns", "sha256"]).to_arrow()
+        return {row.pop("path"): FileState(**row) for row in rows.to_pylist()}
+
+    def read_embeddings(self, digests: Collection[str]) -> dict[str, FileEmbeddings]:
+        """Return the embeddings of the files that have one of these SHA-256 digests, by digest."""
+        found: dict[str, dict[int, Any]] = {}
+        if digests:
+            with _convert_errors(self.folder):
+                query = self._table.search().where(_match_any("sha256", digests))
+                rows = query.select(["sha256", "page", "vector"]).to_arrow()
+            for row in rows.to_pylist():  # the rows of a copy replace equal ones
+                found.setdefault(row["sha256"], {})[row["page"]] = row["vector"]
+        return {
+            digest: FileEmbeddings(sorted(pages), np.array([pages[page] for page in sorted(pages)], np.float32))
+            for digest, pages in found.items()
+        }
+
+    def add(self, files: Sequence[tuple[str, FileState, FileEmbeddings]]) -> None:
+        """Add files that the database lacks: all of them or, if this process is killed, none."""
+        if not files:
+            return
+        import pyarrow as pa
+
+        rows = [
+            {"path": path, "page": page, **state._asdict(), "vector": vector}
+            for path, state, embeddings in files
+            for page, vector in zip(embeddings.pages, embeddings.vectors, strict=True)
+        ]
+        with _convert_errors(self.folder):
+            self._table.add(pa.Table.from_pylist(rows, schema=self._table.schema))
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files."""
+        remaining = list(paths)
+        with _convert_errors(self.folder):
+            for first in range(0, len(remaining), _MAX_PATHS):
+                self._table.delete(_match_any("path", remaining[first : first + _MAX_PATHS]))
+
+    def compact(self) -> None:
+        """Join the small pieces that many additions leave, and remove old versions."""
+        with _convert_errors(self.folder):
+            self._table.optimize(cleanup_older_than=_MIN_VERSION_AGE)
+
+    def search(self, vector: Floats, n_hits: int) -> list[Hit]:
+        """Return the rows whose embeddings are nearest to a vector, the nearest first."""
+        with _convert_errors(self.folder):
+            query = self._table.search(vector).distance_type("cosine").limit(n_hits)
+            rows = query.select(["path", "page", "_distance"]).to_list()
+        return [Hit(1 - row["_distance"], row["path"], row["page"]) for row in rows]
+
+
+@contextmanager
+def lock_database(folder: Path) -> Iterator[None]:
+    """Keep other processes from updating the database in a folder, which is created where it is missing.
+
+    Raises
+    ------
+    CommandError
+        Another process updates it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "index.lock").open("a") as file:
+        lock(file)
+        yield
+
+
+@contextmanager
+def _convert_errors(folder: Path) -> Iterator[None]:
+    """Convert the errors of LanceDB, which have no common class, to a `CommandError`."""
+    try:
+        yield
+    except Exception as error:
+        raise CommandError(f"{folder}: LanceDB says: {str(error)[:300] or type(error).__name__}") from error
+
+
+def _match_any(column: str, values: Iterable[str]) -> str:
+    """Return the SQL condition that a column has one of these values."""
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})"
