@@ -13,11 +13,11 @@ struct attention_layout {
     attention_layout(std::vector<attention_segment> segments, bool causal, int n_head, int n_kv_head, int head_dim);
 
     std::vector<attention_segment> segments;
-    std::vector<attention_tile> tiles;
-    bool                        causal;
-    int                         n_head;
-    int                         n_kv_head;
-    int                         head_dim;
+    std::vector<attention_tile>    tiles;
+    bool                           causal;
+    int                            n_head;
+    int                            n_kv_head;
+    int                            head_dim;
 };
 
 } // namespace omni

@@ -96,10 +96,10 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
                                float * embeddings, cancel_flag cancel) const {
     const audio_hparams & hp = hparams_;
 
-    std::vector<int32_t>        chunks; // frames of each
+    std::vector<int32_t>           chunks; // frames of each
     std::vector<attention_segment> segments;
-    std::vector<int32_t>        pairs; // first position of each
-    int32_t                     n_frame = 0, n_position = 0;
+    std::vector<int32_t>           pairs; // first position of each
+    int32_t                        n_frame = 0, n_position = 0;
     for (int32_t i = 0; i < n_clips; i++) {
         const int32_t begin = n_position;
         for (int32_t first = 0; first < lengths[i]; first += 2 * hp.n_window) {

@@ -114,7 +114,7 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
                                const std::shared_ptr<const attention_layout> & layout) {
     ggml_tensor * out = ggml_new_tensor_2d(memory(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2]);
     ggml_set_input(out);
-    const float                         scale = 1.0f / std::sqrt((float) q->ne[0]);
+    const float                            scale = 1.0f / std::sqrt((float) q->ne[0]);
     const std::vector<attention_segment> & segments = layout->segments;
     for (size_t first = 0, next = 0; first < segments.size(); first = next) {
         const attention_segment & s = segments[first];

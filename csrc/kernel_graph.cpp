@@ -125,10 +125,9 @@ ggml_tensor * kernel_graph::quantized_rows(ggml_tensor * x, const linear_product
 }
 
 ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
-    ggml_tensor * weight = layer.weight;
-    ggml_tensor * bias = layer.bias;
-    const linear_product * product =
-        choose_product(kernels(), device().exact, weight->type, weight->ne[0], weight->ne[1]);
+    ggml_tensor *          weight = layer.weight;
+    ggml_tensor *          bias = layer.bias;
+    const linear_product * product = choose_product(kernels(), device().exact, weight->type, weight->ne[0], weight->ne[1]);
     if (product == nullptr) {
         return graph::linear(layer, x, residual);
     }
@@ -140,20 +139,13 @@ ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, 
         }
     }
     return add_operation(GGML_TYPE_F32, weight->ne[1], x->ne[1], std::move(args), [=](ggml_tensor * dst) {
-        const linear_operands p = {product,
-                                   weight->data,
-                                   weight->type,
-                                   weight->ne[0],
-                                   weight->ne[1],
-                                   static_cast<const uint8_t *>(rows->data),
-                                   rows->nb[1],
-                                   floats(bias),
-                                   floats(residual),
-                                   static_cast<float *>(dst->data),
-                                   rows->ne[1],
-                                   device().threads.size()};
-        run_blocks(kernels().count_linear_blocks(p),
-                   [&](int32_t block, float *) { kernels().compute_linear_block(p, block); });
+        const linear_operands p = {product,          weight->data,
+                                   weight->type,     weight->ne[0],
+                                   weight->ne[1],    static_cast<const uint8_t *>(rows->data),
+                                   rows->nb[1],      floats(bias),
+                                   floats(residual), static_cast<float *>(dst->data),
+                                   rows->ne[1],      device().threads.size()};
+        run_blocks(kernels().count_linear_blocks(p), [&](int32_t block, float *) { kernels().compute_linear_block(p, block); });
     });
 }
 

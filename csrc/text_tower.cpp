@@ -101,7 +101,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     graph &                      g = *described;
 
     std::vector<attention_segment> all, last;
-    std::vector<int32_t>        last_index;
+    std::vector<int32_t>           last_index;
     for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
         all.push_back({begin, lengths[i], begin, lengths[i]});
         last.push_back({i, 1, begin, lengths[i]});

@@ -180,7 +180,7 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     const auto grid = [=](int32_t i) { return grids + 3 * (int64_t) i; };
 
     std::vector<attention_segment> segments;
-    int32_t                     n_patch = 0;
+    int32_t                        n_patch = 0;
     for (int32_t i = 0; i < n_grids; i++) {
         const int32_t n_frame = grid(i)[1] * grid(i)[2];
         for (int32_t t = 0; t < grid(i)[0]; t++, n_patch += n_frame) {

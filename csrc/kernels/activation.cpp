@@ -36,7 +36,7 @@ vec times_sigmoid(vec x, vec u) {
 vec times_normal(vec x) {
     const vec size = max(x, vec{} - x);
     const vec t = splat(1.0f) / (splat(1.0f) + splat(0.3275911f * 0.707106781f) * size);
-    vec p = splat(0.5f * 1.061405429f);
+    vec       p = splat(0.5f * 1.061405429f);
     p = p * t + splat(0.5f * -1.453152027f);
     p = p * t + splat(0.5f * 1.421413741f);
     p = p * t + splat(0.5f * -0.284496736f);

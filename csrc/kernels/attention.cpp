@@ -11,9 +11,9 @@ using simd::vec;
 
 namespace {
 
-constexpr int n_key_block    = 128;
-constexpr int n_row_together = 24; // rows that skip the same keys
-constexpr float hidden = -INFINITY; // the score of a key that is not seen
+constexpr int   n_key_block = 128;
+constexpr int   n_row_together = 24; // rows that skip the same keys
+constexpr float hidden = -INFINITY;  // the score of a key that is not seen
 
 int padded(int n) { return (n + n_column - 1) / n_column * n_column; }
 
@@ -34,14 +34,14 @@ struct workspace {
     }
 
     workspace(float * p, int head_dim) {
-        q       = p;
-        keys    = q + (size_t) n_attention_row * head_dim;
-        rows    = keys + (size_t) n_key_block * head_dim;
-        values  = rows + (size_t) n_column * head_dim;
-        scores  = values + (size_t) n_key_block * padded(head_dim);
-        out     = scores + (size_t) n_attention_row * n_key_block;
+        q = p;
+        keys = q + (size_t) n_attention_row * head_dim;
+        rows = keys + (size_t) n_key_block * head_dim;
+        values = rows + (size_t) n_column * head_dim;
+        scores = values + (size_t) n_key_block * padded(head_dim);
+        out = scores + (size_t) n_attention_row * n_key_block;
         maximum = out + (size_t) n_attention_row * padded(head_dim);
-        total   = maximum + n_attention_row;
+        total = maximum + n_attention_row;
     }
 };
 
@@ -110,18 +110,18 @@ float exponentiate_row(float * score, int n_score, float maximum) {
 size_t attention_scratch(int head_dim) { return workspace::size(head_dim); }
 
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
-    const workspace w(scratch, p.head_dim);
+    const workspace           w(scratch, p.head_dim);
     const attention_segment & segment = tile.segment;
-    const int   group    = p.n_head / p.n_kv_head;
-    const int   head_dim = p.head_dim;
-    const int   n_padded = padded(head_dim);
-    const int   n_row    = tile.n_query * group;
-    const float scale    = 1.0f / std::sqrt((float) head_dim);
+    const int                 group = p.n_head / p.n_kv_head;
+    const int                 head_dim = p.head_dim;
+    const int                 n_padded = padded(head_dim);
+    const int                 n_row = tile.n_query * group;
+    const float               scale = 1.0f / std::sqrt((float) head_dim);
 
     // row = query * group + head of the group
     for (int row = 0; row < n_row; row++) {
-        const size_t query = segment.q_begin + tile.q_first + row / group;
-        const size_t head  = tile.kv_head * group + row % group;
+        const size_t  query = segment.q_begin + tile.q_first + row / group;
+        const size_t  head = tile.kv_head * group + row % group;
         const float * src = p.q.data + query * p.q.row_stride + head * p.q.head_stride;
         for (int d = 0; d < head_dim; d++) {
             w.q[row * head_dim + d] = src[d] * scale;
@@ -135,13 +135,13 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
     const auto n_seen = [&](int row) {
         return p.causal ? segment.kv_len - segment.q_len + tile.q_first + row / group + 1 : segment.kv_len;
     };
-    const int n_key_all = n_seen(n_row - 1);
+    const int  n_key_all = n_seen(n_row - 1);
     const auto first_row_that_sees = [&](int key) { return p.causal ? larger(key + 1 - n_seen(0), 0) * group : 0; };
 
     for (int first = 0; first < n_key_all; first += n_key_block) {
-        const int n_key   = smaller(n_key_block, n_key_all - first);
-        const int n_score = padded(n_key);
-        const float * keys   = p.k.data + (size_t) (segment.kv_begin + first) * p.k.row_stride + tile.kv_head * p.k.head_stride;
+        const int     n_key = smaller(n_key_block, n_key_all - first);
+        const int     n_score = padded(n_key);
+        const float * keys = p.k.data + (size_t) (segment.kv_begin + first) * p.k.row_stride + tile.kv_head * p.k.head_stride;
         const float * values = p.v.data + (size_t) (segment.kv_begin + first) * p.v.row_stride + tile.kv_head * p.v.head_stride;
 
         lay_out_keys(keys, p.k.row_stride, n_key, head_dim, w.rows, w.keys);
@@ -152,8 +152,8 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
         }
 
         for (int row = 0; row < n_row; row++) {
-            float * score = w.scores + (size_t) row * n_key_block;
-            const int n_visible = smaller(larger(n_seen(row) - first, 0), n_key);
+            float *     score = w.scores + (size_t) row * n_key_block;
+            const int   n_visible = smaller(larger(n_seen(row) - first, 0), n_key);
             const float maximum = larger(w.maximum[row], mask_row(score, n_visible, n_score));
             if (maximum > w.maximum[row]) {
                 const float shrink = simd::exp_negative(simd::splat(w.maximum[row] - maximum))[0];
@@ -181,9 +181,9 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
 
     for (int row = 0; row < n_row; row++) {
         const size_t query = segment.q_begin + tile.q_first + row / group;
-        const size_t head  = tile.kv_head * group + row % group;
-        float * dst = p.out + (query * p.n_head + head) * head_dim;
-        const float inverse = 1.0f / w.total[row];
+        const size_t head = tile.kv_head * group + row % group;
+        float *      dst = p.out + (query * p.n_head + head) * head_dim;
+        const float  inverse = 1.0f / w.total[row];
         for (int d = 0; d < head_dim; d++) {
             dst[d] = w.out[row * n_padded + d] * inverse;
         }

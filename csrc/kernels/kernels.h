@@ -23,31 +23,31 @@ struct linear_product {
     row_format x;
 
     // Whether it takes weights of this type and size.
-    bool   (*takes)(ggml_type type, int64_t n_in, int64_t n_out);
+    bool (*takes)(ggml_type type, int64_t n_in, int64_t n_out);
 
     // The bytes of a row of n_in values in its format; such a row of floats.
     size_t (*row_size)(int64_t n_in);
-    void   (*quantize)(const float * x, int64_t n_in, uint8_t * out);
+    void (*quantize)(const float * x, int64_t n_in, uint8_t * out);
 
     // Multiplies rows [row_first, row_first + n_row) with one panel, the columns from out_first on, without bias and residual.
-    void   (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row);
+    void (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row);
 };
 
 // y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight has n_out rows of n_in values; y and residual have rows of
 // n_out floats.
 struct linear_operands {
     const linear_product * product;
-    const void *    weight;
-    ggml_type       type;
-    int64_t         n_in;
-    int64_t         n_out;
-    const uint8_t * x; // rows in the product's format
-    size_t          x_stride; // bytes
-    const float *   bias;     // or null
-    const float *   residual; // or null
-    float *         y;
-    int64_t         n_row;
-    int             n_thread; // that share the work
+    const void *           weight;
+    ggml_type              type;
+    int64_t                n_in;
+    int64_t                n_out;
+    const uint8_t *        x;        // rows in the product's format
+    size_t                 x_stride; // bytes
+    const float *          bias;     // or null
+    const float *          residual; // or null
+    float *                y;
+    int64_t                n_row;
+    int                    n_thread; // that share the work
 };
 
 // Queries [q_begin, q_begin + q_len) see the keys [kv_begin, kv_begin + kv_len). Causal: the last query sees all of them, the
@@ -71,9 +71,9 @@ struct attention_operand {
 constexpr int n_attention_row = 96; // enough rows to amortise the packing of the keys
 struct attention_tile {
     attention_segment segment;
-    int32_t        q_first;
-    int32_t        n_query;
-    int32_t        kv_head;
+    int32_t           q_first;
+    int32_t           n_query;
+    int32_t           kv_head;
 };
 
 struct attention_operands {
@@ -101,25 +101,25 @@ struct kernel_set {
     // thread; and one of them.
     linear_products products;
     int32_t (*count_linear_blocks)(const linear_operands & p);
-    void    (*compute_linear_block)(const linear_operands & p, int32_t block);
+    void (*compute_linear_block)(const linear_operands & p, int32_t block);
 
     // Attention, a tile at a time; the scratch is that of one thread. The scale is 1 / sqrt(head_dim).
-    size_t  (*attention_scratch)(int head_dim); // floats
-    void    (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
+    size_t (*attention_scratch)(int head_dim); // floats
+    void (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
 
     // Of one row of n values: x / sqrt(mean(x^2) + epsilon) * weight, and
     // (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias
-    void    (*rms_norm)(const float * x, int64_t n, const float * weight, float epsilon, float * y);
-    void    (*layer_norm)(const float * x, int64_t n, const float * weight, const float * bias, float epsilon, float * y);
+    void (*rms_norm)(const float * x, int64_t n, const float * weight, float epsilon, float * y);
+    void (*layer_norm)(const float * x, int64_t n, const float * weight, const float * bias, float epsilon, float * y);
 
     // A head turned by a row of rotary_table, in place where y is x.
-    void    (*rotate)(const float * x, int head_dim, const float * table, float * y);
+    void (*rotate)(const float * x, int head_dim, const float * table, float * y);
 
     // Of n values: GELU in its tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); GELU itself,
     // 0.5 x (1 + erf(x / sqrt(2))); gate / (1 + e^-gate) * up. Absolute errors under 5e-7 for results of the size of 1.
-    void    (*gelu_tanh)(const float * x, int64_t n, float * y);
-    void    (*gelu_erf)(const float * x, int64_t n, float * y);
-    void    (*swiglu)(const float * gate, const float * up, int64_t n, float * y);
+    void (*gelu_tanh)(const float * x, int64_t n, float * y);
+    void (*gelu_erf)(const float * x, int64_t n, float * y);
+    void (*swiglu)(const float * gate, const float * up, int64_t n, float * y);
 };
 
 // The fastest product that takes such weights, or, with `exact`, the fastest of those that take rows of floats. Null where none

@@ -19,11 +19,11 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
     alignas(64) float   group[n_column * n_q14_group];
     alignas(64) int16_t codes[n_column * n_in_panel];
     alignas(64) float   scales[n_column * n_in_panel / n_q14_group];
-    const int16_t * x = (const int16_t *) (p.x + row_first * p.x_stride);
-    const float *   x_scales = (const float *) (x + p.n_in);
-    float *         y = p.y + row_first * p.n_out + out_first;
-    const size_t    weight_row_size = ggml_row_size(p.type, p.n_in);
-    const int64_t   n_group = p.n_in / n_q14_group;
+    const int16_t *     x = (const int16_t *) (p.x + row_first * p.x_stride);
+    const float *       x_scales = (const float *) (x + p.n_in);
+    float *             y = p.y + row_first * p.n_out + out_first;
+    const size_t        weight_row_size = ggml_row_size(p.type, p.n_in);
+    const int64_t       n_group = p.n_in / n_q14_group;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
         const int64_t first_group = in_first / n_q14_group, n = smaller(n_in_panel / n_q14_group, n_group - first_group);
         for (int64_t g = 0; g < n; g++) {
@@ -39,6 +39,6 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
 } // namespace
 
 extern const linear_product product_q14;
-const linear_product product_q14 = {row_format::q14, takes, q14_row_size, quantize_q14_row, multiply_panel};
+const linear_product        product_q14 = {row_format::q14, takes, q14_row_size, quantize_q14_row, multiply_panel};
 
 } // namespace omni::OMNI_VARIANT

@@ -21,18 +21,18 @@ inline void quantize_q14_columns(const float * values, int16_t * codes, float * 
     using namespace simd;
     for (int v = 0; v < 2; v++) {
         const float * in = values + v * width;
-        ivec largest = {};
+        ivec          largest = {};
         for (int i = 0; i < n_q14_group; i++) {
             largest = max(largest, (ivec) load(in + i * n_column) & 0x7fffffff);
         }
         constexpr int32_t one_exponent = 1 << 23, infinity = 255 * one_exponent;
-        const ivec exponent = max(largest & infinity, splat_int(27 * one_exponent)); // 2^-100, which leaves room below
-        const vec  inverse  = (vec) ((127 + 12) * one_exponent - (exponent - 127 * one_exponent)); // the largest: 4096 to 8192
+        const ivec        exponent = max(largest & infinity, splat_int(27 * one_exponent)); // 2^-100, which leaves room below
+        const vec inverse = (vec) ((127 + 12) * one_exponent - (exponent - 127 * one_exponent)); // the largest: 4096 to 8192
         store(scales + v * width, (vec) (largest >= infinity ? largest : exponent - 12 * one_exponent));
         const vec magic = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest 16 bits are the nearest whole number
         for (int i = 0; i < n_q14_group; i += 2) {
             const ivec even = (ivec) (load(in + i * n_column) * inverse + magic);
-            const ivec odd  = (ivec) (load(in + (i + 1) * n_column) * inverse + magic);
+            const ivec odd = (ivec) (load(in + (i + 1) * n_column) * inverse + magic);
             store_int(codes + i * n_column + v * 2 * width, (even & 0xffff) | (odd << 16));
         }
     }

@@ -24,12 +24,12 @@ inline void multiply_rows_q8(const int8_t * x, const q8_group * groups, size_t x
                              size_t y_stride, bool accumulate) {
     using namespace simd;
     constexpr int n_half = form == code_form::offset_half ? 2 : 1;
-    vec total[n_row][2];
+    vec           total[n_row][2];
     for (int r = 0; r < n_row; r++) {
         total[r][0] = accumulate ? load(y + r * y_stride) : vec{};
         total[r][1] = accumulate ? load(y + r * y_stride + width) : vec{};
     }
-    const uint8_t * codes  = panel.codes;
+    const uint8_t * codes = panel.codes;
     const float *   scales = panel.scales;
     const float *   minima = panel.minima;
     for (int g = 0; g < panel.n_group; g++, x += n_q8_group, minima += n_column) {
@@ -37,7 +37,7 @@ inline void multiply_rows_q8(const int8_t * x, const q8_group * groups, size_t x
             ivec sum[n_row][2];
             for (int r = 0; r < n_row; r++) {
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
-                ivec start = {};
+                ivec             start = {};
                 if (isa::code_zero != 0 && form == code_form::offset) {
                     start = splat_int(group.first_offset) + splat_int(group.second_offset);
                 } else if (isa::code_zero != 0 && form == code_form::offset_half) {

@@ -12,8 +12,8 @@ namespace {
 // The mean of (x - centre)^2.
 float mean_square(const float * x, int64_t n, float centre) {
     const vec c = splat(centre);
-    vec total = {};
-    int64_t i = 0;
+    vec       total = {};
+    int64_t   i = 0;
     for (; i + width <= n; i += width) {
         const vec d = load(x + i) - c;
         total = total + d * d;
@@ -26,7 +26,7 @@ float mean_square(const float * x, int64_t n, float centre) {
 }
 
 float mean(const float * x, int64_t n) {
-    vec total = {};
+    vec     total = {};
     int64_t i = 0;
     for (; i + width <= n; i += width) {
         total = total + load(x + i);
@@ -49,7 +49,7 @@ void rms_norm(const float * x, int64_t n, const float * weight, float epsilon, f
 
 void layer_norm(const float * x, int64_t n, const float * weight, const float * bias, float epsilon, float * y) {
     const float centre = mean(x, n);
-    const float scale  = 1.0f / std::sqrt(mean_square(x, n, centre) + epsilon);
+    const float scale = 1.0f / std::sqrt(mean_square(x, n, centre) + epsilon);
     for (int64_t i = 0; i < n; i++) {
         y[i] = (x[i] - centre) * scale * weight[i] + bias[i];
     }

@@ -18,18 +18,18 @@ inline float quantize_group(const float * x, code * codes, F && each) {
     vec  v[n_vec];
     ivec largest_bits = {};
     for (int i = 0; i < n_vec; i++) {
-        v[i]         = load(x + i * width);
+        v[i] = load(x + i * width);
         largest_bits = max(largest_bits, (ivec) v[i] & 0x7fffffff);
     }
     const int32_t bits = reduce(largest_bits, [](ivec a, ivec b) { return max(a, b); });
-    float largest;
+    float         largest;
     std::memcpy(&largest, &bits, sizeof(largest));
 
     // magnitudes below 1e-30 become 0, since their inverse could be infinite
     const vec inverse = splat(largest > 1e-30f && std::isfinite(largest) ? largest_code / largest : 0.0f);
-    const vec magic   = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest bits are the nearest whole number
+    const vec magic = splat(12582912.0f); // 1.5 * 2^23: in the sum, the lowest bits are the nearest whole number
     for (int i = 0; i < n_vec; i++) {
-        const ivec whole = (ivec) (v[i] * inverse + magic) - (ivec) magic;
+        const ivec   whole = (ivec) (v[i] * inverse + magic) - (ivec) magic;
         typedef code narrow __attribute__((vector_size(width * sizeof(code)), aligned(1), may_alias));
         *(narrow *) (codes + i * width) = __builtin_convertvector(whole, narrow);
         each(i, whole);

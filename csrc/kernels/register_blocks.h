@@ -4,7 +4,9 @@
 
 namespace omni::OMNI_VARIANT {
 
-template <int n> struct row_count { static constexpr int value = n; };
+template <int n> struct row_count {
+    static constexpr int value = n;
+};
 
 template <int n_most, typename F> inline void in_last_block(int n_row, int first, F && work) {
     if constexpr (n_most > 0) {

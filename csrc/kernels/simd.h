@@ -4,7 +4,9 @@
 
 #define OMNI_STRING_(x) #x
 #define OMNI_STRING(x) OMNI_STRING_(x)
+// clang-format off: it would put spaces into the name
 #include OMNI_STRING(isa/OMNI_VARIANT.h)
+// clang-format on
 
 #include <cmath>
 
@@ -28,7 +30,7 @@ inline vec exp_negative(vec x) {
     const vec magic = splat(12582912.0f); // 1.5 * 2^23: adding it rounds to the nearest whole number
     const vec n = (c * splat(1.44269504f) + magic) - magic;
     const vec r = (c - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
-    vec p = splat(1.0f / 5040.0f);
+    vec       p = splat(1.0f / 5040.0f);
     p = p * r + splat(1.0f / 720.0f);
     p = p * r + splat(1.0f / 120.0f);
     p = p * r + splat(1.0f / 24.0f);

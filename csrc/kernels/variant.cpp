@@ -24,11 +24,16 @@ extern const kernel_set kernels;
 const kernel_set kernels = {
     OMNI_STRING(OMNI_VARIANT),
     {products, products + sizeof(products) / sizeof(products[0])},
-    count_linear_blocks, compute_linear_block,
-    attention_scratch, attend_tile,
-    rms_norm, layer_norm,
+    count_linear_blocks,
+    compute_linear_block,
+    attention_scratch,
+    attend_tile,
+    rms_norm,
+    layer_norm,
     rotate,
-    gelu_tanh, gelu_erf, swiglu,
+    gelu_tanh,
+    gelu_erf,
+    swiglu,
 };
 
 } // namespace omni::OMNI_VARIANT

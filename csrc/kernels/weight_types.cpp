@@ -10,10 +10,24 @@ using namespace simd;
 namespace {
 
 // The block formats of GGUF files, as ggml-common.h has them.
-struct block_q4_0   { f16 scale; uint8_t low_high[16]; };
-struct block_q8_0   { f16 scale; int8_t  codes[32]; };
-struct block_iq4_nl { f16 scale; uint8_t low_high[16]; };
-struct block_iq4_xs { f16 scale; uint16_t scales_high; uint8_t scales_low[4]; uint8_t low_high[128]; };
+struct block_q4_0 {
+    f16     scale;
+    uint8_t low_high[16];
+};
+struct block_q8_0 {
+    f16    scale;
+    int8_t codes[32];
+};
+struct block_iq4_nl {
+    f16     scale;
+    uint8_t low_high[16];
+};
+struct block_iq4_xs {
+    f16      scale;
+    uint16_t scales_high;
+    uint8_t  scales_low[4];
+    uint8_t  low_high[128];
+};
 
 static_assert(sizeof(block_q4_0) == 18 && sizeof(block_q8_0) == 34 && sizeof(block_iq4_nl) == 18, "a block has padding");
 static_assert(sizeof(block_iq4_xs) == 136, "a block has padding");
@@ -68,8 +82,8 @@ void unpack_row(const void * row, int64_t first, int64_t n, uint8_t * codes, flo
     }
 }
 
-constexpr weight_coding coding_q4_0   = {code_form::offset, unpack_row<block_q4_0, 32>, nullptr};
-constexpr weight_coding coding_q8_0   = {code_form::offset, unpack_row<block_q8_0, 32>, nullptr};
+constexpr weight_coding coding_q4_0 = {code_form::offset, unpack_row<block_q4_0, 32>, nullptr};
+constexpr weight_coding coding_q8_0 = {code_form::offset, unpack_row<block_q8_0, 32>, nullptr};
 constexpr weight_coding coding_iq4_nl = {code_form::offset, unpack_row<block_iq4_nl, 32>, nullptr};
 constexpr weight_coding coding_iq4_xs = {code_form::offset, unpack_row<block_iq4_xs, n_super_block>, nullptr};
 

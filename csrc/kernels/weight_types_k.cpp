@@ -13,14 +13,28 @@ using namespace simd;
 namespace {
 
 // The block formats of GGUF files, as ggml-common.h has them.
-struct block_q4_k { f16 scale, minimum; uint8_t sub_blocks[12]; uint8_t low_high[128]; };
-struct block_q5_k { f16 scale, minimum; uint8_t sub_blocks[12]; uint8_t fifth[32]; uint8_t low_high[128]; };
-struct block_q6_k { uint8_t low_high[128]; uint8_t upper[64]; int8_t sub_blocks[16]; f16 scale; };
+struct block_q4_k {
+    f16     scale, minimum;
+    uint8_t sub_blocks[12];
+    uint8_t low_high[128];
+};
+struct block_q5_k {
+    f16     scale, minimum;
+    uint8_t sub_blocks[12];
+    uint8_t fifth[32];
+    uint8_t low_high[128];
+};
+struct block_q6_k {
+    uint8_t low_high[128];
+    uint8_t upper[64];
+    int8_t  sub_blocks[16];
+    f16     scale;
+};
 
 static_assert(sizeof(block_q4_k) == 144 && sizeof(block_q5_k) == 176 && sizeof(block_q6_k) == 210, "a block has padding");
 
-constexpr int n_unit           = n_super_block / 4; // of the codes of a block
-constexpr int n_sub_block_unit = 32 / 4;            // of those that share a scale and a minimum
+constexpr int n_unit = n_super_block / 4; // of the codes of a block
+constexpr int n_sub_block_unit = 32 / 4;  // of those that share a scale and a minimum
 
 // 4 bytes of the same value
 constexpr int32_t bytes(int32_t value) { return value * 0x01010101; }
@@ -64,7 +78,8 @@ void read_float16(const uint8_t * blocks, size_t stride, size_t at, float * out)
 // four minima, and the lower 4 bits of the other pairs, whose upper bits are the two that the first eight bytes have left.
 void read_scales_and_minima(const uint8_t * blocks, size_t stride, const column_units & u, float * scales, float * minima) {
     static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
-                  offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks), "the two begin differently");
+                      offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks),
+                  "the two begin differently");
     float scale[n_column], minimum[n_column];
     read_float16(blocks, stride, offsetof(block_q4_k, scale), scale);
     read_float16(blocks, stride, offsetof(block_q4_k, minimum), minimum);
@@ -106,7 +121,7 @@ void unpack_q5_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float *
         const int pair = i / n_sub_block_unit, unit = pair * 2 * n_sub_block_unit + i % n_sub_block_unit; // of sub-blocks
         for (int v = 0; v < 2; v++) {
             const ivec packed = u((int) offsetof(block_q5_k, low_high) / 4 + i, v);
-            const ivec fifth  = u((int) offsetof(block_q5_k, fifth) / 4 + i % n_sub_block_unit, v) >> 2 * pair;
+            const ivec fifth = u((int) offsetof(block_q5_k, fifth) / 4 + i % n_sub_block_unit, v) >> 2 * pair;
             put(codes, unit, v, (packed & bytes(15)) | (fifth & bytes(1)) << 4);
             put(codes, unit + n_sub_block_unit, v, (packed >> 4 & bytes(15)) | (fifth & bytes(2)) << 3);
         }
@@ -127,10 +142,10 @@ void unpack_q6_k(const uint8_t * blocks, size_t stride, uint8_t * codes, float *
         for (int i = 0; i < n_unit / 2; i++) {
             // 16 units of either half of the block: their lower 4 bits are two codes each, of which the upper 2 bits of all
             // lie in 8 other units
-            const int end = i / 16, pair = i % 16 / 8;
+            const int  end = i / 16, pair = i % 16 / 8;
             const ivec packed = u((int) offsetof(block_q6_k, low_high) / 4 + i, v);
-            const ivec upper  = u((int) offsetof(block_q6_k, upper) / 4 + 8 * end + i % 8, v) >> 2 * pair;
-            const int unit = 32 * end + 8 * pair + i % 8;
+            const ivec upper = u((int) offsetof(block_q6_k, upper) / 4 + 8 * end + i % 8, v) >> 2 * pair;
+            const int  unit = 32 * end + 8 * pair + i % 8;
             const auto put_code = [&](int at, ivec six_bits) {
                 typedef uint8_t byte_vec __attribute__((vector_size(sizeof(ivec))));
                 put(codes, at, v, (ivec) ((byte_vec) six_bits + (uint8_t) (isa::code_zero - 32)));

@@ -22,7 +22,7 @@ inline bool arm_has_i8mm() { return getauxval(AT_HWCAP2) >> 13 & 1; }
 
 inline bool arm_has(const char * feature) {
     int    value = 0; // where the system doesn't know the name, either
-    size_t size  = sizeof(value);
+    size_t size = sizeof(value);
     return sysctlbyname(feature, &value, &size, nullptr, 0) == 0 && value != 0;
 }
 inline bool arm_has_dotprod() { return arm_has("hw.optional.arm.FEAT_DotProd"); }

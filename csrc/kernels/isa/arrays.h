@@ -22,36 +22,64 @@ struct vec {
 
 template <typename F> inline vec each(F f) {
     vec v;
-    for (int i = 0; i < width; i++) { v.x[i] = f(i); }
+    for (int i = 0; i < width; i++) {
+        v.x[i] = f(i);
+    }
     return v;
 }
 
-inline vec  load(const float * p) { vec v; std::memcpy(&v, p, sizeof(v)); return v; }
-inline vec  load(const bf16 * p) { return each([=](int i) { return to_float(p[i]); }); }
+inline vec load(const float * p) {
+    vec v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+}
+inline vec load(const bf16 * p) {
+    return each([=](int i) { return to_float(p[i]); });
+}
 inline void store(float * p, vec v) { std::memcpy(p, &v, sizeof(v)); }
-inline vec  splat(float x) { return each([=](int) { return x; }); }
-inline vec  operator+(vec a, vec b) { return each([&](int i) { return a.x[i] + b.x[i]; }); }
-inline vec  operator-(vec a, vec b) { return each([&](int i) { return a.x[i] - b.x[i]; }); }
-inline vec  operator*(vec a, vec b) { return each([&](int i) { return a.x[i] * b.x[i]; }); }
-inline vec  operator/(vec a, vec b) { return each([&](int i) { return a.x[i] / b.x[i]; }); }
-inline vec  max(vec a, vec b) { return each([&](int i) { return a.x[i] > b.x[i] ? a.x[i] : b.x[i]; }); }
-inline vec  min(vec a, vec b) { return each([&](int i) { return a.x[i] < b.x[i] ? a.x[i] : b.x[i]; }); }
+inline vec  splat(float x) {
+    return each([=](int) { return x; });
+}
+inline vec operator+(vec a, vec b) {
+    return each([&](int i) { return a.x[i] + b.x[i]; });
+}
+inline vec operator-(vec a, vec b) {
+    return each([&](int i) { return a.x[i] - b.x[i]; });
+}
+inline vec operator*(vec a, vec b) {
+    return each([&](int i) { return a.x[i] * b.x[i]; });
+}
+inline vec operator/(vec a, vec b) {
+    return each([&](int i) { return a.x[i] / b.x[i]; });
+}
+inline vec max(vec a, vec b) {
+    return each([&](int i) { return a.x[i] > b.x[i] ? a.x[i] : b.x[i]; });
+}
+inline vec min(vec a, vec b) {
+    return each([&](int i) { return a.x[i] < b.x[i] ? a.x[i] : b.x[i]; });
+}
 // low where x < limit, else y
-inline vec  where_below(vec x, float limit, vec low, vec y) {
+inline vec where_below(vec x, float limit, vec low, vec y) {
     return each([&](int i) { return x.x[i] < limit ? low.x[i] : y.x[i]; });
 }
 // 2^n for whole n in [-126, 127]
-inline vec  exp2_whole(vec n) { return each([&](int i) { return std::ldexp(1.0f, (int) n.x[i]); }); }
+inline vec exp2_whole(vec n) {
+    return each([&](int i) { return std::ldexp(1.0f, (int) n.x[i]); });
+}
 
 inline float sum(vec v) {
     float s = 0.0f;
-    for (int i = 0; i < width; i++) { s += v[i]; }
+    for (int i = 0; i < width; i++) {
+        s += v[i];
+    }
     return s;
 }
 
 inline float max(vec v) {
     float m = v[0];
-    for (int i = 1; i < width; i++) { m = v[i] > m ? v[i] : m; }
+    for (int i = 1; i < width; i++) {
+        m = v[i] > m ? v[i] : m;
+    }
     return m;
 }
 
@@ -69,7 +97,9 @@ inline void transpose(vec (&rows)[width]) {
 
 struct arrays {
     static float     convert_f16(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
-    static simd::vec load_f16(const simd::f16 * p) { return simd::each([=](int i) { return convert_f16(p[i]); }); }
+    static simd::vec load_f16(const simd::f16 * p) {
+        return simd::each([=](int i) { return convert_f16(p[i]); });
+    }
 
     static constexpr int register_block_f32 = 6; // rows
 };

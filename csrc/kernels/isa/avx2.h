@@ -2,7 +2,9 @@
 // AVX2 with FMA and F16C: Intel since Haswell, AMD since Zen.
 #pragma once
 
-namespace omni::OMNI_VARIANT::simd { constexpr int width = 8; }
+namespace omni::OMNI_VARIANT::simd {
+constexpr int width = 8;
+}
 
 #include "vectors.h"
 #include "x86.h"

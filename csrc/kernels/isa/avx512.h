@@ -2,7 +2,9 @@
 // AVX-512 F, BW, DQ and VL: Intel since Skylake-X. It has no more products of 16 bits in an instruction than of float32.
 #pragma once
 
-namespace omni::OMNI_VARIANT::simd { constexpr int width = 16; }
+namespace omni::OMNI_VARIANT::simd {
+constexpr int width = 16;
+}
 
 #include "vectors.h"
 #include "x86.h"
@@ -15,7 +17,7 @@ struct avx512 : x86_v3 {
     }
 
     // there are 32 registers
-    static constexpr int register_block_i8  = 6;
+    static constexpr int register_block_i8 = 6;
     static constexpr int register_block_i16 = 6;
 
     static ivec dot_i16(ivec sum, ivec a, ivec b) { return sum + (ivec) _mm512_madd_epi16((__m512i) a, (__m512i) b); }

@@ -20,7 +20,7 @@ struct i8mm : dotprod {
                 columns[c] = vld1q_s8((const int8_t *) codes + 16 * c);
             }
             for (int r = 0; r < n_row; r += 2) {
-                const int8_t * one = x + r * x_stride + i, * other = r + 1 < n_row ? one + x_stride : one;
+                const int8_t *  one = x + r * x_stride + i, *other = r + 1 < n_row ? one + x_stride : one;
                 const int8x16_t rows = vcombine_s8(vld1_s8(one), vld1_s8(other));
                 for (int c = 0; c < 4; c++) {
                     square[r / 2][c] = vmmlaq_s32(square[r / 2][c], rows, columns[c]);

@@ -22,12 +22,12 @@ struct neon : vector128 {
 
     // there are 32 registers: 16 accumulators, 2 operands, 8 broadcasts
     static constexpr int register_block_f32 = 8;
-    static constexpr int register_block_i8  = 8;
+    static constexpr int register_block_i8 = 8;
 
     // Both bytes are signed. Values are -127 at least, so that two products fit into 16 bits.
-    static constexpr int code_zero = 0;
+    static constexpr int        code_zero = 0;
     template <bool> static ivec dot_i8(ivec sum, ivec a, ivec b) {
-        const int16x8_t low  = vmull_s8(vget_low_s8((int8x16_t) a), vget_low_s8((int8x16_t) b));
+        const int16x8_t low = vmull_s8(vget_low_s8((int8x16_t) a), vget_low_s8((int8x16_t) b));
         const int16x8_t high = vmull_high_s8((int8x16_t) a, (int8x16_t) b);
         return (ivec) vpadalq_s16((int32x4_t) sum, vpaddq_s16(low, high));
     }

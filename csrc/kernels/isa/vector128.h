@@ -2,7 +2,9 @@
 // Any processor with vectors of 128 bits, in the words of GCC and Clang alone.
 #pragma once
 
-namespace omni::OMNI_VARIANT::simd { constexpr int width = 4; }
+namespace omni::OMNI_VARIANT::simd {
+constexpr int width = 4;
+}
 
 #include "vectors.h"
 

@@ -20,14 +20,14 @@ inline void prefetch(const void * p) {
     __asm__ volatile("");
 }
 
-typedef float   vec     __attribute__((vector_size(width * sizeof(float))));
-typedef int32_t ivec    __attribute__((vector_size(width * sizeof(float))));
+typedef float   vec __attribute__((vector_size(width * sizeof(float))));
+typedef int32_t ivec __attribute__((vector_size(width * sizeof(float))));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
 // Vectors in memory, where nothing is aligned to the size of a vector.
-typedef float    stored_vec     __attribute__((vector_size(width * sizeof(float)), aligned(4), may_alias));
-typedef int32_t  stored_ivec    __attribute__((vector_size(width * sizeof(float)), aligned(1), may_alias));
-typedef uint16_t stored_shorts  __attribute__((vector_size(width * sizeof(uint16_t)), aligned(2), may_alias));
+typedef float    stored_vec __attribute__((vector_size(width * sizeof(float)), aligned(4), may_alias));
+typedef int32_t  stored_ivec __attribute__((vector_size(width * sizeof(float)), aligned(1), may_alias));
+typedef uint16_t stored_shorts __attribute__((vector_size(width * sizeof(uint16_t)), aligned(2), may_alias));
 typedef uint8_t  stored_bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
 inline vec  load(const float * p) { return *(const stored_vec *) p; }
@@ -37,9 +37,9 @@ inline vec  splat(float x) { return x - vec{}; }
 inline vec  max(vec a, vec b) { return a > b ? a : b; }
 inline vec  min(vec a, vec b) { return a < b ? a : b; }
 // low where x < limit, else y
-inline vec  where_below(vec x, float limit, vec low, vec y) { return x < splat(limit) ? low : y; }
+inline vec where_below(vec x, float limit, vec low, vec y) { return x < splat(limit) ? low : y; }
 // 2^n for whole n in [-126, 127]
-inline vec  exp2_whole(vec n) { return (vec) ((__builtin_convertvector(n, ivec) + 127) << 23); }
+inline vec exp2_whole(vec n) { return (vec) ((__builtin_convertvector(n, ivec) + 127) << 23); }
 
 inline ivec    load_int(const void * p) { return *(const stored_ivec *) p; }
 inline void    store_int(void * p, ivec v) { *(stored_ivec *) p = v; }
@@ -74,8 +74,12 @@ template <int distance = width / 2, typename V, typename F> inline auto reduce(V
     }
 }
 
-inline float sum(vec v) { return reduce(v, [](vec a, vec b) { return a + b; }); }
-inline float max(vec v) { return reduce(v, [](vec a, vec b) { return max(a, b); }); }
+inline float sum(vec v) {
+    return reduce(v, [](vec a, vec b) { return a + b; });
+}
+inline float max(vec v) {
+    return reduce(v, [](vec a, vec b) { return max(a, b); });
+}
 
 // Turns `width` rows of 4-byte values into columns, in place: each round interleaves the upper half of the rows with the lower,
 // which moves one bit of the row number into the column number and one back.
@@ -84,7 +88,7 @@ template <typename V> inline void transpose(V (&rows)[width]) {
         ivec next[width];
         for (int i = 0; i < width / 2; i++) {
             const ivec a = (ivec) rows[i], b = (ivec) rows[i + width / 2];
-            next[2 * i]     = interleave_low(a, b);
+            next[2 * i] = interleave_low(a, b);
             next[2 * i + 1] = interleave_high(a, b);
         }
         for (int i = 0; i < width; i++) {
@@ -96,33 +100,37 @@ template <typename V> inline void transpose(V (&rows)[width]) {
 } // namespace simd
 
 struct vectors {
-    using vec     = simd::vec;
-    using ivec    = simd::ivec;
+    using vec = simd::vec;
+    using ivec = simd::ivec;
     using bytes16 = simd::bytes16;
 
     static float convert_f16(simd::f16 x) { return ggml_fp16_to_fp32(x.bits); }
 
     static vec load_f16(const simd::f16 * p) {
         vec v;
-        for (int i = 0; i < simd::width; i++) { v[i] = convert_f16(p[i]); }
+        for (int i = 0; i < simd::width; i++) {
+            v[i] = convert_f16(p[i]);
+        }
         return v;
     }
 
     // table[index] of 16 bytes at once; an index is below 16
     static bytes16 look_up(bytes16 table, bytes16 index) {
         bytes16 out;
-        for (int i = 0; i < 16; i++) { out[i] = table[index[i]]; }
+        for (int i = 0; i < 16; i++) {
+            out[i] = table[index[i]];
+        }
         return out;
     }
 
     // Rows of a register block: as many as there are registers for two accumulators each, beside two vectors of the panel.
     static constexpr int register_block_f32 = 6;
-    static constexpr int register_block_i8  = 4;
+    static constexpr int register_block_i8 = 4;
     static constexpr int register_block_i16 = 4;
 
     // Of dot_i8: the code of a weight of 0 where codes have an offset, which is 128 for unsigned bytes and 0 for signed ones;
     // and how many codes of a column lie side by side in a panel.
-    static constexpr int code_zero    = 128;
+    static constexpr int code_zero = 128;
     static constexpr int n_side_codes = 4;
 
     // Adds to the sums of each row the products of its values [first, end), a multiple of 16, with as many codes of every
