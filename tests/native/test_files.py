@@ -162,7 +162,11 @@ def wrong_sets(small: Checkpoint, nano: Checkpoint, folder: Path) -> dict[str, t
         "audio twice": ([small.text, small.audio, small.audio], small.audio, "a second audio projector"),
         "both and vision": ([small.text, small.combined, small.vision], small.vision, "a second vision projector"),
         "another task": ([small.text, other_task], other_task, "is for the task retrieval"),
-        "another width": ([nano.text, other_size], other_size, "rows of width 128, but the text file"),
+        "another width": (
+            [nano.text, other_size],
+            other_size,
+            "makes embeddings of 128 dimensions, but the text model file",
+        ),
         "pixel limits that cross": (
             [small.text, folder / "pixels-mmproj.gguf"],
             folder / "pixels-mmproj.gguf",

@@ -71,7 +71,7 @@ EMOJI = [
     "✌🏻",
     "🤷🏾\u200d♀️",
     "🕵️\u200d♂️",
-]  # noqa: E501
+]
 
 CODE = [
     "def f(x: int) -> int:\n    return x ** 2  # ²\n",
@@ -114,7 +114,7 @@ CONTRACTIONS = [
         "tt",
         "ſ",
         "ſt",
-    ]  # noqa: E501
+    ]
 ]
 
 SPACES = [chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()] + [

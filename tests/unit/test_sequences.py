@@ -134,9 +134,9 @@ def test_what_just_fits_stays_whole(nano_tokenizer: Tokenizer) -> None:
 )
 def test_too_long_is_an_error_with_the_counts(
     pieces: list[Piece],
-    truncate: bool,
+    truncate: bool,  # noqa: FBT001
     advice: str,
-    small_tokenizer: Tokenizer,  # noqa: FBT001
+    small_tokenizer: Tokenizer,
 ) -> None:
     with pytest.raises(InputTooLongError) as caught:
         build(pieces, small_tokenizer, limit=32_768, truncate=truncate)

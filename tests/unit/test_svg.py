@@ -154,7 +154,8 @@ def test_a_reference_to_another_file_is_refused(attribute, form, tmp_path):
             'height="8"><image width="8" height="8"/></svg>'
         ),
         (
-            '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><filter id="f" x="0" y="0" width="1" height="1">'
+            '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8">'
+            '<filter id="f" x="0" y="0" width="1" height="1">'
             '<feImage href="{path}"/></filter><rect width="8" height="8" filter="url(#f)"/></svg>'
         ),
     ],
