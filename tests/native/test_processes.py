@@ -206,7 +206,7 @@ def test_close_waits_for_the_running_call(small: Checkpoint) -> None:
     text = "a b c d " * 1000
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(model.encode, text)
-        while not running.running() or model._users == 0:
+        while not running.running() or model._n_users == 0:
             time.sleep(0.001)
         model.close()
         assert running.done()

@@ -179,4 +179,4 @@ class Projector(ModelFile):
 
 def audio_token_count(n_frames: int) -> int:
     """Return how many media tokens a clip of mel frames takes: 275 of 1100, 0 of fewer than 3."""
-    return get_integer("omni_audio_token_count", check_int("n_frames", n_frames, 0, 2**31 - 1))
+    return get_integer("omni_audio_token_count", check_int("n_frames", n_frames, -(2**31), 2**31 - 1))
