@@ -101,6 +101,10 @@ def main(path: str, mmproj: str) -> None:
             print(json.dumps(what), flush=True)
             made = [ffi.NULL if i == null else value for i, value in enumerate(given)]
             print(json.dumps([*what, result(getattr(lib, function)(*made))]), flush=True)
+            for name in ("omni_text", "omni_projector", "omni_context"):
+                made_handle = known[f"{name} * *"]
+                getattr(lib, f"{name}_free")(made_handle[0])
+                made_handle[0] = ffi.NULL
 
 
 if __name__ == "__main__":

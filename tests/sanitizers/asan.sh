@@ -25,7 +25,7 @@ rm -rf "$models"
 "$python" -m testing.engine.build # not by a fixture: cmake hangs under a preloaded sanitizer
 if [ $# = 0 ]; then
     # not: what measures memory or time, loads another llama.cpp, or leaves a forked child's objects alone as it must
-    set -- tests/native/test_{audio_tower,files,instruction_sets,model,processes,towers}.py \
+    set -- tests/native/test_{audio_tower,boundary,files,instruction_sets,model,processes,towers}.py \
         -k "not another and not llama_cpp and not leaks and not forked and not refuses and not ctrl_c and not cancel and not signal"
 fi
 LD_PRELOAD=$("${CC:-clang}" -print-file-name="libclang_rt.asan-$(uname -m).so") exec "$python" -m pytest -p no:cacheprovider "$@"
