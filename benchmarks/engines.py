@@ -22,18 +22,18 @@ class OursText:
     _BATCH_TOKENS = 4096
 
     def __init__(self, path: Path, n_threads: int) -> None:
-        from jina_omni.batching import plan_batches
+        from jina_omni.batching import make_batches
         from jina_omni.native import Context, TextModel, find_device
 
         device = find_device("cpu")
         self._model = TextModel(path, device)
         self._context = Context(device, n_threads)
-        self._plan = plan_batches
+        self._make_batches = make_batches
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences."""
         out = np.empty((len(work), self._model.n_embd), np.float32)
-        for batch in self._plan([len(ids) for ids in work], self._BATCH_TOKENS):
+        for batch in self._make_batches([len(ids) for ids in work], self._BATCH_TOKENS):
             tokens = np.concatenate([np.asarray(work[i], np.int32) for i in batch])
             lengths = np.array([len(work[i]) for i in batch], np.int32)
             out[batch] = self._context.encode_sequences(self._model, tokens, lengths)
