@@ -77,7 +77,11 @@ WRONG: list[tuple[Callable[[Context, TextModel, Projector], object], type[Except
     (lambda _c, t, _: t.special_token(7), TypeError, "spelling is 7, expected a str"),
     (lambda _c, _t, p: p.metadata(None), TypeError, "key is None, expected a str"),
     (lambda _c, t, _: t.tokenize("a\ud800"), ValueError, "string has a lone surrogate at position 1"),
-    (lambda *_: audio_token_count(1 << 31), ValueError, "n_frames is 2147483648; it takes a whole number from -2147483648 to"),
+    (
+        lambda *_: audio_token_count(1 << 31),
+        ValueError,
+        "n_frames is 2147483648; it takes a whole number from -2147483648 to",
+    ),
     (lambda *_: find_device(None), TypeError, "the name of a device is None, expected a str"),
     (lambda *_: TextModel("x.gguf", "cpu"), TypeError, "device is 'cpu', expected a Device, as find_device returns it"),
     (lambda *_: Projector(b"x.gguf", CPU), TypeError, "path is b'x.gguf', expected a str"),
