@@ -67,7 +67,11 @@ int main(int argc, char ** argv) {
     const omni::kernel_set & kernels = *omni::runnable_kernels().front();
     const ggml_type type  = type_named(argv[1]);
     const int64_t   n_row = std::atoi(argv[2]);
-    omni::thread_pool threads(std::atoi(argv[3]));
+    omni::turns       turns;
+    omni::thread_pool threads(std::atoi(argv[3]), turns);
+    const auto        run = [&](int64_t n_block, auto && work) {
+        threads.run(omni::priority::interactive, (int32_t) n_block, omni::cancel_flag(nullptr), work);
+    };
 
     std::vector<matrix> matrices;
     size_t widest = 0;
@@ -91,14 +95,14 @@ int main(int argc, char ** argv) {
             const omni::linear_product & product = *omni::choose_product(kernels, false, type, m.n_in, m.n_out);
             const size_t stride = product.row_size(m.n_in);
             const int64_t n_together = 16; // so much work that handing it to another thread pays
-            threads.run((int32_t) ((n_row + n_together - 1) / n_together), [&](int, int32_t block) {
+            run((n_row + n_together - 1) / n_together, [&](int, int32_t block) {
                 for (int64_t row = block * n_together; row < std::min((block + 1) * n_together, n_row); row++) {
                     product.quantize(x.data() + row * m.n_in, m.n_in, quantized.data() + row * stride);
                 }
             });
             const omni::linear_operands p = {&product, m.weight.data(), type, m.n_in, m.n_out, quantized.data(), stride,
                                              nullptr, nullptr, y.data(), n_row, threads.size()};
-            threads.run(kernels.count_linear_blocks(p), [&](int, int32_t block) { kernels.compute_linear_block(p, block); });
+            run(kernels.count_linear_blocks(p), [&](int, int32_t block) { kernels.compute_linear_block(p, block); });
         }
         best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }

@@ -16,16 +16,20 @@ add_library(omni STATIC
     csrc/mapped_file.cpp
     csrc/models.cpp
     csrc/native_log.cpp
+    csrc/piece_rate.cpp
     csrc/printable.cpp
     csrc/rotary_table.cpp
+    csrc/scheduler.cpp
     csrc/text_architecture.cpp
     csrc/text_tower.cpp
     csrc/thread_pool.cpp
     csrc/token_embeddings.cpp
+    csrc/turns.cpp
     csrc/vision_tower.cpp
     csrc/vocabulary.cpp
     csrc/weights.cpp)
 target_include_directories(omni PUBLIC csrc)
+target_include_directories(omni SYSTEM PRIVATE "${LLAMA_CPP_DIR}/ggml/src") # ggml-impl.h: a part of a graph
 target_compile_features(omni PUBLIC cxx_std_17)
 target_link_libraries(omni PUBLIC llama ggml)
 target_compile_definitions(omni PRIVATE "OMNI_BACKEND=\"${JINA_OMNI_BACKEND}\"")

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -13,8 +14,8 @@ namespace omni {
 
 namespace {
 
-// Positions of one forward pass. Short clips share one up to this; more does not compute faster and takes memory.
-constexpr int64_t n_batch_position = 1536;
+// Mel frames of one forward pass. Short clips share one up to this; more does not compute faster and takes memory.
+constexpr int64_t n_batch_frame = 3072;
 
 constexpr int64_t n_position_max = 1 << 16; // of a clip; the published files have 1500
 
@@ -80,11 +81,25 @@ audio_tower::layer audio_tower::load_layer(int index) {
     return l;
 }
 
-void audio_tower::encode(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips,
-                         float * embeddings, cancel_flag cancel) const {
-    const auto n_frame = [&](int32_t i) { return (int64_t) lengths[i]; };
-    for_each_batch(n_clips, 2 * n_batch_position, n_frame, [&](int32_t first, int32_t n) {
-        encode_batch(device, frames, lengths + first, n, embeddings, cancel);
+int64_t audio_tower::n_position(const tower_inputs & inputs) const {
+    return std::accumulate(inputs.shapes.data, inputs.shapes.data + inputs.shapes.size, (int64_t) 0);
+}
+
+int64_t audio_tower::n_output(const tower_inputs & inputs) const {
+    const int32_t * lengths = inputs.shapes.data;
+    const auto      add_tokens = [](int64_t n_token, int32_t n_frame) { return n_token + n_media_token(n_frame); };
+    return std::accumulate(lengths, lengths + inputs.shapes.size, (int64_t) 0, add_tokens) * hparams_.n_embd_out;
+}
+
+int64_t audio_tower::n_pass_position(const compute_device &) const { return n_batch_frame; }
+
+void audio_tower::encode(compute_lane & lane, const tower_inputs & clips, float * embeddings, cancel_flag cancel) const {
+    const float *   frames = clips.values.data;
+    const int32_t * lengths = clips.shapes.data;
+    const int32_t   n_clips = (int32_t) clips.shapes.size;
+    const auto      n_frame = [&](int32_t i) { return (int64_t) lengths[i]; };
+    for_each_batch(n_clips, n_batch_frame, n_frame, [&](int32_t first, int32_t n) {
+        encode_batch(lane, frames, lengths + first, n, embeddings, cancel);
         for (int32_t i = first; i < first + n; i++) {
             frames += n_frame(i) * hparams_.n_mel;
             embeddings += n_media_token(n_frame(i)) * hparams_.n_embd_out;
@@ -92,7 +107,7 @@ void audio_tower::encode(compute_device & device, const float * frames, const in
     });
 }
 
-void audio_tower::encode_batch(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips,
+void audio_tower::encode_batch(compute_lane & lane, const float * frames, const int32_t * lengths, int32_t n_clips,
                                float * embeddings, cancel_flag cancel) const {
     const audio_hparams & hp = hparams_;
 
@@ -115,7 +130,7 @@ void audio_tower::encode_batch(compute_device & device, const float * frames, co
     }
     const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
                                                                  hp.head_dim());
-    const std::unique_ptr<graph> described = make_graph(device, cancel);
+    const std::unique_ptr<graph> described = make_graph(lane, cancel);
     graph &                      g = *described;
 
     // Convolution over three rows, for every stride-th row of each chunk. What lies outside the chunk is a row of zeros, put

@@ -3,9 +3,8 @@
 // media embeddings.
 #pragma once
 
-#include "cancel_flag.h"
-#include "device.h"
 #include "layers.h"
+#include "tower.h"
 #include "weights.h"
 
 #include <memory>
@@ -30,7 +29,7 @@ struct audio_hparams {
     int32_t n_frame_max() const { return 2 * n_position; } // of a clip
 };
 
-class audio_tower {
+class audio_tower final : public tower {
 public:
     audio_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
 
@@ -42,9 +41,10 @@ public:
     // makes a position, an odd last position no token.
     static int64_t n_media_token(int64_t n_frame) { return (n_frame + 1) / 4; }
 
-    // See omni_encode_mel. All lengths are in range.
-    void encode(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips, float * embeddings,
-                cancel_flag cancel) const;
+    int64_t n_position(const tower_inputs & inputs) const override;
+    int64_t n_output(const tower_inputs & inputs) const override;
+    int64_t n_pass_position(const compute_device & device) const override;
+    void    encode(compute_lane & lane, const tower_inputs & clips, float * embeddings, cancel_flag cancel) const override;
 
 private:
     struct layer {
@@ -55,8 +55,8 @@ private:
     };
 
     layer load_layer(int index);
-    void  encode_batch(compute_device & device, const float * frames, const int32_t * lengths, int32_t n_clips,
-                       float * embeddings, cancel_flag cancel) const;
+    void  encode_batch(compute_lane & lane, const float * frames, const int32_t * lengths, int32_t n_clips, float * embeddings,
+                       cancel_flag cancel) const;
 
     audio_hparams      hparams_;
     weights            weights_;

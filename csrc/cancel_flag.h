@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flag of the caller that stops a computation; another thread may set it at any time.
+// A flag that stops a computation; another thread may set it at any time.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +21,14 @@ public:
 private:
     const volatile int32_t * flag_;
 };
+
+// What a cancel_flag looks at, where it is ours.
+inline void set_cancelled(volatile int32_t & flag) {
+#ifdef _MSC_VER
+    flag = 1; // a volatile write is atomic there
+#else
+    __atomic_store_n(&flag, 1, __ATOMIC_RELAXED);
+#endif
+}
 
 } // namespace omni

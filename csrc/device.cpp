@@ -6,26 +6,54 @@
 #include "ggml-cpu.h"
 #include "native_log.h"
 
+#include <new>
 #include <string>
 
 namespace omni {
 
+compute_lane::compute_lane(compute_device & device, priority order, ggml_backend_t backend)
+    : device_(device), order_(order), backend_(backend),
+      allocator_(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend))) {}
+
+void compute_lane::allocate(ggml_cgraph * graph) {
+    if (!ggml_gallocr_alloc_graph(allocator_.get(), graph)) {
+        // the old one would count on memory that it failed to allocate
+        allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+        throw std::bad_alloc();
+    }
+}
+
 compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_,
                                bool portable_)
-    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1) {
+    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1, turns) {
+    for (int i = 0; i < n_priority; i++) {
+        if (i == 0 || runs_kernels()) { // two that compute at the same time; otherwise they share one
+            add_backend(portable ? n_threads : 1);
+        }
+        lanes_.emplace_back(*this, (priority) i, backends_.back().get());
+    }
+}
+
+void compute_device::add_backend(int n_threads) {
     take_thread_errors();
-    backend.reset(ggml_backend_dev_init(device, nullptr));
-    if (!backend) {
+    backends_.emplace_back(ggml_backend_dev_init(device, nullptr));
+    if (!backends_.back()) {
         throw error(OMNI_FAILED, std::string("device ") + name() + " could not be started: " + take_thread_errors());
     }
     if (is_cpu()) {
-        ggml_backend_cpu_set_n_threads(backend.get(), portable ? n_threads : 1);
+        ggml_backend_cpu_set_n_threads(backends_.back().get(), n_threads);
     }
-    renew_allocator();
 }
 
-void compute_device::renew_allocator() {
-    allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));
+compute_pass::compute_pass(compute_lane & lane, cancel_flag cancel) : lane_(lane), cancel_(cancel) {
+    lane.device().turns.begin(lane.order(), cancel);
+}
+
+compute_pass::~compute_pass() {
+    lane_.device().turns.end(lane_.order());
+    if (lane_.order() == priority::interactive) {
+        lane_.device().threads.resume_background();
+    }
 }
 
 } // namespace omni

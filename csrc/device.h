@@ -2,32 +2,89 @@
 // A device that computes, with its threads and its compute memory.
 #pragma once
 
+#include "cancel_flag.h"
 #include "ggml-cpp.h"
 #include "kernels/kernels.h"
+#include "piece_rate.h"
 #include "thread_pool.h"
+#include "turns.h"
 
 #include <mutex>
+#include <optional>
+#include <vector>
 
 namespace omni {
 
-// One computation at a time: hold the mutex for as long as it takes.
+struct compute_device;
+
+// What the passes of one priority are computed with, one at a time.
+class compute_lane {
+public:
+    compute_lane(compute_device & device, priority order, ggml_backend_t backend);
+
+    compute_device & device() const { return device_; }
+    priority         order() const { return order_; }
+    ggml_backend_t   backend() const { return backend_; }
+
+    void allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
+
+private:
+    compute_device & device_;
+    priority         order_;
+    ggml_backend_t   backend_;
+    ggml_gallocr_ptr allocator_;
+};
+
+// With our kernels, a pass of each lane is computed at the same time, and the threads turn to the interactive one. Otherwise one
+// step of a pass is computed at a time.
 struct compute_device {
     // Throws error, std::system_error.
     compute_device(ggml_backend_dev_t device, int n_threads, const kernel_set & kernels, bool exact, bool portable);
 
-    bool         is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
-    bool         runs_kernels() const { return is_cpu() && !portable; }
-    const char * name() const { return ggml_backend_dev_name(device); }
-    void         renew_allocator();
+    bool           is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
+    bool           runs_kernels() const { return is_cpu() && !portable; }
+    const char *   name() const { return ggml_backend_dev_name(device); }
+    compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
 
     ggml_backend_dev_t device;
-    ggml_backend_ptr   backend;
-    ggml_gallocr_ptr   allocator;
     const kernel_set & kernels;
     bool               exact;    // quantised weights meet float32 rows, never rows of 8 or 14 bits
     bool               portable; // ggml's own operations even on the CPU
-    thread_pool        threads;  // of the kernels
-    std::mutex         mutex;
+    omni::turns        turns;
+    thread_pool        threads;    // of the kernels
+    std::mutex         step_mutex; // without our kernels: held by each step
+    piece_rate         rate;       // without our kernels: guarded by step_mutex
+
+private:
+    void add_backend(int n_threads);
+
+    std::vector<ggml_backend_ptr> backends_;
+    std::vector<compute_lane>     lanes_;
+};
+
+// One pass of a lane, while it lives.
+class compute_pass {
+public:
+    compute_pass(compute_lane & lane, cancel_flag cancel);
+    ~compute_pass();
+    compute_pass(const compute_pass &) = delete;
+    compute_pass & operator=(const compute_pass &) = delete;
+
+    // Runs what uses the backend for a short time; an interactive pass goes between two steps of the background.
+    template <typename F> void step(F && body) {
+        if (lane_.order() == priority::background) {
+            lane_.device().turns.wait_as_background(cancel_);
+        }
+        std::unique_lock<std::mutex> lock(lane_.device().step_mutex, std::defer_lock);
+        if (!lane_.device().runs_kernels()) {
+            lock.lock();
+        }
+        body();
+    }
+
+private:
+    compute_lane & lane_;
+    cancel_flag    cancel_;
 };
 
 } // namespace omni

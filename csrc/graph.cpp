@@ -4,9 +4,12 @@
 #include "error.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
+#include "ggml-impl.h" // ggml_graph_view
 #include "native_log.h"
+#include "piece_rate.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -170,8 +173,8 @@ ggml_cgraph * graph::build(ggml_tensor * result) {
 void graph::check_operations(ggml_cgraph * built) const {
     for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
         const ggml_tensor * node = ggml_graph_node(built, i);
-        if (!ggml_backend_supports_op(device_.backend.get(), node)) {
-            throw error(OMNI_FAILED, std::string("device ") + device_.name() + " lacks the operation " + ggml_op_desc(node) +
+        if (!ggml_backend_supports_op(lane_.backend(), node)) {
+            throw error(OMNI_FAILED, std::string("device ") + device().name() + " lacks the operation " + ggml_op_desc(node) +
                                          " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
                                          "; use device=\"cpu\"");
         }
@@ -184,7 +187,7 @@ void graph::fill_inputs() const {
         if (i.tensor->data == nullptr) {
             continue; // nothing in the graph reads it
         }
-        if (device_.is_cpu()) {
+        if (device().is_cpu()) {
             i.fill(i.tensor->data);
         } else {
             staging.resize(ggml_nbytes(i.tensor));
@@ -194,24 +197,20 @@ void graph::fill_inputs() const {
     }
 }
 
-void graph::compute(ggml_tensor * result, float * out) {
-    ggml_cgraph * built = build(result);
-    check_operations(built);
-    if (!ggml_gallocr_alloc_graph(device_.allocator.get(), built)) {
-        device_.renew_allocator(); // the old one would count on memory that it failed to allocate
-        throw std::bad_alloc();
-    }
-    fill_inputs();
-
-    ggml_backend_t backend = device_.backend.get();
-    if (device_.is_cpu()) {
-        const ggml_abort_callback is_cancelled = [](void * cancel) {
-            return static_cast<const cancel_flag *>(cancel)->is_set();
-        };
-        ggml_backend_cpu_set_abort_callback(backend, is_cancelled, &cancel_);
+void graph::compute_nodes(ggml_cgraph * nodes) {
+    // called before each node
+    const ggml_abort_callback is_cancelled = [](void * g) {
+        graph & self = *static_cast<graph *>(g);
+        if (self.lane_.order() == priority::background) {
+            self.device().turns.wait_as_background(self.cancel_);
+        }
+        return self.cancel_.is_set();
+    };
+    if (device().is_cpu()) {
+        ggml_backend_cpu_set_abort_callback(lane_.backend(), is_cancelled, this);
     }
     take_thread_errors();
-    const ggml_status status = ggml_backend_graph_compute(backend, built);
+    const ggml_status status = ggml_backend_graph_compute(lane_.backend(), nodes);
     if (cancel_.is_set()) {
         throw error(OMNI_CANCELLED, "was cancelled");
     }
@@ -219,9 +218,40 @@ void graph::compute(ggml_tensor * result, float * out) {
         throw std::bad_alloc();
     }
     if (status != GGML_STATUS_SUCCESS) {
-        throw error(OMNI_FAILED, std::string("device ") + device_.name() + " failed: " + take_thread_errors());
+        throw error(OMNI_FAILED, std::string("device ") + device().name() + " failed: " + take_thread_errors());
     }
-    ggml_backend_tensor_get(result, out, 0, ggml_nbytes(result));
+}
+
+void graph::compute_pieces(compute_pass & pass, ggml_cgraph * built) {
+    const int n_node = ggml_graph_n_nodes(built);
+    for (int first = 0, next = 0; first < n_node; first = next) {
+        pass.step([&] {
+            int64_t n_operation = 0;
+            for (; next < n_node && (next == first || n_operation < device().rate.n_operation()); next++) {
+                n_operation += count_operations(ggml_graph_node(built, next));
+            }
+            ggml_cgraph piece = ggml_graph_view(built, first, next);
+            const auto  begin = std::chrono::steady_clock::now();
+            compute_nodes(&piece);
+            device().rate.add(n_operation, std::chrono::steady_clock::now() - begin);
+        });
+    }
+}
+
+void graph::compute(ggml_tensor * result, float * out) {
+    ggml_cgraph * built = build(result);
+    check_operations(built);
+    compute_pass pass(lane_, cancel_);
+    pass.step([&] {
+        lane_.allocate(built);
+        fill_inputs();
+    });
+    if (device().runs_kernels()) {
+        pass.step([&] { compute_nodes(built); });
+    } else {
+        compute_pieces(pass, built);
+    }
+    pass.step([&] { ggml_backend_tensor_get(result, out, 0, ggml_nbytes(result)); });
     if (!std::all_of(out, out + ggml_nelements(result), [](float value) { return std::isfinite(value); })) {
         throw error(OMNI_FAILED, "the result is not finite; the weights of the file may be damaged");
     }

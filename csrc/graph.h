@@ -20,7 +20,7 @@ namespace omni {
 // which every device has; make_graph may return one that replaces them.
 class graph {
 public:
-    graph(compute_device & device, cancel_flag cancel) : device_(device), cancel_(cancel) {}
+    graph(compute_lane & lane, cancel_flag cancel) : lane_(lane), cancel_(cancel) {}
     virtual ~graph() = default;
     graph(const graph &) = delete;
     graph & operator=(const graph &) = delete;
@@ -67,7 +67,8 @@ public:
     virtual void compute(ggml_tensor * result, float * out);
 
 protected:
-    compute_device &    device() const { return device_; }
+    compute_lane &      lane() const { return lane_; }
+    compute_device &    device() const { return lane_.device(); }
     const cancel_flag & cancel() const { return cancel_; }
 
     // Where to describe the next operation; ask again for each.
@@ -83,8 +84,10 @@ private:
     ggml_cgraph * build(ggml_tensor * result);
     void          check_operations(ggml_cgraph * built) const;
     void          fill_inputs() const;
+    void          compute_nodes(ggml_cgraph * nodes);
+    void          compute_pieces(compute_pass & pass, ggml_cgraph * built);
 
-    compute_device &           device_;
+    compute_lane &             lane_;
     cancel_flag                cancel_;
     growing_tensor_memory      descriptions_;
     tensor_memory              graph_memory_;
@@ -94,6 +97,6 @@ private:
 };
 
 // Returns the graph that is fastest on the device: on a CPU one with our kernels (kernel_graph.cpp).
-std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel);
+std::unique_ptr<graph> make_graph(compute_lane & lane, cancel_flag cancel);
 
 } // namespace omni

@@ -8,6 +8,7 @@
 #include "ggml-backend.h"
 #include "models.h"
 #include "native_log.h"
+#include "scheduler.h"
 
 #include <algorithm>
 #include <cstring>
@@ -24,8 +25,11 @@ struct omni_projector : omni::projector {
     using projector::projector;
 };
 
-struct omni_context : omni::compute_device {
-    using compute_device::compute_device;
+struct omni_context {
+    template <typename... T> explicit omni_context(T &&... of_device) : device(of_device...), scheduler(device) {}
+
+    omni::compute_device device;
+    omni::scheduler      scheduler;
 };
 
 namespace {
@@ -71,6 +75,12 @@ template <typename T> T & require_pointer(T * pointer, const char * name) {
         throw omni::error(OMNI_INVALID_ARGUMENT, std::string(name) + " is NULL");
     }
     return *pointer;
+}
+
+omni::call_queue & get_queue(omni_context * context, int32_t priority) {
+    omni_context & required = require_pointer(context, "context");
+    require(priority == OMNI_INTERACTIVE || priority == OMNI_BACKGROUND, "priority is neither 0 nor 1");
+    return required.scheduler.queue(priority == OMNI_INTERACTIVE ? omni::priority::interactive : omni::priority::background);
 }
 
 ggml_backend_dev_t get_device(int32_t index) {
@@ -132,7 +142,7 @@ void omni_text_free(omni_text * text) { delete text; }
 omni_status omni_text_get_info(const omni_text * text, omni_text_info * info, omni_error * error) {
     return guarded(error, [&] {
         require_pointer(info, "info") = {};
-        const omni::text_tower & tower = require_pointer(text, "text").tower;
+        const omni::text_tower & tower = *require_pointer(text, "text").tower;
         copy_text(info->architecture, text->architecture.name);
         info->n_embd = tower.hparams().n_embd;
         info->n_layer = tower.hparams().n_layer;
@@ -238,17 +248,17 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
 void omni_context_free(omni_context * context) { delete context; }
 
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
-                                const int32_t * grids, int32_t n_grids, float * embeddings, const volatile int32_t * cancel,
-                                omni_error * error) {
+                                const int32_t * grids, int32_t n_grids, float * embeddings, int32_t priority,
+                                const volatile int32_t * cancel, omni_error * error) {
     return guarded(error, [&] {
-        omni::compute_device & device = require_pointer(context, "context");
+        omni::call_queue & queue = get_queue(context, priority);
         require(require_pointer(projector, "projector").vision != nullptr, "projector has no vision tower");
         require_pointer(patches, "patches");
         require_pointer(grids, "grids");
         require_pointer(embeddings, "embeddings");
         require(n_grids >= 1, "n_grids is below 1");
         const omni::vision_tower & tower = *projector->vision;
-        const int32_t              merge = tower.hparams().merge_size;
+        const int64_t              patch = tower.hparams().patch_size, merge = tower.hparams().merge_size;
         int64_t                    n_patch = 0;
         for (int32_t i = 0; i < n_grids; i++) {
             const int32_t * g = grids + 3 * (int64_t) i;
@@ -259,18 +269,19 @@ omni_status omni_encode_patches(omni_context * context, const omni_projector * p
             n_patch += g[0] * n_frame;
             require(n_patch <= n_token_max, "grids has over 16,777,216 patches in all");
         }
-        const std::lock_guard<std::mutex> lock(device.mutex);
-        tower.encode(device, patches, grids, n_grids, embeddings, omni::cancel_flag(cancel));
+        const omni::tower_inputs inputs{
+            {}, {grids, 3 * (size_t) n_grids}, {patches, (size_t) (n_patch * 3 * 2 * patch * patch)}};
+        queue.run(projector->vision, inputs, embeddings, omni::cancel_flag(cancel));
     });
 }
 
 int64_t omni_audio_token_count(int32_t n_frames) { return omni::audio_tower::n_media_token(std::max(n_frames, 0)); }
 
 omni_status omni_encode_mel(omni_context * context, const omni_projector * projector, const float * frames,
-                            const int32_t * lengths, int32_t n_clips, float * embeddings, const volatile int32_t * cancel,
-                            omni_error * error) {
+                            const int32_t * lengths, int32_t n_clips, float * embeddings, int32_t priority,
+                            const volatile int32_t * cancel, omni_error * error) {
     return guarded(error, [&] {
-        omni::compute_device & device = require_pointer(context, "context");
+        omni::call_queue & queue = get_queue(context, priority);
         require(require_pointer(projector, "projector").audio != nullptr, "projector has no audio tower");
         require_pointer(frames, "frames");
         require_pointer(lengths, "lengths");
@@ -284,18 +295,18 @@ omni_status omni_encode_mel(omni_context * context, const omni_projector * proje
             n_frame += lengths[i];
             require(n_frame <= n_token_max, "lengths has over 16,777,216 mel frames in all");
         }
-        const std::lock_guard<std::mutex> lock(device.mutex);
-        tower.encode(device, frames, lengths, n_clips, embeddings, omni::cancel_flag(cancel));
+        const omni::tower_inputs inputs{{}, {lengths, (size_t) n_clips}, {frames, (size_t) (n_frame * tower.hparams().n_mel)}};
+        queue.run(projector->audio, inputs, embeddings, omni::cancel_flag(cancel));
     });
 }
 
 omni_status omni_encode_sequences(omni_context * context, const omni_text * text, const int32_t * tokens,
                                   const int32_t * lengths, int32_t n_seq, const float * media_embeddings,
-                                  int64_t n_media_embeddings, float * pooled, const volatile int32_t * cancel,
+                                  int64_t n_media_embeddings, float * pooled, int32_t priority, const volatile int32_t * cancel,
                                   omni_error * error) {
     return guarded(error, [&] {
-        omni::compute_device &   device = require_pointer(context, "context");
-        const omni::text_tower & tower = require_pointer(text, "text").tower;
+        omni::call_queue &       queue = get_queue(context, priority);
+        const omni::text_tower & tower = *require_pointer(text, "text").tower;
         require_pointer(tokens, "tokens");
         require_pointer(lengths, "lengths");
         require_pointer(pooled, "pooled");
@@ -315,7 +326,9 @@ omni_status omni_encode_sequences(omni_context * context, const omni_text * text
         }
         require(n_media_token == n_media_embeddings, "media_embeddings is not one row for each -1 in tokens");
         require(media_embeddings != nullptr || n_media_embeddings == 0, "media_embeddings is NULL");
-        const std::lock_guard<std::mutex> lock(device.mutex);
-        tower.encode(device, tokens, lengths, n_seq, media_embeddings, pooled, omni::cancel_flag(cancel));
+        const omni::tower_inputs inputs{{tokens, (size_t) n_token},
+                                        {lengths, (size_t) n_seq},
+                                        {media_embeddings, (size_t) (n_media_token * tower.hparams().n_embd)}};
+        queue.run(text->tower, inputs, pooled, omni::cancel_flag(cancel));
     });
 }

@@ -7,7 +7,7 @@
 //   - A NULL pointer is OMNI_INVALID_ARGUMENT where the function does not say that it may be NULL. A function without a status
 //     then returns what it says for "none".
 //   - Pointers stay the caller's; results are written into the caller's memory, which holds exactly what is documented.
-//   - Handles may be shared by threads. A context runs one computation at a time: callers of one context take turns inside.
+//   - Handles may be shared by threads. A context computes for any number of callers: see "computing".
 //   - A handle must outlive the calls that use it; freeing NULL does nothing.
 //
 // This header is also the input of the cffi definition: no macros but the guard, no conditional declarations.
@@ -36,7 +36,7 @@ typedef struct omni_error {
 
 typedef struct omni_text      omni_text;      // a text model file: vocabulary and text tower
 typedef struct omni_projector omni_projector; // a projector file: vision tower, audio tower or both
-typedef struct omni_context   omni_context;   // a device, its threads and its compute memory
+typedef struct omni_context   omni_context;   // a device, its threads, its compute memory and the calls that wait for it
 
 // ---- log ----------------------------------------------------------------------------------------------------------------
 
@@ -125,6 +125,14 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
+// Of a call. Interactive calls go before those of the background, also while these are computed, and leave them a tenth of the
+// time at least. Within a priority the first to come is the first served, and calls that wait for the same tower are computed
+// together; a vector does not depend on that on a CPU. A call that fails or is cancelled does not touch the others.
+typedef enum omni_priority {
+    OMNI_INTERACTIVE = 0,
+    OMNI_BACKGROUND = 1,
+} omni_priority;
+
 // Instruction sets of the CPU that it computes with, the best first: NULL from their count on.
 const char * omni_kernels_name(int32_t index);
 
@@ -138,18 +146,18 @@ void        omni_context_free(omni_context * context);
 // Vision tower. grids: (t, h, w) of each of n_grids inputs in patches, h and w multiples of merge_size. patches: for all
 // inputs one after the other t * h * w rows of 3 * 2 * patch_size * patch_size floats (channel, frame of the pair, y, x),
 // rows in the order (t, h / merge, w / merge, merge, merge), normalised. embeddings: for each input t * h * w / merge^2 media
-// embeddings of n_embd_out floats. Patches attend within one t of one input. cancel: may be NULL; polled while computing, and
-// once set it stays set.
+// embeddings of n_embd_out floats. Patches attend within one t of one input. priority: an omni_priority. cancel: may be NULL;
+// polled while waiting and computing, and once set it stays set.
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
-                                const int32_t * grids, int32_t n_grids, float * embeddings, const volatile int32_t * cancel,
-                                omni_error * error);
+                                const int32_t * grids, int32_t n_grids, float * embeddings, int32_t priority,
+                                const volatile int32_t * cancel, omni_error * error);
 
 // Audio tower. lengths: mel frames of each of n_clips clips, 3 to max_mel_frames. frames: for all clips one after the other that
 // many rows of n_mel floats. embeddings: for each clip omni_audio_token_count(lengths[i]) media embeddings of n_embd_out floats.
 // Each chunk of 2 * n_window frames of a clip is convolved and attends by itself. cancel: may be NULL.
 omni_status omni_encode_mel(omni_context * context, const omni_projector * projector, const float * frames,
-                            const int32_t * lengths, int32_t n_clips, float * embeddings, const volatile int32_t * cancel,
-                            omni_error * error);
+                            const int32_t * lengths, int32_t n_clips, float * embeddings, int32_t priority,
+                            const volatile int32_t * cancel, omni_error * error);
 
 // Media tokens that a clip of n_frames mel frames takes, with every file.
 int64_t omni_audio_token_count(int32_t n_frames);
@@ -160,7 +168,7 @@ int64_t omni_audio_token_count(int32_t n_frames);
 // where n_media_embeddings is 0. cancel: may be NULL.
 omni_status omni_encode_sequences(omni_context * context, const omni_text * text, const int32_t * tokens,
                                   const int32_t * lengths, int32_t n_seq, const float * media_embeddings,
-                                  int64_t n_media_embeddings, float * pooled, const volatile int32_t * cancel,
+                                  int64_t n_media_embeddings, float * pooled, int32_t priority, const volatile int32_t * cancel,
                                   omni_error * error);
 
 #ifdef __cplusplus

@@ -65,11 +65,8 @@ private:
 };
 
 template <typename F> void kernel_graph::run_blocks(int64_t n_block, F && work) {
-    device().threads.run((int32_t) n_block, [&](int thread, int32_t block) {
-        if (!cancel().is_set()) {
-            work(block, scratch_begin_ + thread * scratch_size_);
-        }
-    });
+    device().threads.run(lane().order(), (int32_t) n_block, cancel(),
+                         [&](int thread, int32_t block) { work(block, scratch_begin_ + thread * scratch_size_); });
 }
 
 template <typename F> void kernel_graph::run_rows(ggml_tensor * dst, F && work) {
@@ -230,11 +227,11 @@ void kernel_graph::compute(ggml_tensor * result, float * out) {
 
 } // namespace
 
-std::unique_ptr<graph> make_graph(compute_device & device, cancel_flag cancel) {
-    if (device.runs_kernels()) {
-        return std::make_unique<kernel_graph>(device, cancel);
+std::unique_ptr<graph> make_graph(compute_lane & lane, cancel_flag cancel) {
+    if (lane.device().runs_kernels()) {
+        return std::make_unique<kernel_graph>(lane, cancel);
     }
-    return std::make_unique<graph>(device, cancel);
+    return std::make_unique<graph>(lane, cancel);
 }
 
 } // namespace omni

@@ -14,14 +14,16 @@
 
 namespace omni {
 
+// What computes with a tower shares it, so that it outlives the file's handle where a caller leaves a computation.
+
 // A text model file: vocabulary and text tower.
 struct text_model {
     text_model(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
 
-    std::shared_ptr<const gguf_file> file;
-    const text_architecture &        architecture; // in the table, which lives as long as the process
-    omni::vocabulary                 vocabulary;
-    text_tower                       tower;
+    std::shared_ptr<const gguf_file>  file;
+    const text_architecture &         architecture; // in the table, which lives as long as the process
+    omni::vocabulary                  vocabulary;
+    std::shared_ptr<const text_tower> tower;
 };
 
 // A projector file: vision tower, audio tower or both.
@@ -29,8 +31,8 @@ struct projector {
     projector(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
 
     std::shared_ptr<const gguf_file>    file;
-    std::unique_ptr<const vision_tower> vision;
-    std::unique_ptr<const audio_tower>  audio;
+    std::shared_ptr<const vision_tower> vision;
+    std::shared_ptr<const audio_tower>  audio;
     int32_t                             n_embd_out = 0;
 };
 

@@ -93,11 +93,14 @@ text_tower::layer text_tower::load_layer(int index) {
     return l;
 }
 
-void text_tower::encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
-                        const float * media_embeddings, float * pooled, cancel_flag cancel) const {
+int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu() ? 4096 : 16384; }
+
+void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
     const text_hparams &         hp = hparams_;
-    const int64_t                n_token = std::accumulate(lengths, lengths + n_seq, (int64_t) 0);
-    const std::unique_ptr<graph> described = make_graph(device, cancel);
+    const int32_t *              lengths = sequences.shapes.data;
+    const int32_t                n_seq = (int32_t) sequences.shapes.size;
+    const int64_t                n_token = n_position(sequences);
+    const std::unique_ptr<graph> described = make_graph(lane, cancel);
     graph &                      g = *described;
 
     std::vector<attention_segment> all, last;
@@ -124,7 +127,7 @@ void text_tower::encode(compute_device & device, const int32_t * tokens, const i
     ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1,
                                       [&](void * data) { std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t)); });
     ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_embd, n_token, [&](void * data) {
-        token_embeddings_.look_up(tokens, n_token, media_embeddings, static_cast<float *>(data));
+        token_embeddings_.look_up(sequences.tokens.data, n_token, sequences.values.data, static_cast<float *>(data));
     });
 
     // query or key heads: projected, normalised where the architecture does, rotated

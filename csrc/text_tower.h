@@ -2,11 +2,10 @@
 // The text tower: Qwen3 (causal) and EuroBERT (bidirectional), without output head or KV cache, pooled at the last token.
 #pragma once
 
-#include "cancel_flag.h"
-#include "device.h"
 #include "layers.h"
 #include "text_architecture.h"
 #include "token_embeddings.h"
+#include "tower.h"
 #include "weights.h"
 
 #include <memory>
@@ -30,7 +29,7 @@ struct text_hparams {
     text_hparams(const gguf_file & file, const text_architecture & architecture); // throws error
 };
 
-class text_tower {
+class text_tower final : public tower {
 public:
     // n_token: of the vocabulary. Throws error.
     text_tower(const std::shared_ptr<const gguf_file> & file, const text_architecture & architecture, int32_t n_token,
@@ -41,9 +40,10 @@ public:
     int64_t              n_params() const { return weights_.n_params() + token_embeddings_.n_params(); }
     int64_t              n_bytes() const { return weights_.n_bytes() + token_embeddings_.n_bytes(); }
 
-    // See omni_encode_sequences. All ids, lengths and counts are in range.
-    void encode(compute_device & device, const int32_t * tokens, const int32_t * lengths, int32_t n_seq,
-                const float * media_embeddings, float * pooled, cancel_flag cancel) const;
+    int64_t n_position(const tower_inputs & inputs) const override { return (int64_t) inputs.tokens.size; }
+    int64_t n_output(const tower_inputs & inputs) const override { return (int64_t) inputs.shapes.size * hparams_.n_embd; }
+    int64_t n_pass_position(const compute_device & device) const override;
+    void    encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const override;
 
 private:
     struct layer {

@@ -52,13 +52,13 @@ void waiting_room::wake_all() {
     }
 }
 
-thread_pool::thread_pool(int n_thread) {
+thread_pool::thread_pool(int n_thread, turns & turns) : turns_(turns) {
     try {
         for (int thread = 1; thread < n_thread; thread++) {
             workers_.emplace_back([this, thread] {
                 while (!stopped_) {
-                    for_work_.wait([this] { return stopped_ || (uint32_t) untaken_ > 0; });
-                    take_blocks(thread);
+                    for_work_.wait([this] { return stopped_ || can_help(); });
+                    help(thread);
                 }
             });
         }
@@ -78,33 +78,60 @@ void thread_pool::stop() {
     }
 }
 
-void thread_pool::run(int32_t n_block, block_function function, void * work) {
+void thread_pool::run(priority of, int32_t n_block, cancel_flag cancel, block_function function, void * work) {
     if (n_block <= 1 || workers_.empty()) {
         for (int32_t block = 0; block < n_block; block++) {
-            function(work, 0, block);
+            wait_to_take(of, cancel);
+            if (!cancel.is_set()) {
+                function(work, 0, block);
+            }
         }
         return;
     }
-    function_ = function;
-    work_ = work;
-    n_block_ = n_block;
-    unfinished_ = n_block;
-    untaken_ = ((untaken_ >> 32) + 1) << 32 | (uint32_t) n_block;
+    piece & p = pieces_[(int) of];
+    p.function = function;
+    p.work = work;
+    p.n_block = n_block;
+    p.cancel = cancel;
+    p.unfinished = n_block;
+    p.untaken = ((p.untaken >> 32) + 1) << 32 | (uint32_t) n_block;
     for_work_.wake_all();
-    take_blocks(0);
-    for_end_.wait([this] { return unfinished_ == 0; });
+    do {
+        wait_to_take(of, cancel);
+    } while (p.take_block(0));
+    p.for_end.wait([&] { return p.unfinished == 0; });
 }
 
-void thread_pool::take_blocks(int thread) {
-    for (uint64_t untaken = untaken_; (uint32_t) untaken > 0;) {
-        if (untaken_.compare_exchange_weak(untaken, untaken - 1)) {
-            function_(work_, thread, n_block_ - (int32_t) (uint32_t) untaken);
-            if (--unfinished_ == 0) {
-                for_end_.wake_all();
+void thread_pool::wait_to_take(priority of, cancel_flag cancel) {
+    if (!may_take(of)) {
+        turns_.wait_as_background(cancel);
+    }
+}
+
+bool thread_pool::can_help() const {
+    const auto has_blocks = [this](priority of) { return may_take(of) && pieces_[(int) of].has_blocks(); };
+    return has_blocks(priority::interactive) || has_blocks(priority::background);
+}
+
+void thread_pool::help(int thread) {
+    const auto take_block = [this, thread](priority of) { return may_take(of) && pieces_[(int) of].take_block(thread); };
+    while (take_block(priority::interactive) || take_block(priority::background)) {
+    }
+}
+
+bool thread_pool::piece::take_block(int thread) {
+    for (uint64_t seen = untaken; (uint32_t) seen > 0;) {
+        if (untaken.compare_exchange_weak(seen, seen - 1)) {
+            if (!cancel.is_set()) {
+                function(work, thread, n_block - (int32_t) (uint32_t) seen);
             }
-            untaken = untaken_;
+            if (--unfinished == 0) {
+                for_end.wake_all();
+            }
+            return true;
         }
     }
+    return false;
 }
 
 } // namespace omni

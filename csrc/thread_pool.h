@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads that share out the blocks of one piece of work after the other.
+// Threads that share out the blocks of two pieces of work, an interactive one and one of the background.
 //
 // A free thread takes the next block, the caller among them, so a thread that the system has put aside for another process
-// delays only the block that it holds. Waiting threads spin for a moment, since the next piece of work of a computation
-// comes within microseconds, and then sleep.
+// delays only the block that it holds. Nobody takes a block of the background while that waits for an interactive pass. Waiting
+// threads spin for a moment, since the next piece of work of a computation comes within microseconds, and then sleep.
 #pragma once
+
+#include "cancel_flag.h"
+#include "turns.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -29,39 +32,58 @@ private:
     std::atomic<int>        n_sleeping_{0};
 };
 
-// One piece of work at a time.
+// One piece of work of each priority at a time.
 class thread_pool {
 public:
-    explicit thread_pool(int n_thread); // the caller of run is one of them; throws std::system_error
+    // The caller of run is one of the threads. Throws std::system_error.
+    thread_pool(int n_thread, turns & turns);
     ~thread_pool();
     thread_pool(const thread_pool &) = delete;
     thread_pool & operator=(const thread_pool &) = delete;
 
     int size() const { return (int) workers_.size() + 1; }
 
-    // Calls work(thread, block) for each block of [0, n_block), thread in [0, size()), and returns when all have returned.
-    template <typename F> void run(int32_t n_block, F && work) {
-        run(
-            n_block,
-            [](void * w, int thread, int32_t block) { (*static_cast<std::remove_reference_t<F> *>(w))(thread, block); }, &work);
+    // Calls work(thread, block) for each block of [0, n_block), thread in [0, size()), and returns when all have returned. Once
+    // cancelled, it skips the blocks that are left.
+    template <typename F> void run(priority of, int32_t n_block, cancel_flag cancel, F && work) {
+        const auto function = [](void * w, int thread, int32_t block) {
+            (*static_cast<std::remove_reference_t<F> *>(w))(thread, block);
+        };
+        run(of, n_block, cancel, function, &work);
     }
+
+    // After the background no longer waits for an interactive pass.
+    void resume_background() { for_work_.wake_all(); }
 
 private:
     using block_function = void (*)(void * work, int thread, int32_t block);
 
-    void run(int32_t n_block, block_function function, void * work);
-    void take_blocks(int thread);
+    struct piece {
+        // The number of the piece in the upper half, its blocks that nobody has taken in the lower. A thread that takes one by
+        // counting down knows that the work it belongs to is the present one.
+        std::atomic<uint64_t> untaken{0};
+        std::atomic<int32_t>  unfinished{0};
+        block_function        function = nullptr;
+        void *                work = nullptr;
+        int32_t               n_block = 0;
+        cancel_flag           cancel{nullptr};
+        waiting_room          for_end;
+
+        bool has_blocks() const { return (uint32_t) untaken > 0; }
+        bool take_block(int thread); // false where there is none
+    };
+
+    bool may_take(priority of) const { return of == priority::interactive || !turns_.background_waits(); }
+    void wait_to_take(priority of, cancel_flag cancel);
+    void run(priority of, int32_t n_block, cancel_flag cancel, block_function function, void * work);
+    void help(int thread);
+    bool can_help() const;
     void stop();
 
-    // The number of this piece of work in the upper half, its blocks that nobody has taken in the lower. A thread that takes
-    // one by counting down knows that the work it belongs to is the present one.
-    std::atomic<uint64_t>    untaken_{0};
-    std::atomic<int32_t>     unfinished_{0};
+    turns &                  turns_;
+    piece                    pieces_[n_priority];
     std::atomic<bool>        stopped_{false};
-    block_function           function_ = nullptr;
-    void *                   work_ = nullptr;
-    int32_t                  n_block_ = 0;
-    waiting_room             for_work_, for_end_;
+    waiting_room             for_work_;
     std::vector<std::thread> workers_;
 };
 

@@ -159,12 +159,24 @@ vision_tower::layer vision_tower::load_layer(int index) {
     return l;
 }
 
-void vision_tower::encode(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
-                          float * embeddings, cancel_flag cancel) const {
-    const int64_t n_pixel = (int64_t) 3 * 2 * hparams_.patch_size * hparams_.patch_size;
-    const auto    n_patch = [&](int32_t i) { return n_patch_in(grids + 3 * (int64_t) i); };
+int64_t vision_tower::n_position(const tower_inputs & inputs) const {
+    int64_t n_patch = 0;
+    for (size_t i = 0; i < inputs.shapes.size; i += 3) {
+        n_patch += n_patch_in(inputs.shapes.data + i);
+    }
+    return n_patch;
+}
+
+int64_t vision_tower::n_pass_position(const compute_device &) const { return n_batch_patch; }
+
+void vision_tower::encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const {
+    const float *   patches = images.values.data;
+    const int32_t * grids = images.shapes.data;
+    const int32_t   n_grids = (int32_t) (images.shapes.size / 3);
+    const int64_t   n_pixel = (int64_t) 3 * 2 * hparams_.patch_size * hparams_.patch_size;
+    const auto      n_patch = [&](int32_t i) { return n_patch_in(grids + 3 * (int64_t) i); };
     for_each_batch(n_grids, n_batch_patch, n_patch, [&](int32_t first, int32_t n) {
-        encode_batch(device, patches, grids + 3 * (int64_t) first, n, embeddings, cancel);
+        encode_batch(lane, patches, grids + 3 * (int64_t) first, n, embeddings, cancel);
         for (int32_t i = first; i < first + n; i++) {
             patches += n_patch(i) * n_pixel;
             embeddings += n_patch(i) / hparams_.n_merge() * hparams_.n_embd_out;
@@ -172,7 +184,7 @@ void vision_tower::encode(compute_device & device, const float * patches, const 
     });
 }
 
-void vision_tower::encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
+void vision_tower::encode_batch(compute_lane & lane, const float * patches, const int32_t * grids, int32_t n_grids,
                                 float * embeddings, cancel_flag cancel) const {
     const vision_hparams & hp = hparams_;
     const int64_t          n_pixel = (int64_t) hp.patch_size * hp.patch_size; // of one channel of one frame
@@ -189,7 +201,7 @@ void vision_tower::encode_batch(compute_device & device, const float * patches, 
     }
     const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
                                                                  hp.head_dim());
-    const std::unique_ptr<graph> described = make_graph(device, cancel);
+    const std::unique_ptr<graph> described = make_graph(lane, cancel);
     graph &                      g = *described;
 
     // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)

@@ -2,9 +2,8 @@
 // The vision tower: Qwen3-VL's transformer over patches of frame pairs, and the merger that makes media embeddings.
 #pragma once
 
-#include "cancel_flag.h"
-#include "device.h"
 #include "layers.h"
+#include "tower.h"
 #include "weights.h"
 
 #include <array>
@@ -51,7 +50,7 @@ private:
     std::vector<float> table_;
 };
 
-class vision_tower {
+class vision_tower final : public tower {
 public:
     vision_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
 
@@ -59,9 +58,12 @@ public:
     int64_t                n_params() const { return weights_.n_params() + positions_.n_params(); }
     int64_t                n_bytes() const { return weights_.n_bytes() + positions_.n_bytes(); }
 
-    // See omni_encode_patches. All grids are in range.
-    void encode(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids, float * embeddings,
-                cancel_flag cancel) const;
+    int64_t n_position(const tower_inputs & inputs) const override;
+    int64_t n_output(const tower_inputs & inputs) const override {
+        return n_position(inputs) / hparams_.n_merge() * hparams_.n_embd_out;
+    }
+    int64_t n_pass_position(const compute_device & device) const override;
+    void    encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const override;
 
 private:
     struct layer {
@@ -72,8 +74,8 @@ private:
     };
 
     layer load_layer(int index);
-    void  encode_batch(compute_device & device, const float * patches, const int32_t * grids, int32_t n_grids,
-                       float * embeddings, cancel_flag cancel) const;
+    void  encode_batch(compute_lane & lane, const float * patches, const int32_t * grids, int32_t n_grids, float * embeddings,
+                       cancel_flag cancel) const;
 
     vision_hparams     hparams_;
     vision_positions   positions_;

@@ -17,7 +17,7 @@ from jina_omni.errors import InputError, LocatedError, located
 from jina_omni.loading import ModelFiles
 from jina_omni.media.medium import DecodedMedium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
-from jina_omni.native import CancelToken, Context
+from jina_omni.native import CancelToken, Context, Priority
 from jina_omni.preparing import InputPreparer, PreparedInput
 
 __all__ = ["Encoder", "PooledBatch"]
@@ -67,6 +67,7 @@ class Encoder:
         self,
         prepared: Sequence[PreparedInput | LocatedError],
         batch_tokens: int,
+        priority: Priority,
         cancel: CancelToken | None,
         errors: dict[int, LocatedError] | None,
     ) -> Iterator[PooledBatch]:
@@ -77,6 +78,7 @@ class Encoder:
         prepared : sequence
             Errors among them are left out.
         batch_tokens : int
+        priority : {"interactive", "background"}
         cancel : CancelToken or None
         errors : dict or None
             Receives the errors of inputs whose media can't be decoded, by position; None raises them.
@@ -91,7 +93,7 @@ class Encoder:
         media = [medium for members in batches for m in members for medium in inputs[m].media]
         with contextlib.closing(decode_ahead(media)) as decoded:
             for members in batches:
-                batch = _Batch(self._files, self._context, cancel)
+                batch = _Batch(self._files, self._context, priority, cancel)
                 tokens: dict[int, Ints] = {}
                 for m in members:
                     try:
@@ -144,9 +146,10 @@ def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputErr
 class _Batch:
     """The forward passes of one batch: media first, as they are decoded, then the sequences."""
 
-    def __init__(self, files: ModelFiles, context: Context, cancel: CancelToken | None) -> None:
+    def __init__(self, files: ModelFiles, context: Context, priority: Priority, cancel: CancelToken | None) -> None:
         self._files = files
         self._context = context
+        self._priority = priority
         self._cancel = cancel
         self._embeddings: dict[int, list[Floats | None]] = {}
         self._waiting: list[tuple[list[Floats | None], int, DecodedMedium]] = []
@@ -183,6 +186,7 @@ class _Batch:
             np.concatenate(list(tokens.values())),
             np.array([len(one) for one in tokens.values()], np.int32),
             np.concatenate(media) if media else None,
+            priority=self._priority,
             cancel=self._cancel,
         )
 
@@ -201,6 +205,7 @@ class _Batch:
                 projector,
                 values[0] if len(values) == 1 else np.concatenate(values),
                 shapes if is_vision else shapes[:, 0],
+                priority=self._priority,
                 cancel=self._cancel,
             )
             ends = np.cumsum([len(medium.layout) for _, _, medium in items])

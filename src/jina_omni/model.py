@@ -35,9 +35,11 @@ from jina_omni.inputs import Fetch, Input, Value
 from jina_omni.loading import ModelFiles, PathLike, load_files
 from jina_omni.native import (
     MAX_THREADS,
+    PRIORITIES,
     CancelToken,
     Context,
     Device,
+    Priority,
     chosen_instruction_set,
     devices,
     find_device,
@@ -49,6 +51,7 @@ from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, Pr
 from jina_omni.parsing import split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
 from jina_omni.preparing import UNLIMITED, InputPreparer, PreparedInput
+from jina_omni.priority import choose_priority
 from jina_omni.repository import Modality, ModelPaths
 from jina_omni.similarity import cosine_similarity, scale_to_unit_length
 
@@ -110,6 +113,7 @@ class _CallOptions:
     show_progress: bool
     cancel: CancelToken | None
     fetch: Fetch | None
+    priority: Priority | None
 
 
 class Model:
@@ -150,8 +154,9 @@ class Model:
 
     Notes
     -----
-    A model may be used from many threads; they take turns on its device. It does not survive a fork: make it in the
-    child, or start workers by spawn. It pickles as its arguments, so a worker opens the files again.
+    A model may be used from any number of threads. Calls that wait for its device are computed together, and
+    interactive ones go before those of the background: see `encode`. It does not survive a fork: make it in the child,
+    or start workers by spawn. It pickles as its arguments, so a worker opens the files again.
 
     Examples
     --------
@@ -301,6 +306,7 @@ class Model:
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
+        priority: Priority | None = None,
     ) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed one input or a list of inputs.
 
@@ -337,6 +343,9 @@ class Model:
         fetch : callable, optional
             From an http(s) URL in a dict to the bytes at that address; all are fetched before anything is computed.
             Without it such a URL is an error.
+        priority : {"interactive", "background"}, optional
+            Whose work goes first where several calls share the model. By default a call of few tokens, a query or a
+            small picture, is interactive, and a larger one waits for those.
 
         Returns
         -------
@@ -371,6 +380,7 @@ class Model:
             show_progress_bar=show_progress_bar,
             cancel=cancel,
             fetch=fetch,
+            priority=priority,
         )
         items, single = split_inputs(inputs)
         check_precision(precision, len(items))
@@ -483,6 +493,7 @@ class Model:
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
+        priority: Priority | None = None,
     ) -> Iterator[Embeddings | LocatedError]:
         """Embed a stream of inputs lazily, in order and in bounded memory.
 
@@ -496,7 +507,7 @@ class Model:
             As in `encode`, except ``int8`` and ``uint8``, which need all embeddings at once.
         truncate_dim, normalize_embeddings, prompt_name, prompt, truncate, batch_tokens, show_progress_bar
             As in `encode`.
-        cancel, fetch
+        cancel, fetch, priority
             As in `encode`.
 
         Yields
@@ -526,6 +537,7 @@ class Model:
             show_progress_bar=show_progress_bar,
             cancel=cancel,
             fetch=fetch,
+            priority=priority,
         )
         if isinstance(inputs, dict):
             inputs, _ = split_inputs(inputs)
@@ -577,7 +589,8 @@ class Model:
                     errors[position] = error
                     prepared.append(error)
             bar.update(len(errors or ()))
-            for batch in self._encoder.encode(prepared, call.batch_tokens, call.cancel, errors):
+            priority = call.priority or choose_priority(prepared)
+            for batch in self._encoder.encode(prepared, call.batch_tokens, priority, call.cancel, errors):
                 vectors = batch.pooled[:, : call.width]
                 out[batch.indices] = scale_to_unit_length(vectors) if call.normalize else vectors
                 bar.update(len(batch.indices))
@@ -709,6 +722,7 @@ class Model:
         show_progress_bar: bool,
         cancel: CancelToken | None,
         fetch: Fetch | None,
+        priority: Priority | None,
     ) -> _CallOptions:
         check_precision(precision, 0)
         if truncate_dim is not None and truncate_dim not in self._info.dims:
@@ -722,6 +736,8 @@ class Model:
             raise TypeError(f"cancel is of the type {type(cancel).__name__}; it takes a jina_omni.CancelToken")
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch is of the type {type(fetch).__name__}; it takes a function from a URL to bytes")
+        if priority is not None:
+            check_choice("priority", priority, tuple(PRIORITIES))
         return _CallOptions(
             width=truncate_dim or self._info.dim,
             normalize=normalize_embeddings,
@@ -732,6 +748,7 @@ class Model:
             show_progress=show_progress_bar,
             cancel=cancel,
             fetch=fetch,
+            priority=priority,
         )
 
     def _choose_prompt(self, prompt_name: PromptName | None, prompt: str | None) -> str:

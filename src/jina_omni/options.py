@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from jina_omni.dialects import Dialect, PromptName
 from jina_omni.inputs import Fetch
-from jina_omni.native import CancelToken
+from jina_omni.native import CancelToken, Priority
 
 __all__ = ["COMPUTES", "Compute", "EncodeOptions", "ModelOptions", "PromptedOptions"]
 
@@ -36,6 +36,7 @@ class EncodeOptions(TypedDict, total=False):
     show_progress_bar: bool
     cancel: CancelToken | None
     fetch: Fetch | None
+    priority: Priority | None
 
 
 class PromptedOptions(EncodeOptions, total=False):

@@ -43,8 +43,8 @@ inline omni_context * new_context(int32_t n_threads) {
 }
 
 // The towers, one call after the other, until one is not OMNI_OK. out: the vectors of all of them.
-inline omni_status run(const model & m, omni_context * context, const volatile int32_t * cancel, std::vector<float> & out,
-                       omni_error & error) {
+inline omni_status run(const model & m, omni_context * context, int32_t priority, const volatile int32_t * cancel,
+                       std::vector<float> & out, omni_error & error) {
     std::vector<int32_t> ids(64);
     size_t n_ids = 0;
     const char words[] = "Some words, and <|im_end|> 3.14";
@@ -54,7 +54,7 @@ inline omni_status run(const model & m, omni_context * context, const volatile i
     const int32_t lengths[] = {n_first, (int32_t) n_ids - n_first};
     out.resize((size_t) 2 * m.text_info.n_embd);
     omni_status status =
-        omni_encode_sequences(context, m.text, ids.data(), lengths, 2, nullptr, 0, out.data(), cancel, &error);
+        omni_encode_sequences(context, m.text, ids.data(), lengths, 2, nullptr, 0, out.data(), priority, cancel, &error);
     if (status != OMNI_OK) {
         return status;
     }
@@ -62,7 +62,7 @@ inline omni_status run(const model & m, omni_context * context, const volatile i
     const int32_t grids[] = {1, 2 * merge, merge, 1, merge, merge};
     const std::vector<float> patches((size_t) 3 * merge * merge * 6 * patch * patch, 0.5f);
     std::vector<float> embeddings((size_t) 3 * m.projector_info.n_embd_out);
-    status = omni_encode_patches(context, m.projector, patches.data(), grids, 2, embeddings.data(), cancel, &error);
+    status = omni_encode_patches(context, m.projector, patches.data(), grids, 2, embeddings.data(), priority, cancel, &error);
     if (status != OMNI_OK) {
         return status;
     }
@@ -70,7 +70,7 @@ inline omni_status run(const model & m, omni_context * context, const volatile i
     const int32_t n_frames[] = {20, 3};
     const std::vector<float> frames((size_t) 23 * m.projector_info.n_mel, 0.25f);
     embeddings.resize((size_t) (omni_audio_token_count(20) + omni_audio_token_count(3)) * m.projector_info.n_embd_out);
-    status = omni_encode_mel(context, m.projector, frames.data(), n_frames, 2, embeddings.data(), cancel, &error);
+    status = omni_encode_mel(context, m.projector, frames.data(), n_frames, 2, embeddings.data(), priority, cancel, &error);
     out.insert(out.end(), embeddings.begin(), embeddings.end());
     return status;
 }

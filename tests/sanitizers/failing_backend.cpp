@@ -46,13 +46,13 @@ int main(int argc, char ** argv) {
         omni_context *     context = new_context(n_threads);
         omni_error         error   = {};
         std::vector<float> expected, found;
-        demand(run(m, context, nullptr, expected, error) == OMNI_OK, "it computes", error);
+        demand(run(m, context, OMNI_INTERACTIVE, nullptr, expected, error) == OMNI_OK, "it computes", error);
         for (const ggml_status status : {GGML_STATUS_FAILED, GGML_STATUS_ALLOC_FAILED}) {
             reason = status;
             for (int64_t n = 0;; n++) {
                 n_left = n;
                 error  = {};
-                const omni_status end = run(m, context, nullptr, found, error);
+                const omni_status end = run(m, context, OMNI_INTERACTIVE, nullptr, found, error);
                 const bool        was_reached = n_left < 0;
                 n_left = -1;
                 if (!was_reached) {
@@ -61,7 +61,7 @@ int main(int argc, char ** argv) {
                 }
                 demand(end == (status == GGML_STATUS_FAILED ? OMNI_FAILED : OMNI_OUT_OF_MEMORY), "the failure is reported", error);
                 demand(std::string_view(error.text).size() > 0, "an error says why");
-                demand(run(m, context, nullptr, found, error) == OMNI_OK && found == expected, "the next call is well", error);
+                demand(run(m, context, OMNI_INTERACTIVE, nullptr, found, error) == OMNI_OK && found == expected, "the next call is well", error);
             }
         }
         omni_context_free(context);

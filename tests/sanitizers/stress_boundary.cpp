@@ -14,10 +14,10 @@ namespace {
 using clock_type = std::chrono::steady_clock;
 
 // Empty where it was cancelled.
-std::vector<float> vectors(const model & m, omni_context * context, const volatile int32_t * cancel) {
+std::vector<float> vectors(const model & m, omni_context * context, int32_t priority, const volatile int32_t * cancel) {
     std::vector<float> out;
     omni_error error = {};
-    const omni_status status = run(m, context, cancel, out, error);
+    const omni_status status = run(m, context, priority, cancel, out, error);
     demand(status == OMNI_OK || (cancel != nullptr && status == OMNI_CANCELLED), "it computes", error);
     return status == OMNI_OK ? out : std::vector<float>();
 }
@@ -32,7 +32,7 @@ int main(int argc, char ** argv) {
     const auto end = clock_type::now() + std::chrono::seconds(argc > 3 ? std::atoi(argv[3]) : 10);
     const model shared(argv[1], argv[2]);
     omni_context * shared_context = new_context(3);
-    const std::vector<float> expected = vectors(shared, shared_context, nullptr);
+    const std::vector<float> expected = vectors(shared, shared_context, OMNI_INTERACTIVE, nullptr);
 
     std::atomic<size_t> n_run{0};
     std::vector<std::thread> threads;
@@ -45,19 +45,19 @@ int main(int argc, char ** argv) {
         });
     };
     const auto same = [&](const std::vector<float> & found) { demand(found == expected, "the bits of one thread"); };
-    for (int i = 0; i < 2; i++) {
-        repeat([&] { same(vectors(shared, shared_context, nullptr)); });
+    for (int i = 0; i < 4; i++) { // so that calls of each priority wait for each other
+        repeat([&, i] { same(vectors(shared, shared_context, i % 2, nullptr)); });
     }
     for (int32_t n_threads = 1; n_threads < 4; n_threads++) {
         repeat([&, n_threads] {
             omni_context * context = new_context(n_threads);
-            same(vectors(shared, context, nullptr));
+            same(vectors(shared, context, OMNI_BACKGROUND, nullptr));
             omni_context_free(context);
         });
     }
     repeat([&] {
         const model own(argv[1], argv[2]);
-        same(vectors(own, shared_context, nullptr));
+        same(vectors(own, shared_context, OMNI_INTERACTIVE, nullptr));
     });
     repeat([&] {
         int32_t cancel = 0; // set by one thread, once, and polled by those that compute
@@ -65,7 +65,7 @@ int main(int argc, char ** argv) {
             std::this_thread::sleep_for(std::chrono::microseconds(n_run * 37 % 20000));
             __atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
         });
-        const auto found = vectors(shared, shared_context, &cancel);
+        const auto found = vectors(shared, shared_context, (int32_t) (n_run % 2), &cancel);
         demand(found.empty() || found == expected, "the bits of one thread, or nothing");
         other.join();
     });

@@ -1,7 +1,8 @@
-// Pools of every size that are born, work and die while others do: for ThreadSanitizer, and for a hang.
+// Pools of every size that are born, do work of both priorities and die while others do: for ThreadSanitizer, and for a hang.
 //
 //   stress_pool [SECONDS]
 #include "thread_pool.h"
+#include "turns.h"
 
 #include <chrono>
 #include <cstdio>
@@ -20,11 +21,12 @@ void demand(bool condition, const char * text) {
 }
 
 // Each block runs once, on one thread of the pool at a time, and what it wrote is there when run returns.
-void work(omni::thread_pool & pool, std::mt19937 & random) {
-    const int n_block = (int) (random() % 40);
-    std::vector<int> n_run(n_block, 0), is_busy(pool.size(), 0); // not atomic: a race on them is a race of the pool
-    const int n_pause = (int) (random() % 2000);
-    pool.run(n_block, [&](int thread, int32_t block) {
+void work(omni::thread_pool & pool, omni::priority order, std::mt19937 & random) {
+    const int        n_block = (int) (random() % 40);
+    std::vector<int> n_run(n_block, 0); // not atomic: a race on them is a race of the pool
+    std::vector<int> is_busy(pool.size(), 0);
+    const int        n_pause = (int) (random() % 2000);
+    pool.run(order, n_block, omni::cancel_flag(nullptr), [&](int thread, int32_t block) {
         demand(thread >= 0 && thread < pool.size() && block >= 0 && block < n_block, "a number is out of range");
         demand(is_busy[thread]++ == 0, "two blocks on one thread at once");
         for (volatile int i = 0; i < n_pause; i = i + 1) {
@@ -37,17 +39,40 @@ void work(omni::thread_pool & pool, std::mt19937 & random) {
     }
 }
 
+// Passes of one priority, of several pieces of work each.
+size_t compute_passes(omni::turns & turns, omni::thread_pool & pool, omni::priority order, unsigned seed) {
+    const omni::cancel_flag never(nullptr);
+    std::mt19937            random(seed);
+    size_t                  n_run = 0;
+    for (int pass = (int) (random() % 20); pass > 0; pass--) {
+        turns.begin(order, never);
+        for (int i = (int) (random() % 20); i > 0; i--, n_run++) {
+            work(pool, order, random);
+        }
+        turns.end(order);
+        if (order == omni::priority::interactive) {
+            pool.resume_background();
+        }
+        if (random() % 4 == 0) { // longer than the threads spin
+            std::this_thread::sleep_for(std::chrono::microseconds(random() % 2000));
+        }
+    }
+    return n_run;
+}
+
 size_t live(unsigned seed, clock_type::time_point end) {
     std::mt19937 random(seed);
-    size_t n_run = 0;
+    size_t       n_run = 0;
     while (clock_type::now() < end) {
-        omni::thread_pool pool(1 + (int) (random() % 6));
-        for (int i = (int) (random() % 200); i > 0; i--, n_run++) {
-            work(pool, random);
-            if (random() % 16 == 0) { // longer than the threads spin
-                std::this_thread::sleep_for(std::chrono::microseconds(random() % 600));
-            }
-        }
+        omni::turns       turns;
+        omni::thread_pool pool(1 + (int) (random() % 6), turns);
+        size_t            n_background = 0;
+        std::thread       background([&, s = (unsigned) random()] {
+            n_background = compute_passes(turns, pool, omni::priority::background, s);
+        });
+        n_run += compute_passes(turns, pool, omni::priority::interactive, (unsigned) random());
+        background.join();
+        n_run += n_background;
     }
     return n_run;
 }

@@ -32,6 +32,9 @@ _ERRORS: dict[int, type[Exception]] = {
     _lib.OMNI_FAILED: NativeError,
 }
 
+INTERACTIVE: int = _lib.OMNI_INTERACTIVE
+BACKGROUND: int = _lib.OMNI_BACKGROUND
+
 _ARRAY_TYPES = {np.dtype(np.float32): "float[]", np.dtype(np.int32): "int32_t[]", np.dtype(np.uintp): "size_t[]"}
 
 

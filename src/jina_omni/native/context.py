@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from jina_omni.arguments import check_int
+from jina_omni.arguments import check_choice, check_int
 from jina_omni.errors import Cancelled
 from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require
-from jina_omni.native.boundary import Handle, Native, prepare, to_native
+from jina_omni.native.boundary import BACKGROUND, INTERACTIVE, Handle, Native, prepare, to_native
 from jina_omni.native.devices import Device, devices
 from jina_omni.native.models import Projector, TextModel, audio_token_count
 from jina_omni.native.processors import instruction_sets
@@ -21,7 +21,10 @@ from jina_omni.native.workarounds import apply_workarounds
 MAX_THREADS = 512
 """Most threads of a context."""
 
-_INTERRUPT_POLL = 0.1  # seconds; Windows sees Ctrl-C only between two waits
+Priority: TypeAlias = Literal["interactive", "background"]
+PRIORITIES: dict[Priority, int] = {"interactive": INTERACTIVE, "background": BACKGROUND}
+
+_INTERRUPT_POLL = 0.05  # seconds; Windows sees Ctrl-C only between two waits
 
 
 class CancelToken(Native):
@@ -53,7 +56,11 @@ class CancelToken(Native):
 
 
 class Context(Handle):
-    """A device with its threads and its compute memory. Callers of one context take turns.
+    """A device with its threads and its compute memory, for any number of callers.
+
+    Interactive calls go before those of the background, also while these are computed, and leave them a tenth of the
+    time at least. Within a priority the first to come is the first served; calls that wait for the same tower are
+    computed together, which leaves their results as they are on a CPU.
 
     Parameters
     ----------
@@ -76,8 +83,9 @@ class Context(Handle):
 
     Notes
     -----
-    In the main thread, a call computes in a thread of the context while the main thread waits: so Ctrl-C arrives at
-    once, stops the call as a `CancelToken` does, and leaves the context usable.
+    A call computes in the thread of its caller where nobody is before it. In the main thread, which waits for Ctrl-C
+    too, it computes in a thread of the context: so Ctrl-C arrives at once, stops the call as a `CancelToken` does, and
+    leaves the context usable.
     """
 
     def __init__(
@@ -107,7 +115,13 @@ class Context(Handle):
         self._worker.shutdown()
 
     def encode_patches(
-        self, projector: Projector, patches: Floats, grids: Ints, *, cancel: CancelToken | None = None
+        self,
+        projector: Projector,
+        patches: Floats,
+        grids: Ints,
+        *,
+        priority: Priority = "interactive",
+        cancel: CancelToken | None = None,
     ) -> Floats:
         """Compute the vision tower.
 
@@ -120,6 +134,7 @@ class Context(Handle):
             the order (t, h / merge, w / merge, merge, merge). This is the layout of transformers' ``pixel_values``.
         grids : array, shape (n, 3), int32
             (t, h, w) of each input, in patches.
+        priority : {"interactive", "background"}
         cancel : CancelToken, optional
 
         Returns
@@ -137,11 +152,17 @@ class Context(Handle):
         if patches.shape != (n_patch, width):
             raise ValueError(f"patches has the shape {patches.shape}, its grids demand {(n_patch, width)}")
         embeddings = np.empty((n_patch // projector.merge_size**2, projector.n_embd_out), np.float32)
-        self._compute("omni_encode_patches", cancel, projector, patches, grids, len(grids), embeddings)
+        self._compute("omni_encode_patches", priority, cancel, projector, patches, grids, len(grids), embeddings)
         return embeddings
 
     def encode_mel(
-        self, projector: Projector, frames: Floats, lengths: Ints, *, cancel: CancelToken | None = None
+        self,
+        projector: Projector,
+        frames: Floats,
+        lengths: Ints,
+        *,
+        priority: Priority = "interactive",
+        cancel: CancelToken | None = None,
     ) -> Floats:
         """Compute the audio tower.
 
@@ -153,6 +174,7 @@ class Context(Handle):
             Log-mel frames of all clips, 100 a second. This is transformers' ``input_features``, a frame to a row.
         lengths : array, shape (n,), int32
             Frames of each clip, 3 to ``projector.max_mel_frames``.
+        priority : {"interactive", "background"}
         cancel : CancelToken, optional
 
         Returns
@@ -169,7 +191,7 @@ class Context(Handle):
         if frames.shape != (n_frame, projector.n_mel):
             raise ValueError(f"frames has the shape {frames.shape}, its lengths demand {(n_frame, projector.n_mel)}")
         embeddings = np.empty((sum(map(audio_token_count, lengths.tolist())), projector.n_embd_out), np.float32)
-        self._compute("omni_encode_mel", cancel, projector, frames, lengths, len(lengths), embeddings)
+        self._compute("omni_encode_mel", priority, cancel, projector, frames, lengths, len(lengths), embeddings)
         return embeddings
 
     def encode_sequences(
@@ -179,6 +201,7 @@ class Context(Handle):
         lengths: Ints,
         media_embeddings: Floats | None = None,
         *,
+        priority: Priority = "interactive",
         cancel: CancelToken | None = None,
     ) -> Floats:
         """Compute the text tower over packed sequences that don't see each other.
@@ -191,6 +214,7 @@ class Context(Handle):
         lengths : array, shape (n,), int32
             Tokens of each sequence, 1 to ``text.n_ctx``.
         media_embeddings : array, shape (count of -1, n_embd), float32, optional
+        priority : {"interactive", "background"}
         cancel : CancelToken, optional
 
         Returns
@@ -208,12 +232,13 @@ class Context(Handle):
             raise ValueError(f"media_embeddings has the shape {media.shape}, expected (n, {text.n_embd})")
         pooled = np.empty((len(lengths), text.n_embd), np.float32)
         arguments = (tokens, lengths, len(lengths), media, len(media), pooled)
-        self._compute("omni_encode_sequences", cancel, text, *arguments)
+        self._compute("omni_encode_sequences", priority, cancel, text, *arguments)
         return pooled
 
-    def _compute(self, function: str, cancel: CancelToken | None, *arguments: object) -> None:
+    def _compute(self, function: str, priority: Priority, cancel: CancelToken | None, *arguments: object) -> None:
+        check_choice("priority", priority, tuple(PRIORITIES))
         token = CancelToken() if cancel is None else require("cancel", cancel, CancelToken)
-        compute = prepare(function, self, *arguments, token)
+        compute = prepare(function, self, *arguments, PRIORITIES[priority], token)
         if threading.current_thread() is not threading.main_thread():
             compute()
             return

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the three towers have in common.
+#pragma once
+
+#include "cancel_flag.h"
+#include "device.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace omni {
+
+template <typename T> struct array_view {
+    const T * data = nullptr;
+    size_t    size = 0;
+};
+
+// The inputs of one call. Array by array one after the other, those of several calls are the inputs of one.
+struct tower_inputs {
+    array_view<int32_t> tokens; // of the text tower
+    array_view<int32_t> shapes; // of each input: its tokens or mel frames, or the grid of its patches
+    array_view<float>   values; // media embeddings, patches or mel frames
+};
+
+class tower {
+public:
+    virtual ~tower() = default;
+
+    virtual int64_t n_position(const tower_inputs & inputs) const = 0; // tokens, patches or mel frames
+    virtual int64_t n_output(const tower_inputs & inputs) const = 0;   // floats
+
+    // Positions of one forward pass: more do not compute faster, and take memory.
+    virtual int64_t n_pass_position(const compute_device & device) const = 0;
+
+    // Writes n_output floats: see the functions of the C header. All shapes and ids are in range.
+    virtual void encode(compute_lane & lane, const tower_inputs & inputs, float * out, cancel_flag cancel) const = 0;
+};
+
+} // namespace omni
