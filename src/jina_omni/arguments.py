@@ -6,12 +6,12 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
 from jina_omni.describe import short_repr
 
-__all__ = ["check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
+__all__ = ["check_argument_names", "check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,15 +32,34 @@ def hint_at_unknown_arguments(hints: Mapping[str, str]) -> Callable[[Callable[P,
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            for argument in kwargs:
-                if argument not in known:
-                    hint = hints.get(argument, f"it takes {', '.join(list(known)[1:])}")
-                    raise TypeError(f"{name}() has no argument {argument!r}; {hint}")
+            check_argument_names(name, kwargs, list(known)[1:], hints)
             return function(*args, **kwargs)
 
         return checked
 
     return decorate
+
+
+def check_argument_names(function: str, given: Iterable[str], known: Collection[str], hints: Mapping[str, str]) -> None:
+    """Check the names of keyword arguments.
+
+    Parameters
+    ----------
+    function : str
+        Its name, for the error.
+    given, known : collection of str
+    hints : mapping of str to str
+        See `hint_at_unknown_arguments`.
+
+    Raises
+    ------
+    TypeError
+        One is not known.
+    """
+    for argument in given:
+        if argument not in known:
+            hint = hints.get(argument, f"it takes {', '.join(known)}")
+            raise TypeError(f"{function}() has no argument {argument!r}; {hint}")
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:

@@ -28,7 +28,7 @@ Ints = npt.NDArray[np.int32]
 # Media tokens of one forward pass of the vision tower: its patches then take 50 MB.
 _MAX_MEDIA_TOKENS = 2048
 
-_POLL = 0.1  # seconds between two checks of the cancel token, and for Ctrl-C, while a medium is decoded
+_POLL = 0.05  # seconds between two checks of the cancel token, and for Ctrl-C, while a medium is decoded
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Encoder:
         inputs = [item for i, *_ in groups if isinstance(item := prepared[i], PreparedInput)]
         batches = make_batches([len(item) for item in inputs], batch_tokens)
         media = [medium for members in batches for m in members for medium in inputs[m].media]
-        with contextlib.closing(decode_ahead(media)) as decoded:
+        with contextlib.closing(decode_ahead(media, priority)) as decoded:
             for members in batches:
                 batch = _Batch(self._files, self._context, priority, cancel)
                 tokens: dict[int, Ints] = {}

@@ -7,15 +7,25 @@ import inspect
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from jina_omni.arguments import check_choice, check_int, check_str, hint_at_unknown_arguments
+from jina_omni.asynchronous import AsyncEncoding, CallThreads
+from jina_omni.calls import (
+    ENCODE_HINTS,
+    WINDOW,
+    CallOptions,
+    EncodeCall,
+    Errors,
+    Floats,
+    Plan,
+    choose_priority,
+)
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
     DIALECTS,
@@ -51,7 +61,6 @@ from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, Pr
 from jina_omni.parsing import split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
 from jina_omni.preparing import UNLIMITED, InputPreparer, PreparedInput
-from jina_omni.priority import choose_priority
 from jina_omni.repository import Modality, ModelPaths
 from jina_omni.similarity import cosine_similarity, scale_to_unit_length
 
@@ -60,16 +69,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-
-Errors: TypeAlias = dict[int, LocatedError]
-
 # Tokens of one batch by default: enough to keep matrix multiplications efficient.
 _BATCH_TOKENS_CPU = 4096
 _BATCH_TOKENS_ACCELERATOR = 16384
-
-# Inputs that encode_iter reads ahead, so that inputs of similar length are computed together.
-_WINDOW = 256
 
 # Arguments of other libraries, and what does the same here.
 _MODEL_HINTS = {
@@ -86,37 +88,9 @@ _MODEL_HINTS = {
     "truncate_dim": "pass it to encode",
     "trust_remote_code": "leave it out: no code is downloaded",
 }
-_ENCODE_HINTS = {
-    "batch_size": "inputs are batched by their tokens: pass batch_tokens=, or leave it out",
-    "convert_to_numpy": "leave it out: embeddings are numpy arrays",
-    "convert_to_tensor": "leave it out and pass the array to torch.from_numpy",
-    "device": "pass it to Model",
-    "dim": "pass truncate_dim=",
-    "dimensions": "pass truncate_dim=",
-    "normalize": "pass normalize_embeddings=",
-    "output_value": "leave it out: embeddings of whole inputs are returned",
-    "show_progress": "pass show_progress_bar=",
-    "task": "pass it to Model, or prompt_name= here",
-}
 
 
-@dataclass(frozen=True)
-class _CallOptions:
-    """The checked options of a call of `Model.encode`."""
-
-    width: int
-    normalize: bool
-    prompt: str
-    truncate: bool
-    batch_tokens: int
-    precision: Precision
-    show_progress: bool
-    cancel: CancelToken | None
-    fetch: Fetch | None
-    priority: Priority | None
-
-
-class Model:
+class Model(AsyncEncoding):
     """A jina-embeddings-v5-omni model in this process.
 
     Parameters
@@ -194,6 +168,7 @@ class Model:
         self._usage = threading.Condition()
         self._n_users = 0
         self._closed = False
+        self._threads = CallThreads()
 
         found = find_device(device)
         threads = n_threads or usable_cpus()
@@ -290,7 +265,7 @@ class Model:
         **options: Unpack[PromptedOptions],
     ) -> tuple[Embeddings, Errors]: ...
 
-    @hint_at_unknown_arguments(_ENCODE_HINTS)
+    @hint_at_unknown_arguments(ENCODE_HINTS)
     def encode(
         self,
         inputs: Input | Sequence[Input],
@@ -368,8 +343,9 @@ class Model:
         Cancelled
             Through `cancel`. The model stays usable.
         """
-        check_choice("on_error", on_error, ("raise", "return"))
-        call = self._check_options(
+        call = self._make_call(
+            inputs,
+            on_error=on_error,
             truncate_dim=truncate_dim,
             normalize_embeddings=normalize_embeddings,
             prompt_name=prompt_name,
@@ -382,13 +358,7 @@ class Model:
             fetch=fetch,
             priority=priority,
         )
-        items, single = split_inputs(inputs)
-        check_precision(precision, len(items))
-        errors: Errors | None = {} if on_error == "return" else None
-        embeddings = self._encode(items, [None] if single else range(len(items)), call, errors)
-        if single:
-            embeddings = embeddings[0]
-        return embeddings if errors is None else (embeddings, errors)
+        return call.result(self._encode(call))
 
     @overload
     def encode_query(
@@ -477,7 +447,7 @@ class Model:
         **options: Unpack[PromptedOptions],
     ) -> Iterator[Embeddings | LocatedError]: ...
 
-    @hint_at_unknown_arguments(_ENCODE_HINTS)
+    @hint_at_unknown_arguments(ENCODE_HINTS)
     def encode_iter(
         self,
         inputs: Iterable[Input],
@@ -520,13 +490,8 @@ class Model:
         TypeError, ValueError, JinaOmniError
             As in `encode`; those of arguments at once.
         """
-        check_choice("on_error", on_error, ("raise", "return"))
-        if precision in CALIBRATED:
-            raise ValueError(
-                f"precision is {precision!r}, which needs the ranges of all embeddings, and a stream does not know "
-                "them; take float32 and pass the embeddings to jina_omni.quantize_embeddings with ranges"
-            )
-        call = self._check_options(
+        options = self._check_stream_options(
+            on_error=on_error,
             truncate_dim=truncate_dim,
             normalize_embeddings=normalize_embeddings,
             prompt_name=prompt_name,
@@ -541,61 +506,68 @@ class Model:
         )
         if isinstance(inputs, dict):
             inputs, _ = split_inputs(inputs)
-        return self._encode_windows(inputs, call, raises=on_error == "raise")
+        return self._encode_windows(inputs, options, raises=on_error == "raise")
 
     def _encode_windows(
-        self, inputs: Iterable[Input], call: _CallOptions, *, raises: bool
+        self, inputs: Iterable[Input], options: CallOptions, *, raises: bool
     ) -> Iterator[Embeddings | LocatedError]:
         window: list[Any] = []
         first = 0
         for item in inputs:
             window.append(item)
-            if len(window) == _WINDOW:
-                yield from self._encode_window(window, first, call, raises=raises)
+            if len(window) == WINDOW:
+                yield from self._encode_window(window, first, options, raises=raises)
                 first += len(window)
                 window = []
         if window:
-            yield from self._encode_window(window, first, call, raises=raises)
+            yield from self._encode_window(window, first, options, raises=raises)
 
     def _encode_window(
-        self, window: list[Any], first: int, call: _CallOptions, *, raises: bool
+        self, window: list[Any], first: int, options: CallOptions, *, raises: bool
     ) -> Iterator[Embeddings | LocatedError]:
         errors: Errors = {}
-        embeddings = self._encode(window, range(first, first + len(window)), call, errors)
+        embeddings = self._encode(EncodeCall(window, range(first, first + len(window)), options, errors))
         for position, embedding in enumerate(embeddings):
             error = errors.get(position)
             if error is not None and raises:
                 raise error
             yield embedding if error is None else error
 
-    def _encode(
-        self, items: Sequence[Any], indices: Sequence[int | None], call: _CallOptions, errors: Errors | None
-    ) -> Embeddings:
-        """Embed inputs with these indices in the caller's list; put errors into `errors` by position, or raise them."""
-        out = np.full((len(items), call.width), np.nan, np.float32)
-        with self._in_use(), tqdm(total=len(items), unit="input", disable=not call.show_progress) as bar:
-            prepared: list[PreparedInput | LocatedError] = []
-            for position, (item, index) in enumerate(zip(items, indices, strict=True)):
-                if call.cancel is not None:
-                    with located(input=index):
-                        call.cancel.check()
-                try:
-                    prepared.append(
-                        self._preparer.prepare(item, index, call.prompt, truncate=call.truncate, fetch=call.fetch)
-                    )
-                except (InputError, ModalityNotLoadedError) as error:  # one failing input must not stop the others
-                    if errors is None:
-                        raise
-                    errors[position] = error
-                    prepared.append(error)
-            bar.update(len(errors or ()))
-            priority = call.priority or choose_priority(prepared)
-            for batch in self._encoder.encode(prepared, call.batch_tokens, priority, call.cancel, errors):
-                vectors = batch.pooled[:, : call.width]
-                out[batch.indices] = scale_to_unit_length(vectors) if call.normalize else vectors
+    def _encode(self, call: EncodeCall) -> Embeddings:
+        with self._in_use():
+            return self._compute(self._plan(call))
+
+    def _plan(self, call: EncodeCall) -> Plan:
+        options = call.options
+        prepared: list[PreparedInput | LocatedError] = []
+        for position, (item, index) in enumerate(zip(call.items, call.indices, strict=True)):
+            if options.cancel is not None:
+                with located(input=index):
+                    options.cancel.check()
+            try:
+                prepared.append(
+                    self._preparer.prepare(item, index, options.prompt, truncate=options.truncate, fetch=options.fetch)
+                )
+            except (InputError, ModalityNotLoadedError) as error:  # one failing input must not stop the others
+                if call.errors is None:
+                    raise
+                call.errors[position] = error
+                prepared.append(error)
+        return Plan(call, prepared, options.priority or choose_priority(prepared))
+
+    def _compute(self, plan: Plan) -> Embeddings:
+        call, options = plan.call, plan.call.options
+        out = np.full((len(call.items), options.width), np.nan, np.float32)
+        with tqdm(total=len(call.items), unit="input", disable=not options.show_progress) as bar:
+            bar.update(len(call.errors or ()))
+            for batch in self._encoder.encode(
+                plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors
+            ):
+                vectors = batch.pooled[:, : options.width]
+                out[batch.indices] = scale_to_unit_length(vectors) if options.normalize else vectors
                 bar.update(len(batch.indices))
-            bar.update(len(items) - bar.n)  # those whose media could not be decoded
-        return out if call.precision == "float32" else quantize_embeddings(out, call.precision)
+            bar.update(len(call.items) - bar.n)  # those whose media could not be decoded
+        return out if options.precision == "float32" else quantize_embeddings(out, options.precision)
 
     @overload
     def count_tokens(
@@ -627,7 +599,7 @@ class Model:
         fetch: Fetch | None = None,
     ) -> int | list[int]: ...
 
-    @hint_at_unknown_arguments(_ENCODE_HINTS)
+    @hint_at_unknown_arguments(ENCODE_HINTS)
     def count_tokens(
         self,
         inputs: Any,
@@ -679,6 +651,7 @@ class Model:
         with self._usage:
             self._closed = True
             self._usage.wait_for(lambda: self._n_users == 0)
+        self._threads.close()
         self._context.close()
         self._files.close()
 
@@ -696,6 +669,11 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self._info.path!r}, task={self._info.task!r}, device={self._info.device!r})"
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise ClosedError("this Model is closed; make a new one")
+        self._context.check_usable()
+
     @contextmanager
     def _in_use(self) -> Iterator[None]:
         with self._usage:
@@ -709,21 +687,41 @@ class Model:
                 self._n_users -= 1
                 self._usage.notify_all()
 
+    def _make_call(
+        self, inputs: Input | Sequence[Input], *, on_error: Literal["raise", "return"], **options: Any
+    ) -> EncodeCall:
+        check_choice("on_error", on_error, ("raise", "return"))
+        checked = self._check_options(**options)
+        items, single = split_inputs(inputs)
+        check_precision(checked.precision, len(items))
+        return EncodeCall(items, [None] if single else range(len(items)), checked, {} if on_error == "return" else None)
+
+    def _check_stream_options(
+        self, *, on_error: Literal["raise", "return"], precision: Precision, **options: Any
+    ) -> CallOptions:
+        check_choice("on_error", on_error, ("raise", "return"))
+        if precision in CALIBRATED:
+            raise ValueError(
+                f"precision is {precision!r}, which needs the ranges of all embeddings, and a stream does not know "
+                "them; take float32 and pass the embeddings to jina_omni.quantize_embeddings with ranges"
+            )
+        return self._check_options(precision=precision, **options)
+
     def _check_options(
         self,
         *,
-        truncate_dim: int | None,
-        normalize_embeddings: bool,
-        prompt_name: PromptName | None,
-        prompt: str | None,
-        truncate: bool,
-        batch_tokens: int | None,
-        precision: Precision,
-        show_progress_bar: bool,
-        cancel: CancelToken | None,
-        fetch: Fetch | None,
-        priority: Priority | None,
-    ) -> _CallOptions:
+        truncate_dim: int | None = None,
+        normalize_embeddings: bool = True,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        truncate: bool = False,
+        batch_tokens: int | None = None,
+        precision: Precision = "float32",
+        show_progress_bar: bool = False,
+        cancel: CancelToken | None = None,
+        fetch: Fetch | None = None,
+        priority: Priority | None = None,
+    ) -> CallOptions:
         check_precision(precision, 0)
         if truncate_dim is not None and truncate_dim not in self._info.dims:
             raise ValueError(
@@ -738,7 +736,7 @@ class Model:
             raise TypeError(f"fetch is of the type {type(fetch).__name__}; it takes a function from a URL to bytes")
         if priority is not None:
             check_choice("priority", priority, tuple(PRIORITIES))
-        return _CallOptions(
+        return CallOptions(
             width=truncate_dim or self._info.dim,
             normalize=normalize_embeddings,
             prompt=self._choose_prompt(prompt_name, prompt),

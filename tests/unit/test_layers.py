@@ -28,7 +28,8 @@ LAYERS = (
     ("hub",),
     ("loading", "templates", "tokenizer", "sequences", "batching"),
     ("opening", "options", "preparing"),
-    ("encoding",),
+    ("encoding", "calls"),
+    ("asynchronous",),
     ("model",),
     ("demo",),
     ("",),  # jina_omni itself

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -10,19 +13,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jina_omni.media.limits import MAX_DECODER_THREADS, MAX_TOKENS_AHEAD
 from jina_omni.media.medium import DecodedMedium, Medium
-from jina_omni.native import usable_cpus
+from jina_omni.native import Priority, usable_cpus
 
 __all__ = ["decode_ahead"]
 
 
-def decode_ahead(media: Sequence[Medium]) -> Generator[Future[DecodedMedium], None, None]:
+_BACKGROUND_NICENESS = 10
+
+
+def decode_ahead(media: Sequence[Medium], priority: Priority) -> Generator[Future[DecodedMedium], None, None]:
     """Yield the future of each decoded medium, in order, while the next ones are being decoded.
 
-    When the generator is closed, media that are not being decoded yet are dropped, and the others are stopped.
+    When the generator is closed, media that are not being decoded yet are dropped, and the others are stopped. On
+    Linux, media of the background are decoded with a low priority of the system.
     """
     if not media:
         return
-    pool = ThreadPoolExecutor(min(MAX_DECODER_THREADS, usable_cpus(), len(media)), thread_name_prefix="jina_omni_media")
+    pool = ThreadPoolExecutor(
+        min(MAX_DECODER_THREADS, usable_cpus(), len(media)),
+        thread_name_prefix="jina_omni_media",
+        initializer=_let_others_go_first if priority == "background" else None,
+    )
     stop = threading.Event()
     pending: deque[tuple[Future[DecodedMedium], int]] = deque()
     n_tokens = 0
@@ -40,3 +51,9 @@ def decode_ahead(media: Sequence[Medium]) -> Generator[Future[DecodedMedium], No
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _let_others_go_first() -> None:
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Literal, TypeAlias
 
@@ -36,10 +37,24 @@ class CancelToken(Native):
 
     def __init__(self) -> None:
         self._flag = np.zeros(1, np.int32)
+        self._linked: list[weakref.ref[CancelToken]] = []
 
     def cancel(self) -> None:
         """Stop every call that holds this token, now and later."""
         self._flag[0] = 1
+        for linked in tuple(self._linked):
+            token = linked()
+            if token is not None:
+                token.cancel()
+
+    def make_linked(self) -> CancelToken:
+        """Return a token that is cancelled with this one, and by itself without this one."""
+        token = CancelToken()
+        # Only appending and removing, which are one step each, since a signal handler may cancel in between.
+        self._linked.append(weakref.ref(token, self._linked.remove))
+        if self.cancelled:
+            token.cancel()
+        return token
 
     @property
     def cancelled(self) -> bool:
