@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import io
+import json
+import re
 import runpy
+import signal
+import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import jina_omni
+from jina_omni.asynchronous import AsyncEncoding
 from jina_omni.demo.scenes import SAMPLING_RATE, Picture, Sound
+from jina_omni.preparing import InputPreparer
 from testing.media_files import sound_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -134,21 +146,63 @@ def test_pictures_get_the_labels_of_what_they_show(tmp_path: Path, run) -> None:
         assert [line.rpartition(": ")[2].rpartition(" (")[0] for line in printed.splitlines()] == expected
 
 
-def test_the_endpoint_gives_the_embeddings_of_the_model_and_refuses_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the example with the endpoint, imported."""
     require_packages("fastapi_endpoint.py")
-    from fastapi.testclient import TestClient
-
     spec = importlib.util.spec_from_file_location("fastapi_endpoint", EXAMPLES / "fastapi_endpoint.py")
     example = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "fastapi_endpoint", example)
     spec.loader.exec_module(example)
+    return example
+
+
+@contextlib.contextmanager
+def serve(app: Any) -> Iterator[Any]:
+    """Serve an application in a thread, and give a client of it."""
+    import httpx2
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        address = "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
+        with httpx2.Client(base_url=address, timeout=60) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(60)
+
+
+def wait_until(is_true: Any) -> None:
+    for _ in range(6000):
+        if is_true():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def text_input(text: str) -> dict[str, str]:
+    return {"type": "text", "value": text}
+
+
+def many_documents(n: int) -> list[dict[str, Any]]:
+    """Return documents of about 90 tokens each."""
+    ending = "a red circle and two blue stars " * 10
+    return [{"id": str(i), "input": text_input(f"text number {i} {ending}")} for i in range(n)]
+
+
+def test_the_endpoint_gives_the_embeddings_of_the_model_and_refuses_the_rest(endpoint: ModuleType) -> None:
+    from fastapi.testclient import TestClient
 
     picture = SCENES["stars"].draw(np.random.default_rng(0))
     file = io.BytesIO()
     picture.save(file, "PNG")
     image = {"type": "image", "value": base64.b64encode(file.getvalue()).decode()}
     text = {"type": "text", "value": "three red stars"}
-    with jina_omni.demo_model() as model, TestClient(example.create_app(model)) as client:
+    with jina_omni.demo_model() as model, TestClient(endpoint.create_app(model)) as client:
 
         def post(*inputs: dict[str, str], **options: str):
             return client.post("/embed", json={"inputs": inputs, **options})
@@ -166,3 +220,121 @@ def test_the_endpoint_gives_the_embeddings_of_the_model_and_refuses_the_rest(mon
         assert post({"type": "image", "value": "http://example.org/cat.jpg"}).status_code == 422
         assert post().status_code == 422
         assert post(text, prompt_name="other").status_code == 422
+
+
+def test_the_endpoint_finds_what_it_has_indexed(endpoint: ModuleType) -> None:
+    from fastapi.testclient import TestClient
+
+    texts = {"stars": "three red stars", "circle": "a blue circle", "tone": "a high tone"}
+    with jina_omni.demo_model() as model, TestClient(endpoint.create_app(model)) as client:
+
+        def search(text: str, **options: int) -> list[dict[str, Any]]:
+            return client.post("/search", json={"query": text_input(text), **options}).json()
+
+        assert search("red stars") == []
+        documents = [{"id": name, "input": text_input(text)} for name, text in texts.items()]
+        documents.insert(1, {"id": "empty", "input": text_input("")})
+        lines = client.post("/index", json=documents).text.splitlines()
+        assert [json.loads(line)["id"] for line in lines] == ["stars", "empty", "circle", "tone"]
+        assert [json.loads(line)["error"] is None for line in lines] == [True, False, True, True]
+
+        hits = search("red stars")
+        assert {hit["id"] for hit in hits} == set(texts)
+        assert search("red stars", k=1) == hits[:1]
+        assert hits[0]["id"] == "stars"
+        cosine = model.similarity(model.encode_query("red stars"), model.encode_document("three red stars"))
+        assert hits[0]["cosine"] == pytest.approx(float(cosine[0, 0]), abs=1e-6)
+
+
+def test_the_endpoint_answers_queries_while_it_indexes(endpoint: ModuleType) -> None:
+    documents = many_documents(2048)  # 8 windows of a stream
+    lines: list[str] = []
+    with jina_omni.demo_model() as model, serve(endpoint.create_app(model)) as client:
+
+        def index() -> None:
+            with client.stream("POST", "/index", json=documents) as response:
+                lines.extend(response.iter_lines())
+
+        indexing = threading.Thread(target=index)
+        indexing.start()
+        wait_until(lambda: client.post("/search", json={"query": text_input("stars")}).json())
+        n_answered = 0
+        while indexing.is_alive():
+            query = {"inputs": [text_input("three red stars")], "prompt_name": "query"}
+            found = np.array(client.post("/embed", json=query).json()["embeddings"], np.float32)
+            assert np.array_equal(found, model.encode_query(["three red stars"]))
+            n_answered += 1
+        indexing.join()
+        assert n_answered > 8  # more than one in each window
+        assert [json.loads(line) for line in lines] == [{"id": one["id"], "error": None} for one in documents]
+
+
+def test_the_endpoint_stops_a_job_whose_client_leaves(endpoint: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_windows = 0
+    ended = threading.Event()
+    run = AsyncEncoding._run
+
+    async def count_windows(self: AsyncEncoding, call: Any) -> Any:
+        nonlocal n_windows
+        n_windows += 1
+        return await run(self, call)
+
+    with jina_omni.demo_model() as model:
+        app = endpoint.create_app(model)
+
+        async def observe(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                if scope.get("path") == "/index":
+                    ended.set()
+
+        monkeypatch.setattr(AsyncEncoding, "_run", count_windows)
+        with serve(observe) as client:
+            with client.stream("POST", "/index", json=many_documents(2048)) as response:
+                assert next(response.iter_lines())
+            assert ended.wait(60)
+            assert 0 < n_windows < 8
+            assert len(client.post("/search", json={"query": text_input("stars"), "k": 3}).json()) == 3
+
+
+def test_the_endpoint_gives_up_after_its_timeout(endpoint: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastapi.testclient import TestClient
+
+    released = threading.Event()
+    prepare = InputPreparer.prepare
+
+    def wait_first(*args: Any, **kwargs: Any) -> Any:
+        released.wait(60)
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(endpoint, "TIMEOUT", 0.1)
+    with jina_omni.demo_model() as model, TestClient(endpoint.create_app(model)) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(InputPreparer, "prepare", wait_first)
+            assert client.post("/search", json={"query": text_input("stars")}).status_code == 503
+            assert client.post("/embed", json={"inputs": [text_input("stars")]}).status_code == 503
+            released.set()
+        monkeypatch.setattr(endpoint, "TIMEOUT", 60)
+        assert client.post("/embed", json={"inputs": [text_input("stars")]}).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches a whole console there")
+def test_the_endpoint_ends_while_it_indexes(endpoint: ModuleType) -> None:
+    import httpx2
+
+    command = [sys.executable, endpoint.__file__, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        address = next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.:]+", line)))
+        n_lines = 0
+        with (
+            contextlib.suppress(httpx2.RemoteProtocolError),  # the end of an answer that was cut
+            httpx2.stream("POST", f"{address}/index", json=many_documents(10_000), timeout=60) as response,
+        ):
+            for _ in response.iter_lines():
+                if n_lines == 0:
+                    server.send_signal(signal.SIGINT)
+                n_lines += 1
+        server.communicate(timeout=60)
+        assert server.returncode == 0
+        assert 0 < n_lines < 10_000
