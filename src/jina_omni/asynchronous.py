@@ -192,7 +192,17 @@ class AsyncEncoding(ABC):
         self,
         inputs: Input | Sequence[Input],
         *,
-        precision: Precision = "float32",
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Floats, Errors]: ...
+
+    @overload
+    async def encode_query_async(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
@@ -219,7 +229,17 @@ class AsyncEncoding(ABC):
         self,
         inputs: Input | Sequence[Input],
         *,
-        precision: Precision = "float32",
+        precision: Literal["float32"] = "float32",
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Floats, Errors]: ...
+
+    @overload
+    async def encode_document_async(
+        self,
+        inputs: Input | Sequence[Input],
+        *,
+        precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,6 @@ from jina_omni.inputs import Fetch, Input, Value
 from jina_omni.loading import ModelFiles, PathLike, load_files
 from jina_omni.native import (
     MAX_THREADS,
-    PRIORITIES,
     CancelToken,
     Context,
     Device,
@@ -128,9 +127,10 @@ class Model(AsyncEncoding):
 
     Notes
     -----
-    A model may be used from any number of threads. Calls that wait for its device are computed together, and
-    interactive ones go before those of the background: see `encode`. It does not survive a fork: make it in the child,
-    or start workers by spawn. It pickles as its arguments, so a worker opens the files again.
+    A model may be used from any number of threads and asyncio tasks. Calls that wait for its device are computed
+    together, and interactive ones go before those of the background: see `encode` and `encode_async`. It does not
+    survive a fork: make it in the child, or start workers by spawn. It pickles as its arguments, so a worker opens the
+    files again.
 
     Examples
     --------
@@ -319,8 +319,9 @@ class Model(AsyncEncoding):
             From an http(s) URL in a dict to the bytes at that address; all are fetched before anything is computed.
             Without it such a URL is an error.
         priority : {"interactive", "background"}, optional
-            Whose work goes first where several calls share the model. By default a call of few tokens, a query or a
-            small picture, is interactive, and a larger one waits for those.
+            Interactive calls go before those of the background where several share the model. By default a call is
+            interactive with up to 640 tokens in all, of which media tokens count twice: a query, or an image of
+            512 x 512 pixels.
 
         Returns
         -------
@@ -735,7 +736,7 @@ class Model(AsyncEncoding):
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch is of the type {type(fetch).__name__}; it takes a function from a URL to bytes")
         if priority is not None:
-            check_choice("priority", priority, tuple(PRIORITIES))
+            check_choice("priority", priority, get_args(Priority))
         return CallOptions(
             width=truncate_dim or self._info.dim,
             normalize=normalize_embeddings,

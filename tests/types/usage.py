@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,22 @@ def embed(m: jina_omni.Model, path: Path) -> None:
     m.encode("a", batch_size=8)  # type: ignore[call-overload]
     m.encode_query("a", prompt_name="document")  # type: ignore[call-overload]
     m.encode("a", truncate_dim="32")  # type: ignore[call-overload]
+    m.encode("a", priority="urgent")  # type: ignore[call-overload]
+
+
+async def await_embeddings(m: jina_omni.Model, path: Path, stream: AsyncIterator[str]) -> None:
+    assert_type(await m.encode_async("a"), Floats)
+    assert_type(await m.encode_async(["a", path, ["a", jina_omni.Pdf(path)]], priority="background"), Floats)
+    assert_type(await m.encode_async(["a"], on_error="return"), tuple[Floats, Errors])
+    assert_type(await m.encode_async(["a"], precision="int8"), Embeddings)
+    assert_type(await m.encode_async(["a"], precision="binary", on_error="return"), tuple[Embeddings, Errors])
+    assert_type(await m.encode_query_async("a", truncate=True), Floats)
+    assert_type(await m.encode_document_async(["a"], on_error="return"), tuple[Floats, Errors])
+    assert_type(m.encode_iter_async(["a"]), AsyncIterator[Floats])
+    assert_type(m.encode_iter_async(stream, on_error="return"), AsyncIterator[Embeddings | LocatedError])
+    await m.encode_async("a", batch_size=8)  # type: ignore[call-overload]
+    await m.encode_async("a", priority="urgent")  # type: ignore[call-overload]
+    await m.encode_query_async("a", prompt_name="document")  # type: ignore[call-overload]
 
 
 def count(m: jina_omni.Model, path: Path) -> None:

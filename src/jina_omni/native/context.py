@@ -23,7 +23,9 @@ MAX_THREADS = 512
 """Most threads of a context."""
 
 Priority: TypeAlias = Literal["interactive", "background"]
-PRIORITIES: dict[Priority, int] = {"interactive": INTERACTIVE, "background": BACKGROUND}
+"""Of a call: interactive calls go before those of the background."""
+
+_PRIORITIES: dict[Priority, int] = {"interactive": INTERACTIVE, "background": BACKGROUND}
 
 _INTERRUPT_POLL = 0.05  # seconds; Windows sees Ctrl-C only between two waits
 
@@ -31,7 +33,7 @@ _INTERRUPT_POLL = 0.05  # seconds; Windows sees Ctrl-C only between two waits
 class CancelToken(Native):
     """Stops the calls that it was passed to, from any thread.
 
-    A stopped call raises `jina_omni.Cancelled` within about a second on a CPU. The token stays set: make a new one for
+    A stopped call raises `jina_omni.Cancelled` within 0.1 s on a CPU. The token stays set: make a new one for
     the next call.
     """
 
@@ -251,9 +253,9 @@ class Context(Handle):
         return pooled
 
     def _compute(self, function: str, priority: Priority, cancel: CancelToken | None, *arguments: object) -> None:
-        check_choice("priority", priority, tuple(PRIORITIES))
+        check_choice("priority", priority, tuple(_PRIORITIES))
         token = CancelToken() if cancel is None else require("cancel", cancel, CancelToken)
-        compute = prepare(function, self, *arguments, PRIORITIES[priority], token)
+        compute = prepare(function, self, *arguments, _PRIORITIES[priority], token)
         if threading.current_thread() is not threading.main_thread():
             compute()
             return
