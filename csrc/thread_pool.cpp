@@ -11,7 +11,7 @@ namespace omni {
 
 namespace {
 
-// Longer than the last block of one piece of work and what lies before the next, and too short to matter where nothing follows.
+// Longer than the last block of one loop and what lies before the next, and too short to matter where nothing follows.
 constexpr auto spin_time = std::chrono::milliseconds(1);
 
 void relax() {
@@ -88,18 +88,18 @@ void thread_pool::run(priority of, int32_t n_block, cancel_flag cancel, block_fu
         }
         return;
     }
-    piece & p = pieces_[(int) of];
-    p.function = function;
-    p.work = work;
-    p.n_block = n_block;
-    p.cancel = cancel;
-    p.unfinished = n_block;
-    p.untaken = ((p.untaken >> 32) + 1) << 32 | (uint32_t) n_block;
+    loop & l = loops_[(int) of];
+    l.function = function;
+    l.work = work;
+    l.n_block = n_block;
+    l.cancel = cancel;
+    l.unfinished = n_block;
+    l.untaken = ((l.untaken >> 32) + 1) << 32 | (uint32_t) n_block;
     for_work_.wake_all();
     do {
         wait_to_take(of, cancel);
-    } while (p.take_block(0));
-    p.for_end.wait([&] { return p.unfinished == 0; });
+    } while (l.take_block(0));
+    l.for_end.wait([&] { return l.unfinished == 0; });
 }
 
 void thread_pool::wait_to_take(priority of, cancel_flag cancel) {
@@ -109,17 +109,17 @@ void thread_pool::wait_to_take(priority of, cancel_flag cancel) {
 }
 
 bool thread_pool::can_help() const {
-    const auto has_blocks = [this](priority of) { return may_take(of) && pieces_[(int) of].has_blocks(); };
+    const auto has_blocks = [this](priority of) { return may_take(of) && loops_[(int) of].has_blocks(); };
     return has_blocks(priority::interactive) || has_blocks(priority::background);
 }
 
 void thread_pool::help(int thread) {
-    const auto take_block = [this, thread](priority of) { return may_take(of) && pieces_[(int) of].take_block(thread); };
+    const auto take_block = [this, thread](priority of) { return may_take(of) && loops_[(int) of].take_block(thread); };
     while (take_block(priority::interactive) || take_block(priority::background)) {
     }
 }
 
-bool thread_pool::piece::take_block(int thread) {
+bool thread_pool::loop::take_block(int thread) {
     for (uint64_t seen = untaken; (uint32_t) seen > 0;) {
         if (untaken.compare_exchange_weak(seen, seen - 1)) {
             if (!cancel.is_set()) {

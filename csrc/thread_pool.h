@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads that share out the blocks of two pieces of work, an interactive one and one of the background.
+// Threads that share out the blocks of two loops, an interactive one and one of the background.
 //
 // A free thread takes the next block, the caller among them, so a thread that the system has put aside for another process
 // delays only the block that it holds. Nobody takes a block of the background while that waits for an interactive pass. Waiting
-// threads spin for a moment, since the next piece of work of a computation comes within microseconds, and then sleep.
+// threads spin for a moment, since the next loop of a pass comes within microseconds, and then sleep.
 #pragma once
 
 #include "cancel_flag.h"
@@ -32,7 +32,7 @@ private:
     std::atomic<int>        n_sleeping_{0};
 };
 
-// One piece of work of each priority at a time.
+// One loop of each priority at a time.
 class thread_pool {
 public:
     // The caller of run is one of the threads. Throws std::system_error.
@@ -58,9 +58,9 @@ public:
 private:
     using block_function = void (*)(void * work, int thread, int32_t block);
 
-    struct piece {
-        // The number of the piece in the upper half, its blocks that nobody has taken in the lower. A thread that takes one by
-        // counting down knows that the work it belongs to is the present one.
+    struct loop {
+        // The number of the loop in the upper half, its blocks that nobody has taken in the lower. A thread that takes one by
+        // counting down knows that the block belongs to the present loop.
         std::atomic<uint64_t> untaken{0};
         std::atomic<int32_t>  unfinished{0};
         block_function        function = nullptr;
@@ -81,7 +81,7 @@ private:
     void stop();
 
     turns &                  turns_;
-    piece                    pieces_[n_priority];
+    loop                     loops_[n_priority];
     std::atomic<bool>        stopped_{false};
     waiting_room             for_work_;
     std::vector<std::thread> workers_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The K types. Their blocks of 256 weights have sub-blocks, of 32 or 16, with a scale each, which is a small integer times a
 // float16 of the block; so is a minimum. Blocks are cut into units of 4 bytes, which are laid out beside the same units of the
-// other columns and then unpacked with whole vectors: codes, scales and minima are bytes or bits of them, 4 bytes to a lane.
+// other columns and then unpacked with whole vectors: codes, scales and minima are bytes or bits of them, 4 bytes an element.
 #include "weight_types.h"
 
 #include "panel.h"

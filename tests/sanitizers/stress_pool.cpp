@@ -39,7 +39,7 @@ void work(omni::thread_pool & pool, omni::priority order, std::mt19937 & random)
     }
 }
 
-// Passes of one priority, of several pieces of work each.
+// Passes of one priority, of several loops each.
 size_t compute_passes(omni::turns & turns, omni::thread_pool & pool, omni::priority order, unsigned seed) {
     const omni::cancel_flag never(nullptr);
     std::mt19937            random(seed);
@@ -89,5 +89,5 @@ int main(int argc, char ** argv) {
     for (std::thread & owner : owners) {
         owner.join();
     }
-    std::printf("%zu pieces of work\n", n_run.load());
+    std::printf("%zu loops\n", n_run.load());
 }
