@@ -112,7 +112,7 @@ def measure(image: Image, towers: Towers, *, truncate: bool) -> list[Medium]:  #
         The vision tower is not loaded.
     """
     geometry = towers.require_vision("an image")
-    return [make_still(find_grid(image, geometry), lambda: read_patches(image, geometry), geometry)]
+    return [make_still(find_grid(image, geometry), lambda _stop: read_patches(image, geometry), geometry)]
 
 
 def decode(image: Image) -> PILImage.Image:
