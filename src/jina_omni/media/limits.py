@@ -74,6 +74,9 @@ PDF_IDLE_SECONDS = 10
 MAX_PDF_GROWTH = 1 << 27
 """Bytes that its process may hold more than after it was opened (on Linux). Then a new one draws the next pages."""
 
+MAX_KEPT_DRAWINGS = 1 << 26
+"""Bytes of PNG files that SVGs are kept as between being measured and being decoded; the others are drawn again."""
+
 # ---- decoding ahead of the towers ----
 
 MAX_DECODER_THREADS = 4
