@@ -46,6 +46,17 @@ def test_requests_are_answered_one_after_the_other():
     assert children() == []
 
 
+def test_the_time_of_a_reply_begins_with_what_was_taken_before(monkeypatch):
+    decoder = new()
+    decoder.ask(SVG, "an SVG image", None, sandbox.Seconds(3, 4))
+    assert 3 <= decoder.taken.processor < 13
+    assert 4 <= decoder.taken.clock < 14
+    monkeypatch.setattr(sandbox, "_POLL", 60)  # so that the reply comes before anyone looks
+    decoder.ask(SVG, "an SVG image")
+    assert decoder.taken == sandbox.NO_TIME
+    decoder.close()
+
+
 def test_an_error_of_the_decoder_is_raised_and_ends_it():
     decoder = new()
     message = r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"

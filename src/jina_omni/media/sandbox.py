@@ -197,6 +197,7 @@ class Sandbox:
             Through `stop`.
         """
         stdin, stdout = cast(io.RawIOBase, self._process.stdin), cast(io.RawIOBase, self._process.stdout)
+        self.taken = taken
         done = threading.Event()
         watch = threading.Thread(target=self._watch, args=(done, stop, taken), daemon=True)
         watch.start()
