@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,6 +90,7 @@ class InputPreparer:
         truncate: bool,
         limit: int | None = None,
         fetch: Fetch | None = None,
+        stop: threading.Event | None = None,
     ) -> PreparedInput:
         """Turn one input of a caller into a sequence; media are measured, not yet decoded.
 
@@ -106,17 +108,19 @@ class InputPreparer:
             Tokens that it may have; by default as many as the model takes.
         fetch : callable, optional
             From a URL to the bytes at that address.
+        stop : threading.Event, optional
+            As `jina_omni.media.kinds.measure` has it.
 
         Raises
         ------
-        InputError, ModalityNotLoadedError
+        InputError, ModalityNotLoadedError, Cancelled
             With the location, from the input on.
         """
         with located(input=index):
             parts = parse_input(value, fetch)
             measured: list[Text | Medium] = []
             for item in parts:
-                measured += self._measure(item, truncate=truncate)
+                measured += self._measure(item, truncate=truncate, stop=stop)
             try:
                 tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit)
             except InputTooLongError as error:
@@ -138,11 +142,11 @@ class InputPreparer:
         parts = [part if isinstance(part, Text) else replace(part, layout=next(found)) for part in prepared.parts]
         return self._build_sequence(parts, prepared.prompt, truncate=prepared.truncate)
 
-    def _measure(self, item: LocatedPart, *, truncate: bool) -> list[Text] | list[Medium]:
+    def _measure(self, item: LocatedPart, *, truncate: bool, stop: threading.Event | None) -> list[Text] | list[Medium]:
         if isinstance(item.part, Text):
             return [item.part]
         with located(item.location):
-            media = kinds.measure(item.part, self._towers, truncate=truncate)
+            media = kinds.measure(item.part, self._towers, truncate=truncate, stop=stop)
         return [replace(medium, location=item.location) for medium in media]
 
     def _build_sequence(
