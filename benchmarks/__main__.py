@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import audio, image, latency, mixed, pdf, roofline, scaling, scoreboard, text, video
+from benchmarks import audio, documents, image, latency, mixed, pdf, roofline, scaling, scoreboard, serving, text, video
 from benchmarks.checkpoint import default_cache
 
-_MODULES = (scoreboard, text, image, audio, video, pdf, mixed, roofline, scaling, latency)
+_MODULES = (scoreboard, text, image, audio, video, pdf, documents, mixed, roofline, scaling, latency, serving)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from testing import pdfs
 from testing.checkpoints import cases
 
 SAMPLE_RATE = 16_000
@@ -68,6 +69,18 @@ def write_pdf(path: Path, n_pages: int) -> Path:
 
     first, *others = (Image.fromarray(draw(f"{path.name} {i}", 1240, 1754)) for i in range(n_pages))
     first.save(path, "PDF", save_all=True, append_images=others, resolution=150)
+    return path
+
+
+def write_text_pdf(path: Path, n_pages: int) -> Path:
+    """Write a document of A4 pages of text, and return its path."""
+    rng = np.random.default_rng(0)
+
+    def write_line(y: int) -> str:
+        return f"1 0 0 1 60 {y} Tm ({' '.join(rng.choice(_WORDS.split(), 13))}) Tj"
+
+    pages = ["BT /F 11 Tf " + " ".join(map(write_line, range(780, 50, -14))) + " ET" for _ in range(n_pages)]
+    path.write_bytes(pdfs.document(*((b"/MediaBox[0 0 595 842]", page.encode()) for page in pages)))
     return path
 
 

@@ -1,4 +1,4 @@
-"""llama.cpp's HTTP server as a side of the text benchmark: a child process on loopback, over one open connection."""
+"""llama.cpp's HTTP server as a side of the benchmarks: a child process on loopback, a connection for each thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ class LlamaServer:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server runs
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
         self.pid = self._process.pid
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._port = port
+        self._local = threading.local()
         try:
             self._wait()
         except BaseException:
@@ -69,10 +71,17 @@ class LlamaServer:
 
     def close(self) -> None:
         """End the server."""
-        self._connection.close()
         self._process.terminate()
         self._process.wait()
         self._log.close()
+
+    @property
+    def _connection(self) -> http.client.HTTPConnection:
+        """The one of this thread."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port)
+        connection: http.client.HTTPConnection = self._local.connection
+        return connection
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
         sent = None if body is None else json.dumps(body).encode()

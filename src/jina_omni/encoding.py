@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from jina_omni.batching import make_batches
+from jina_omni.cancelling import wait_for
 from jina_omni.errors import InputError, LocatedError, located
 from jina_omni.loading import ModelFiles
 from jina_omni.media.medium import DecodedMedium, TokenLayout
@@ -27,8 +28,6 @@ Ints = npt.NDArray[np.int32]
 
 # Media tokens of one forward pass of the vision tower: its patches then take 50 MB.
 _MAX_MEDIA_TOKENS = 2048
-
-_POLL = 0.05  # seconds between two checks of the cancel token, and for Ctrl-C, while a medium is decoded
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Encoder:
                 tokens: dict[int, Ints] = {}
                 for m in members:
                     try:
-                        tokens[m] = self._add_media(inputs[m], m, decoded, batch)
+                        tokens[m] = self._add_media(inputs[m], m, decoded, batch, cancel)
                     except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
                         if errors is None:
                             raise
@@ -108,7 +107,12 @@ class Encoder:
                     yield PooledBatch(indices, np.repeat(pooled, [len(groups[m]) for m in tokens], axis=0))
 
     def _add_media(
-        self, item: PreparedInput, key: int, decoded: Iterator[Future[DecodedMedium]], batch: _Batch
+        self,
+        item: PreparedInput,
+        key: int,
+        decoded: Iterator[Future[DecodedMedium]],
+        batch: _Batch,
+        cancel: CancelToken | None,
     ) -> Ints:
         """Pass the decoded media of an input to the batch; return its tokens, with the sizes that decoding found."""
         layouts: list[TokenLayout] = []
@@ -127,7 +131,7 @@ class Encoder:
         if failure is None:
             try:
                 with located(input=item.index):
-                    return self._preparer.update(item, layouts)
+                    return self._preparer.update(item, layouts, cancel)
             except InputError as error:
                 failure = error
         batch.drop(key)
@@ -157,11 +161,7 @@ class _Batch:
 
     def wait(self, future: Future[DecodedMedium]) -> DecodedMedium:
         """Return a decoded medium; raise `Cancelled` when the caller cancels."""
-        while True:
-            if self._cancel is not None:
-                self._cancel.check()
-            if wait([future], timeout=_POLL).done:
-                return future.result()
+        return wait_for(future, self._cancel)
 
     def add(self, key: int, medium: DecodedMedium) -> None:
         """Add a medium of the input `key`, whose media come in order."""

@@ -128,13 +128,18 @@ class InputTooLongError(InputError):
         As in `LocatedError`.
     tokens, limit : int, optional
         See the attributes.
+    is_lower_bound : bool
+        See the attribute.
 
     Attributes
     ----------
     tokens : int or None
-        Number of tokens of the input.
+        Number of tokens of the input, or a lower bound of it.
     limit : int or None
         Largest number that the model takes.
+    is_lower_bound : bool
+        The input has more than `tokens`: a long text is not tokenised further than needed. `Model.count_tokens` counts
+        them all.
 
     Examples
     --------
@@ -144,11 +149,18 @@ class InputTooLongError(InputError):
     """
 
     def __init__(
-        self, problem: str, *, tokens: int | None = None, limit: int | None = None, location: Location = ()
+        self,
+        problem: str,
+        *,
+        tokens: int | None = None,
+        limit: int | None = None,
+        is_lower_bound: bool = False,
+        location: Location = (),
     ) -> None:
         super().__init__(problem, location=location)
         self.tokens = tokens
         self.limit = limit
+        self.is_lower_bound = is_lower_bound
 
 
 class ModalityNotLoadedError(LocatedError):

@@ -32,6 +32,8 @@ _ACCEPTED = (
     "these (one fused input)"
 )
 
+_SLICE = 1 << 20  # characters that are encoded together: the whole of a long text would take long and much memory
+
 Fetch: TypeAlias = Callable[[str], bytes]
 """From a URL to the bytes at that address."""
 
@@ -115,14 +117,21 @@ def _check_text(part: Text) -> Text:
         raise InputError(f"is a Text whose text is {describe_type(text)}; jina_omni.Text takes a str")
     if not text:
         raise InputError("is an empty text, which has no embedding; leave it out")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"has a lone surrogate, U+{ord(text[error.start]):04X}, at position {error.start} of its text, which is "
-            "not Unicode; decode its source as UTF-8, or drop it: text.encode('utf-8', 'ignore').decode()"
-        ) from error
+    if not text.isascii():
+        for begin in range(0, len(text), _SLICE):
+            _check_unicode(text, begin)
     return part
+
+
+def _check_unicode(text: str, begin: int) -> None:
+    try:
+        text[begin : begin + _SLICE].encode()
+    except UnicodeEncodeError as error:
+        position = begin + error.start
+        raise InputError(
+            f"has a lone surrogate, U+{ord(text[position]):04X}, at position {position} of its text, which is not "
+            "Unicode; decode its source as UTF-8, or drop it: text.encode('utf-8', 'ignore').decode()"
+        ) from error
 
 
 def _describe_refused(value: Any) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,26 +11,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.cancelling import run_beside
 from jina_omni.dialects import Dialect
 from jina_omni.errors import InputTooLongError, located
 from jina_omni.inputs import Fetch, Text
 from jina_omni.loading import ModelFiles
 from jina_omni.located_parts import LocatedPart
 from jina_omni.media import kinds
+from jina_omni.media.image import Image
 from jina_omni.media.medium import Medium, TokenLayout
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.towers import Towers
+from jina_omni.native import CancelToken
 from jina_omni.parsing import find_identity, parse_input
 from jina_omni.sequences import build_sequence
 from jina_omni.templates import apply_template
-from jina_omni.tokenizer import Tokenizer
+from jina_omni.tokenizer import UNLIMITED, Tokenizer
 
-__all__ = ["UNLIMITED", "InputPreparer", "PreparedInput"]
+__all__ = ["InputPreparer", "PreparedInput"]
 
 Ints = npt.NDArray[np.int32]
-
-UNLIMITED = int(np.iinfo(np.int32).max)
-"""A limit of tokens that no input reaches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,7 @@ class InputPreparer:
         truncate: bool,
         limit: int | None = None,
         fetch: Fetch | None = None,
+        cancel: CancelToken | None = None,
     ) -> PreparedInput:
         """Turn one input of a caller into a sequence; media are measured, not yet decoded.
 
@@ -106,54 +108,82 @@ class InputPreparer:
             Tokens that it may have; by default as many as the model takes.
         fetch : callable, optional
             From a URL to the bytes at that address.
+        cancel : CancelToken, optional
+            Looked at before the input, while a medium is measured, and while a long text is tokenised.
 
         Raises
         ------
         InputError, ModalityNotLoadedError
             With the location, from the input on.
+        Cancelled
+            Through `cancel`.
         """
         with located(input=index):
+            if cancel is not None:
+                cancel.check()
             parts = parse_input(value, fetch)
             measured: list[Text | Medium] = []
             for item in parts:
-                measured += self._measure(item, truncate=truncate)
+                measured += self._measure(item, truncate=truncate, cancel=cancel)
             try:
-                tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit)
+                tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit, cancel=cancel)
             except InputTooLongError as error:
-                raise self._add_page_advice(error, parts, measured) from error
+                raise self._add_page_advice(error, parts, measured, prompt, cancel) from error
             identity = find_identity([item.part for item in parts])
             return PreparedInput(tokens, measured, index, identity, prompt, truncate)
 
-    def update(self, prepared: PreparedInput, layouts: Sequence[TokenLayout]) -> Ints:
+    def update(
+        self, prepared: PreparedInput, layouts: Sequence[TokenLayout], cancel: CancelToken | None = None
+    ) -> Ints:
         """Return the tokens of an input whose media decoded to these layouts.
 
         Raises
         ------
         InputTooLongError
             It is too long now.
+        Cancelled
+            Through `cancel`.
         """
         if list(layouts) == [medium.layout for medium in prepared.media]:
             return prepared.tokens
         found = iter(layouts)
         parts = [part if isinstance(part, Text) else replace(part, layout=next(found)) for part in prepared.parts]
-        return self._build_sequence(parts, prepared.prompt, truncate=prepared.truncate)
+        return self._build_sequence(parts, prepared.prompt, truncate=prepared.truncate, cancel=cancel)
 
-    def _measure(self, item: LocatedPart, *, truncate: bool) -> list[Text] | list[Medium]:
+    def _measure(self, item: LocatedPart, *, truncate: bool, cancel: CancelToken | None) -> list[Text] | list[Medium]:
         if isinstance(item.part, Text):
             return [item.part]
+
+        def measure(stop: threading.Event | None = None) -> list[Medium]:
+            return kinds.measure(item.part, self._towers, truncate=truncate, stop=stop)
+
         with located(item.location):
-            media = kinds.measure(item.part, self._towers, truncate=truncate)
+            if isinstance(item.part, Image) and cancel is None:
+                media = measure()  # its header is read in less time than a thread takes, and Ctrl-C stops a drawing
+            else:
+                media = run_beside(measure, cancel)
         return [replace(medium, location=item.location) for medium in media]
 
     def _build_sequence(
-        self, parts: Sequence[Text | Medium], prompt: str, *, truncate: bool, limit: int | None = None
+        self,
+        parts: Sequence[Text | Medium],
+        prompt: str,
+        *,
+        truncate: bool,
+        limit: int | None = None,
+        cancel: CancelToken | None = None,
     ) -> Ints:
         pieces = apply_template(parts, prompt, self._dialect, self.tokenizer.special_token)
         limit = self._max_tokens if limit is None else limit
-        return build_sequence(pieces, self.tokenizer, limit=limit, truncate=truncate)
+        return build_sequence(pieces, self.tokenizer, limit=limit, truncate=truncate, cancel=cancel)
 
     def _add_page_advice(
-        self, error: InputTooLongError, parts: Sequence[LocatedPart], measured: Sequence[Text | Medium]
+        self,
+        error: InputTooLongError,
+        parts: Sequence[LocatedPart],
+        measured: Sequence[Text | Medium],
+        prompt: str,
+        cancel: CancelToken | None,
     ) -> InputTooLongError:
         """Return an error that says how many pages fit, where the input is one document."""
         pdf = parts[0].part
@@ -162,7 +192,10 @@ class InputPreparer:
         # A page may be over the limit by itself.
         counts = [len(self._build_sequence([page], "", truncate=False, limit=UNLIMITED)) for page in measured]
         pages = [count - len(self.tokenizer.end) for count in counts]
-        room = error.limit - (error.tokens - sum(pages))
+        n_tokens = error.tokens
+        if error.is_lower_bound:  # of a long prompt
+            n_tokens = len(self._build_sequence(measured, prompt, truncate=False, limit=UNLIMITED, cancel=cancel))
+        room = error.limit - (n_tokens - sum(pages))
         n_fit = sum(total <= room for total in np.cumsum(pages))
         chosen = pdf.pages if pdf.pages is not None else range(len(pages))
         advice = (
@@ -173,4 +206,5 @@ class InputPreparer:
             f"{error.problem}; {advice if n_fit else 'not even its first page fits: pass a lower dpi'}",
             tokens=error.tokens,
             limit=error.limit,
+            is_lower_bound=error.is_lower_bound,
         )

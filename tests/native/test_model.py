@@ -194,10 +194,14 @@ def first_tokens(model: Model, text: str) -> np.ndarray:
 @pytest.mark.parametrize("piece", ["x", "some words ", "größer 你好 🦙\n", "<|im_end|>", "\u0301\u0327"], ids=ascii)
 def test_a_million_characters_are_refused_or_cut(short: Model, piece: str) -> None:
     text = (piece * 1_000_000)[:1_000_000]
-    with pytest.raises(jina_omni.InputTooLongError, match=r"^input 1 has [\d,]{7,} tokens, .* 512") as raised:
+    with pytest.raises(
+        jina_omni.InputTooLongError, match=r"^input 1 has (more than )?[\d,]{3,} tokens, .* 512"
+    ) as raised:
         short.encode(["sound", text])
-    count = short.count_tokens(text)
-    assert (raised.value.index, raised.value.tokens, raised.value.limit) == (1, count, N_CTX)
+    error, count = raised.value, short.count_tokens(text)
+    assert (error.index, error.limit) == (1, N_CTX)
+    assert N_CTX < error.tokens < count if error.is_lower_bound else error.tokens == count
+    assert ("more than" in str(error)) == error.is_lower_bound
     assert count >= 100_000
     assert cosines(short.encode(text, truncate=True), first_tokens(short, text)) > 0.999999
 
@@ -479,7 +483,7 @@ def test_cancelling_does_not_wait_for_what_is_being_read(model: Model, tmp_path:
     token, go_on = jina_omni.CancelToken(), threading.Event()
 
     def hang() -> None:
-        if threading.current_thread() is not threading.main_thread():  # where it was only measured
+        if threading.current_thread().name.startswith("jina_omni_media"):  # not where it is measured
             token.cancel()
             assert go_on.wait(60)
 

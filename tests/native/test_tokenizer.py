@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 import random
+import re
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
+from jina_omni import tokenizer
 from jina_omni.native import TextModel, find_device
-from jina_omni.sequences import Tokenizer
+from jina_omni.tokenizer import Tokenizer
 from testing.checkpoints import vocabulary
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import write_text
@@ -246,23 +249,143 @@ def strings(size: str, count: int) -> list[str]:
     return [text for i in range(count) if (text := kinds[i % len(kinds)](rng))]
 
 
-@pytest.mark.parametrize("size", ["small", "nano"])
-@pytest.mark.parametrize("kind", ["tiny", "real"])
-def test_ids_equal_those_of_the_reference_tokenizer(size: str, kind: str, tmp_path: Path) -> None:
-    shape = TINY[size]
-    if kind == "real":
-        words = vocabulary.full(size, {"small": 151_936, "nano": 128_260}[size], real_vocabulary(size))
-        # one row of eight numbers a token: only the vocabulary matters here
-        narrow = replace(shape.text, n_embd=8, n_layer=1, n_head=1, n_head_kv=1, head_dim=8, n_ff=8)
-        shape = replace(shape, text=replace(narrow, n_vocab=len(words.tokens)))
-        path = write_text(tmp_path / "text.gguf", shape, vocabulary=words)
-    else:
-        path = write_text(tmp_path / "text.gguf", shape)
-    text = TextModel(path, find_device("cpu"))
-    ours, theirs = Tokenizer(text), hf.build_tokenizer(path)
-    corpus = strings(size, 12_000)
-    assert len(corpus) >= 10_000
-    different = [s for s in corpus if ours(s).tolist() != theirs.encode(s, add_special_tokens=False).ids]
-    assert not different, f"{len(different)} of {len(corpus)}: {different[:5]!r}"
-    assert [*ours(corpus[0]), *ours.end] == theirs.encode(corpus[0]).ids
+@pytest.fixture(scope="module", params=list(itertools.product(["small", "nano"], ["tiny", "real"])), ids="-".join)
+def vocabulary_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Return a size, and a text model file with its tiny or its real vocabulary."""
+    size, kind = request.param
+    shape, path = TINY[size], tmp_path_factory.mktemp("vocabulary") / "text.gguf"
+    if kind == "tiny":
+        return size, write_text(path, shape)
+    words = vocabulary.full(size, {"small": 151_936, "nano": 128_260}[size], real_vocabulary(size))
+    # one row of eight numbers a token: only the vocabulary matters here
+    narrow = replace(shape.text, n_embd=8, n_layer=1, n_head=1, n_head_kv=1, head_dim=8, n_ff=8)
+    shape = replace(shape, text=replace(narrow, n_vocab=len(words.tokens)))
+    return size, write_text(path, shape, vocabulary=words)
+
+
+class Sides(NamedTuple):
+    """Our tokenizer and the reference's, of the same vocabulary."""
+
+    size: str
+    ours: Tokenizer
+    theirs: Any
+
+    def assert_equal(self, texts: list[str]) -> None:
+        different = [s for s in texts if self.ours(s).tolist() != self.theirs.encode(s, add_special_tokens=False).ids]
+        assert not different, f"{len(different)} of {len(texts)}: {[s[:200] for s in different[:5]]!r}"
+
+
+@pytest.fixture(scope="module")
+def sides(vocabulary_file: tuple[str, Path]) -> Iterator[Sides]:
+    size, path = vocabulary_file
+    text = TextModel(path, CPU)
+    yield Sides(size, Tokenizer(text), hf.build_tokenizer(path))
     text.close()
+
+
+def test_ids_equal_those_of_the_reference_tokenizer(sides: Sides) -> None:
+    corpus = strings(sides.size, 12_000)
+    assert len(corpus) >= 10_000
+    sides.assert_equal(corpus)
+    assert [*sides.ours(corpus[0]), *sides.ours.end] == sides.theirs.encode(corpus[0]).ids
+
+
+# ---- pieces ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_characters", [1, 5, 30])
+def test_pieces_have_the_ids_of_the_whole(n_characters: int, sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "_PIECE", n_characters)
+    rng = random.Random(n_characters)
+    corpus = strings(sides.size, 2_000)
+    sides.assert_equal(["".join(rng.choices(corpus, k=rng.randint(1, 4))) for _ in range(1_000)])
+
+
+RUNS = [
+    *(
+        "a",
+        "A",
+        "ab",
+        "ACGT",
+        "abcdefghijklmnopqrstuvwxyz",
+        "loremipsum",
+        "éèa",
+        "Привет",
+        "中",
+        "中文字",
+        "か",
+        "한글",
+    ),
+    *(
+        "-",
+        "=",
+        "=-",
+        "'",
+        "'s",
+        "!?.,;:",
+        "/\\",
+        "─│",
+        "\0",
+        "<",
+        "<|",
+        "🚀👍",
+        "😀",
+        "👨\u200d👩\ufe0f",
+        "0123456789",
+    ),
+    *(" ", "\t", " \t", "\n", "\r\n ", "\xa0", "สวัสดี", "e\u0301", "\u0301", "<|im_end|>"),
+]
+"""Characters of words that are longer than a piece."""
+
+
+def test_pieces_of_long_words_have_the_ids_of_the_whole(sides: Sides) -> None:
+    rng = random.Random(0)
+    around = ["", " ", "\n", "\n  ", "!\n", "x", "'", "1", "é", "<|im_end|>", " a text"]
+    for characters in RUNS:
+        run = "".join(rng.choices(characters, k=rng.randint(20_000, 24_000)))
+        other = "".join(rng.choices(rng.choice(RUNS), k=9_000))
+        sides.assert_equal([rng.choice(around) + run + rng.choice(around) + other + rng.choice(around)])
+
+
+def test_texts_are_joined_before_they_are_cut(sides: Sides) -> None:
+    rng = random.Random(0)
+    text = "".join(strings(sides.size, 3_000))
+    cuts = sorted(rng.choices(range(len(text)), k=200))
+    parts = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
+    ids, is_whole = sides.ours.tokenize(parts)
+    assert is_whole
+    assert ids.tolist() == sides.theirs.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("n_enough", [0, 1, 5_000])
+def test_a_text_is_tokenised_no_further_than_needed(n_enough: int, sides: Sides) -> None:
+    text = " ".join(["words", "and", "12345", "größer"] * 20_000)
+    ids, is_whole = sides.ours.tokenize([text], n_enough)
+    assert not is_whole
+    assert n_enough < len(ids) < n_enough + 20_000
+    assert ids.tolist() == sides.theirs.encode(text, add_special_tokens=False).ids[: len(ids)]
+
+
+def members(characters: str) -> list[str]:
+    """Return what a class of a regular expression holds."""
+    return re.findall(f"[{characters}]", "".join(c for c in map(chr, range(sys.maxunicode + 1)) if not is_surrogate(c)))
+
+
+def is_surrogate(character: str) -> bool:
+    return unicodedata.category(character) == "Cs"
+
+
+def test_characters_at_a_cut_are_letters_and_signs_that_compose_with_nothing_before() -> None:
+    letters, signs = members(tokenizer._LETTERS), members(tokenizer._SIGNS)
+    assert {unicodedata.category(c)[0] for c in letters} == {"L"}
+    assert not {unicodedata.category(c)[0] for c in signs} & {"L", "N", "Z"}
+    assert not any(c.isspace() or c in "<>" for c in signs)
+    seconds = {
+        parts[1]
+        for c in map(chr, range(sys.maxunicode + 1))
+        if len(parts := unicodedata.normalize("NFD", c)) > 1 and unicodedata.normalize("NFC", parts) == c
+    }
+    for c in [*letters, *signs, *"0123456789 \t\r\n<>"]:
+        first = unicodedata.normalize("NFD", c)[0]
+        assert unicodedata.combining(first) == 0
+        assert first not in seconds

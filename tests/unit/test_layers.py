@@ -17,6 +17,7 @@ LAYERS = (
     ("errors", "describe", "_version"),
     ("dialects", "optional_packages", "arguments"),
     ("native",),
+    ("cancelling",),
     ("media",),
     ("inputs",),
     ("located_parts",),

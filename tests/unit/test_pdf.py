@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import io
+import itertools
 import os
+import pickle
 import random
 import struct
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import psutil
@@ -16,12 +20,15 @@ import pypdfium2
 import pytest
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
+import jina_omni
+from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import image as image_module
-from jina_omni.media import sandbox
+from jina_omni.media import open_pdfs, sandbox
 from jina_omni.media.image import Image
+from jina_omni.media.limits import MAX_OPEN_PDFS
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.pdf import Pdf, PdfPage, decode, find_grid, list_pages, read_patches
+from jina_omni.media.sandbox import Sandbox
 from testing.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
 from tests.processes import children
 
@@ -230,7 +237,13 @@ def test_no_file_stays_open(tmp_path):
     for broken in (Pdf(cut), Pdf(whole, pages=[9])):
         with pytest.raises(InputError):
             list_pages(broken)
+    assert not [file for file in open_files() if file.endswith(".pdf")]
+    close_all()
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def open_files():
+    return [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]  # noqa: PTH208
 
 
 # ---- faults ----
@@ -374,17 +387,21 @@ def test_a_damaged_document_gives_pixels_or_our_error(data):
 # ---- processes ----
 
 
+def close_all():
+    """Close all documents that no thread uses; no process may be left."""
+    open_pdfs._OPEN.close()
+    assert children() == []
+
+
 @pytest.fixture
-def starts(monkeypatch):
-    """Return the processes that were started."""
-    started, popen = [], subprocess.Popen
+def short_idle(monkeypatch):
+    """Let documents stay open for a part of a second."""
+    monkeypatch.setattr(open_pdfs, "PDF_IDLE_SECONDS", 0.3)
 
-    def counted(*arguments, **options):
-        started.append(popen(*arguments, **options))
-        return started[-1]
 
-    monkeypatch.setattr(subprocess, "Popen", counted)
-    return started
+def wait_for_the_end():
+    psutil.wait_procs(children(), timeout=30)
+    assert children() == []
 
 
 def many_pages(n_pages):
@@ -438,6 +455,7 @@ def test_a_page_is_not_drawn_without_what_there_is_no_memory_for():
 def test_a_page_that_takes_too_long_is_an_error(monkeypatch):
     (page,) = list_pages(Pdf(forms_of_forms()))
     monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0.2)
+    monkeypatch.setattr(sandbox, "SANDBOX_CLOCK_FACTOR", 1000)  # so that a busy machine changes nothing
     message = r"^input 3, page 0 is a page of a PDF that takes over 0.2 seconds to draw; simplify it, or"
     with pytest.raises(InputError, match=message), located(input=3):
         decode(page)
@@ -451,10 +469,11 @@ def test_a_bad_page_does_not_spoil_the_others(monkeypatch):
     assert decode(first).tobytes() == expected
     with monkeypatch.context() as patch:
         patch.setattr(sandbox, "SANDBOX_SECONDS", 0.2)
+        patch.setattr(sandbox, "SANDBOX_CLOCK_FACTOR", 1000)  # so that a busy machine changes nothing
         with pytest.raises(InputError, match=r"takes over 0\.2 seconds"):
             decode(bad)
     assert decode(last).tobytes() == expected
-    assert children() == []
+    close_all()
 
 
 @pytest.mark.parametrize("is_file", [True, False])
@@ -464,7 +483,7 @@ def test_thirty_pages_take_one_process(is_file, starts, tmp_path):
     for number, page in enumerate(list_pages(Pdf(path if is_file else data))):
         assert decode(page).tobytes() == as_the_reference(data, number).tobytes()
     assert len(starts) == 1
-    assert children() == []
+    close_all()
 
 
 def test_documents_that_wait_to_be_drawn_do_not_keep_a_process_each(starts):
@@ -474,7 +493,7 @@ def test_documents_that_wait_to_be_drawn_do_not_keep_a_process_each(starts):
         for page in pages:
             assert decode(page).tobytes() == as_the_reference(many_pages(2), page.number).tobytes()
     assert len(starts) <= 20
-    assert children() == []
+    close_all()
 
 
 def test_pages_are_drawn_again_in_any_order(starts):
@@ -482,8 +501,8 @@ def test_pages_are_drawn_again_in_any_order(starts):
     pages = list_pages(Pdf(data))
     for i in (2, 0, 0, 1, 2, 2, 1, 0, 1):
         assert decode(pages[i]).tobytes() == as_the_reference(data, i).tobytes()
-    assert len(starts) == 3
-    assert children() == []
+    assert len(starts) == 1
+    close_all()
 
 
 def test_a_copy_of_a_page_is_drawn():
@@ -492,23 +511,27 @@ def test_a_copy_of_a_page_is_drawn():
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "can_be_opened"),
     [
-        Pdf(two_pages()[:300]),
-        Pdf(encrypted(b"secret")),
-        Pdf(two_pages(), pages=[9]),
-        Pdf(document((b"/MediaBox[0 0 14400 14400]", b""))),
+        (Pdf(two_pages()[:300]), False),
+        (Pdf(encrypted(b"secret")), False),
+        (Pdf(two_pages(), pages=[9]), True),
+        (Pdf(document((b"/MediaBox[0 0 14400 14400]", b""))), True),
     ],
     ids=["cut", "encrypted", "pages", "huge"],
 )
-def test_no_process_stays_after_an_error(broken, starts):
+@pytest.mark.usefixtures("short_idle")
+def test_no_process_stays_after_an_error(broken, can_be_opened, starts):
     with pytest.raises(InputError) as caught:
         list_pages(broken)
     assert len(starts) == 1
+    if can_be_opened:
+        wait_for_the_end()
     assert children() == []
     del caught
 
 
+@pytest.mark.usefixtures("short_idle")
 def test_no_process_stays_with_a_caller_who_gives_up():
     def drawn():
         for page in list_pages(Pdf(two_pages())):
@@ -520,14 +543,15 @@ def test_no_process_stays_with_a_caller_who_gives_up():
 
     pixels = drawn()
     next(pixels)
-    assert len(children()) == 1
+    assert len(children()) <= 1
     pixels.close()
-    assert children() == []
+    wait_for_the_end()
     with contextlib.suppress(KeyError):
         raising()
-    assert children() == []
-    list_pages(Pdf(two_pages()))
-    assert children() == []
+    wait_for_the_end()
+    pages = list_pages(Pdf(two_pages()))
+    wait_for_the_end()
+    assert np.array_equal(decode(pages[0]), two_pictures()[0])
 
 
 def test_a_process_that_was_ended_while_it_waited_is_started_again():
@@ -537,7 +561,7 @@ def test_a_process_that_was_ended_while_it_waited_is_started_again():
     process.kill()
     psutil.wait_procs([process], timeout=10)
     assert np.array_equal(decode(pages[1]), two_pictures()[1])
-    assert children() == []
+    close_all()
 
 
 def test_a_process_that_is_ended_while_it_draws_is_an_error():
@@ -562,6 +586,482 @@ def test_a_file_that_was_replaced_is_drawn_as_it_was_measured_or_is_an_error(tmp
         with contextlib.suppress(DecodeError):
             pixels = decode(page)
             assert pixels.size == (page.width, page.height)
+
+
+# ---- one process for a document ----
+
+
+def draw_all(pdfs):
+    return [decode(page).tobytes() for pdf in pdfs for page in list_pages(pdf)]
+
+
+@pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, "path"])
+def test_the_pages_of_split_are_drawn_by_one_process(wrap, starts, tmp_path):
+    data = many_pages(30)
+    (tmp_path / "a.pdf").write_bytes(data)
+    parts = Pdf(tmp_path / "a.pdf" if wrap == "path" else wrap(data)).split()
+    measured = [page for part in parts for page in list_pages(part)]
+    expected = [as_the_reference(data, number).tobytes() for number in range(30)]
+    assert [decode(page).tobytes() for page in measured] == expected
+    assert draw_all(reversed(parts)) == expected[::-1]  # as in a second call
+    assert len(starts) == 1
+    close_all()
+
+
+def test_a_model_embeds_the_pages_of_split_by_one_process(starts):
+    data = many_pages(5)
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        expected = model.encode([as_the_reference(data, number) for number in range(5)])
+        for _ in range(2):
+            assert np.array_equal(model.encode(Pdf(data).split()), expected)
+    assert len(starts) == 1
+
+
+def test_a_file_is_the_same_by_every_name_and_with_every_option(starts, tmp_path, monkeypatch):
+    path = tmp_path / "a.pdf"
+    path.write_bytes(two_pages())
+    monkeypatch.chdir(tmp_path)
+    names = [path, str(path), "a.pdf"]
+    if os.name == "posix":
+        os.link(path, tmp_path / "b.pdf")
+        names.append("./b.pdf")
+        assert draw_all([Pdf(path)])  # a link changes the time of the file's state
+        starts.clear()
+    for name in names:
+        assert np.array_equal(decode(list_pages(Pdf(name, pages=[1, 0]))[0]), two_pictures()[1])
+        assert decode(list_pages(Pdf(name, dpi=72))[0]).size == (72, 72)
+    assert len(starts) <= 1
+
+
+def test_equal_bytes_are_the_same_and_are_hashed_once(starts, monkeypatch):
+    hashed = []
+    sha256 = hashlib.sha256
+
+    def counted():
+        hashed.append(sha256())
+        return hashed[-1]
+
+    monkeypatch.setattr(hashlib, "sha256", counted)
+    data = many_pages(6)
+    assert len(draw_all(Pdf(data).split())) == 6
+    assert [digest.digest() for digest in hashed] == [sha256(data).digest()]
+    copied = bytes(bytearray(data))
+    assert copied is not data
+    assert draw_all([Pdf(copied, pages=[0])]) == draw_all([Pdf(data, pages=[0])])
+    changed = data.replace(b"(page 0)", b"(page 8)")
+    assert draw_all([Pdf(changed, pages=[0])]) != draw_all([Pdf(data, pages=[0])])
+    assert len(starts) == 2
+
+
+def test_bytes_are_not_kept_after_the_document_is_closed():
+    data = bytes(bytearray(two_pages()))
+    before = sys.getrefcount(data)
+    list_pages(Pdf(data))
+    close_all()
+    assert sys.getrefcount(data) == before
+
+
+def test_bytes_that_change_are_another_document():
+    data = bytearray(many_pages(1))
+    (first,) = draw_all([Pdf(data)])
+    data[:] = data.replace(b"(page 0)", b"(page 8)")
+    (second,) = draw_all([Pdf(data)])
+    assert first == as_the_reference(many_pages(1), 0).tobytes() != second == as_the_reference(bytes(data), 0).tobytes()
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_file_that_changed_is_opened_again(is_replaced, starts, tmp_path):
+    path = tmp_path / "a.pdf"
+    path.write_bytes(many_pages(2))
+    pages = list_pages(Pdf(path))
+    changed = many_pages(2).replace(b"(page", b"(qage")  # of the same size
+    time.sleep(0.05)  # of the file system's clock
+    if is_replaced:
+        (tmp_path / "b.pdf").write_bytes(changed)
+        (tmp_path / "b.pdf").replace(path)
+    else:
+        path.write_bytes(changed)
+    assert [decode(page).tobytes() for page in pages] == [as_the_reference(changed, i).tobytes() for i in range(2)]
+    assert len(starts) == 2
+
+
+def test_a_file_that_was_removed_is_an_error(tmp_path):
+    path = tmp_path / "a.pdf"
+    path.write_bytes(two_pages())
+    (page, _) = list_pages(Pdf(path))
+    path.unlink()
+    with pytest.raises(InputError, match=r"^input 3, page 0 can't be read"), located(input=3):
+        decode(page)
+
+
+def count_living(processes):
+    return sum(process.poll() is None for process in processes)
+
+
+def test_there_are_never_more_processes_than_documents_may_be_open(starts, monkeypatch):
+    most = []
+    popen = subprocess.Popen
+
+    def counted(*arguments, **options):
+        most.append(count_living(starts) + 1)
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    documents = [many_pages(n) for n in range(1, 8)]
+    expected = [[as_the_reference(data, i).tobytes() for i in range(n)] for n, data in enumerate(documents, 1)]
+
+    def work(i):
+        which = random.Random(i).randrange(7)
+        number = i % (which + 1)
+        return draw_all([Pdf(documents[which], pages=[number])]) == [expected[which][number]]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        assert all(pool.map(work, range(100)))
+    assert max(most) <= MAX_OPEN_PDFS
+    assert len(children()) <= MAX_OPEN_PDFS
+    close_all()
+
+
+def test_the_document_that_was_used_least_recently_makes_room(starts):
+    documents = [Pdf(many_pages(n)) for n in range(1, MAX_OPEN_PDFS + 2)]
+    first, second, *others, last = documents
+    for pdf in (first, second, *others, first, last, first, *others):
+        draw_all([pdf])
+    assert len(starts) == MAX_OPEN_PDFS + 1
+    draw_all([second])
+    assert len(starts) == MAX_OPEN_PDFS + 2
+
+
+@pytest.mark.usefixtures("short_idle")
+def test_a_document_closes_when_nobody_has_used_it_for_a_while(starts):
+    before = set(threading.enumerate())
+    for _ in range(2):
+        draw_all([Pdf(two_pages())])
+        wait_for_the_end()
+        assert starts[-1].returncode is not None  # collected, so it is no zombie
+    assert len(starts) == 2
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_document_stays_open_while_it_is_used(starts, monkeypatch):
+    monkeypatch.setattr(open_pdfs, "PDF_IDLE_SECONDS", 1.5)
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        draw_all([Pdf(two_pages())])
+        time.sleep(0.1)
+    assert len(starts) == 1
+
+
+def test_an_open_document_takes_no_processor_time():
+    draw_all([Pdf(two_pages())])
+    (process,) = children()
+    before, ours = process.cpu_times(), time.process_time()
+    time.sleep(1)
+    assert process.cpu_times() == before
+    assert time.process_time() - ours < 0.05
+
+
+def test_a_document_can_be_pickled_while_it_is_open(starts):
+    pdf = Pdf(two_pages())
+    pages = list_pages(pdf)
+    decode(pages[0])
+    copied = pickle.loads(pickle.dumps(pdf))
+    assert (copied.source, copied.pages, copied.dpi) == (pdf.source, pdf.pages, pdf.dpi)
+    assert np.array_equal(decode(pickle.loads(pickle.dumps(pages[1]))), two_pictures()[1])
+    assert np.array_equal(decode(list_pages(copied)[0]), two_pictures()[0])
+    assert len(starts) == 1
+
+
+def test_a_thread_that_was_interrupted_has_not_kept_the_document(starts):
+    data = two_pages()
+    loan = open_pdfs._OPEN.borrow(data, None, new=False)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(draw_all, [Pdf(data)])
+        with pytest.raises(concurrent.futures.TimeoutError):
+            drawn.result(timeout=0.3)
+        del loan  # with the frames that held it; nobody has returned it
+        assert len(drawn.result(timeout=30)) == 2
+    assert len(starts) == 1
+    close_all()
+
+
+# ---- limits of a page, whose process has drawn others ----
+
+
+def ending_before(n_draws, monkeypatch):
+    """End the process of the draws of these numbers, as one that can't get more memory ends."""
+    ask, numbers = Sandbox.ask, itertools.count(1)
+
+    def ended(self, request, what, stop=None, taken=sandbox.NO_TIME):
+        if request.startswith(b"draw") and next(numbers) in n_draws:
+            self._process.kill()
+            self._process.wait()
+        return ask(self, request, what, stop, taken)
+
+    monkeypatch.setattr(Sandbox, "ask", ended)
+
+
+def test_a_page_that_fails_in_a_used_process_is_drawn_in_a_new_one(starts, monkeypatch):
+    ending_before({2, 5}, monkeypatch)
+    pages = list_pages(Pdf(many_pages(4)))
+    assert [decode(page).tobytes() for page in pages] == [
+        as_the_reference(many_pages(4), i).tobytes() for i in range(4)
+    ]
+    assert len(starts) == 3
+    close_all()
+
+
+def test_a_page_that_fails_in_a_new_process_is_an_error_of_that_page(starts, monkeypatch):
+    ending_before({2, 3}, monkeypatch)
+    pages = list_pages(Pdf(many_pages(3)))
+    expected = [as_the_reference(many_pages(3), i).tobytes() for i in range(3)]
+    assert decode(pages[0]).tobytes() == expected[0]
+    with pytest.raises(InputError, match=r"page 1 is a page of a PDF that takes too much memory to draw"):
+        decode(pages[1])
+    assert children() == []
+    assert decode(pages[2]).tobytes() == expected[2]
+    assert len(starts) == 3
+    close_all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can't be bounded here")
+def test_a_page_that_wants_all_memory_costs_that_page_alone(starts, monkeypatch):
+    monkeypatch.setattr(sandbox, "SANDBOX_MEMORY", 1 << 28)
+    data = forms_of_forms(n_blank=2)
+    expected = as_the_reference(data, 1).tobytes()
+    first, bad, last = (list_pages(part)[0] for part in Pdf(data, pages=[1, 0, 2]).split())
+    assert decode(first).tobytes() == expected
+    with pytest.raises(InputError, match=r"page 0 is a page of a PDF that takes over 0\.25 GiB"):
+        decode(bad)
+    assert decode(last).tobytes() == expected
+    assert len(starts) == 3
+    close_all()
+
+
+def test_a_page_that_takes_too_long_is_drawn_once(starts, monkeypatch):
+    first, bad = list_pages(Pdf(forms_of_forms(n_blank=1), pages=[1, 0]))
+    decode(first)
+    monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0.2)
+    monkeypatch.setattr(sandbox, "SANDBOX_CLOCK_FACTOR", 1000)  # so that a busy machine changes nothing
+    with pytest.raises(InputError, match=r"takes over 0\.2 seconds"):
+        decode(bad)
+    assert len(starts) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can't be bounded here")
+def test_a_page_that_is_drawn_again_has_the_time_that_is_left(monkeypatch):
+    monkeypatch.setattr(sandbox, "SANDBOX_MEMORY", 1 << 28)
+    first, bad = list_pages(Pdf(forms_of_forms(n_blank=1), pages=[1, 0]))
+    decode(first)
+    drawn, ask = [], Sandbox.ask
+
+    def recorded(self, request, what, stop=None, taken=sandbox.NO_TIME):
+        if request.startswith(b"draw"):
+            drawn.append((self, taken))
+        return ask(self, request, what, stop, taken)
+
+    monkeypatch.setattr(Sandbox, "ask", recorded)
+    with pytest.raises(InputError, match=r"takes over 0\.25 GiB"):
+        decode(bad)
+    (used, nothing), (new, before) = drawn
+    assert nothing == sandbox.NO_TIME
+    assert before == used.taken
+    assert before.processor > 0
+    assert before.clock > 0
+    assert all(now >= then for now, then in zip(new.taken, before, strict=True))
+
+
+def test_a_page_that_is_drawn_again_when_its_time_is_over_is_an_error():
+    (page,) = list_pages(Pdf(forms_of_forms()))
+    with open_pdfs._lend(page.pdf.source, None) as document, pytest.raises(InputError, match="takes over 20 seconds"):
+        document.ask(b"draw 0 1.0 72 72", "a page", None, sandbox.Seconds(processor=sandbox.SANDBOX_SECONDS + 1))
+    assert children() == []
+
+
+def test_a_page_that_hangs_leaves_its_neighbours_their_embeddings(starts, monkeypatch):
+    monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 1)
+    monkeypatch.setattr(sandbox, "SANDBOX_CLOCK_FACTOR", 1000)  # so that a busy machine changes nothing
+    data = forms_of_forms(n_blank=4)
+    parts = Pdf(data, pages=[1, 2, 0, 3, 4]).split()
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        vectors, errors = model.encode(parts, on_error="return")
+        expected = model.encode(as_the_reference(data, 1))
+        assert list(errors) == [2]
+        assert str(errors[2]).startswith("input 2, page 0 is a page of a PDF that takes over 1 seconds to draw")
+        assert np.array_equal(np.delete(vectors, 2, 0), [expected] * 4)
+        assert len(starts) <= 3  # of one that draws the pages before, and one for those behind it
+        starts.clear()
+        assert np.array_equal(model.encode(parts[0]), expected)  # as the next call
+    assert len(starts) <= 1
+    close_all()
+
+
+def test_threads_embed_the_pages_of_one_document_by_one_process(starts):
+    data = many_pages(8)
+    parts = Pdf(data).split()
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        expected = model.encode([as_the_reference(data, number) for number in range(8)])
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            vectors = list(pool.map(model.encode, parts * 2))
+    assert np.array_equal(vectors, np.concatenate([expected] * 2))
+    assert len(starts) == 1
+    close_all()
+
+
+def pages_of_noise(n_pages):
+    rng = np.random.default_rng(0)
+    pages = [PILImage.fromarray(rng.integers(0, 256, (600, 800, 3), dtype=np.uint8)) for _ in range(n_pages)]
+    file = io.BytesIO()
+    pages[0].save(file, "PDF", save_all=True, append_images=pages[1:], resolution=300)
+    return file.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can't be bounded here")
+def test_a_process_does_not_accumulate_memory_over_pages(starts, monkeypatch, tmp_path):
+    data, growth = pages_of_noise(60), 4 << 20
+    path = tmp_path / "a.pdf"
+    path.write_bytes(data)
+    monkeypatch.setattr(open_pdfs, "MAX_PDF_GROWTH", growth)
+    parts = Pdf(path).split()
+    (process,) = children()
+    opened = process.memory_info().rss
+    assert len(data) > 4 * growth  # PDFium keeps what it has read of a document
+    for number, part in enumerate(parts):
+        assert draw_all([part]) == [as_the_reference(data, number).tobytes()]
+        for process in children():
+            assert process.memory_info().rss < opened + growth + (4 << 20)
+    assert 2 <= len(starts) < 30
+    close_all()
+
+
+# ---- callers who give up ----
+
+
+def test_a_caller_who_gives_up_before_has_no_process(starts):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        list_pages(Pdf(two_pages()), stop)
+    assert len(starts) == 0
+    (page, _) = list_pages(Pdf(two_pages()))
+    with pytest.raises(Cancelled):
+        decode(page, stop)
+    assert np.array_equal(decode(page), two_pictures()[0])
+    assert len(starts) == 1
+
+
+def seconds_to_cancel(work, stop):
+    """Do work that a thread stops after a while; return the seconds from there until it has stopped."""
+    moments = []
+
+    def set_stop():
+        moments.append(time.monotonic())
+        stop.set()
+
+    timer = threading.Timer(0.5, set_stop)
+    timer.start()
+    with pytest.raises(Cancelled):
+        work()
+    return time.monotonic() - moments[0]
+
+
+SOON = 0.5  # seconds: 0.1 of them, and some for a busy machine
+
+
+def test_a_page_that_is_drawn_is_stopped():
+    (page,) = list_pages(Pdf(forms_of_forms()))
+    stop = threading.Event()
+    assert seconds_to_cancel(lambda: decode(page, stop), stop) < SOON
+    assert children() == []
+
+
+def test_a_call_of_a_model_is_stopped_while_a_page_is_drawn(starts):
+    parts, token = Pdf(forms_of_forms(n_blank=1), pages=[0, 1]).split(), jina_omni.CancelToken()
+    moments = []
+
+    def cancel():
+        moments.append(time.monotonic())
+        token.cancel()
+
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        timer = threading.Timer(0.5, cancel)
+        timer.start()
+        with pytest.raises(Cancelled):
+            model.encode(parts, cancel=token)
+        assert time.monotonic() - moments[0] < SOON
+        wait_for_the_end()
+        assert len(model.encode(parts[1])) == len(model.encode("text"))
+    assert len(starts) <= 2
+    close_all()
+
+
+def test_bytes_that_are_hashed_are_stopped(monkeypatch):
+    stop, updates = threading.Event(), []
+
+    class Digest:
+        def update(self, part):
+            updates.append(bytes(part))
+            stop.set()
+
+    monkeypatch.setattr(hashlib, "sha256", Digest)
+    monkeypatch.setattr(open_pdfs, "_HASHED", 8)
+    with pytest.raises(Cancelled):
+        list_pages(Pdf(two_pages()), stop)
+    assert updates == [b"%PDF-1.4"]
+
+
+def test_a_document_that_is_opened_is_stopped(monkeypatch, tmp_path):
+    program = tmp_path / "sleeping.py"
+    program.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(sandbox, "_PROGRAM", program)
+    stop = threading.Event()
+    assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop) < SOON
+    assert children() == []
+    stop.clear()
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        prepare = functools.partial(model._preparer.prepare, ["cat", Pdf(two_pages())], 3, "", truncate=False)
+        assert seconds_to_cancel(lambda: prepare(stop=stop), stop) < SOON
+    assert children() == []
+
+
+def test_a_caller_who_gives_up_waiting_leaves_the_others_their_process(starts):
+    data = forms_of_forms(n_blank=1)
+    bad, blank = list_pages(Pdf(data))
+    others = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(decode, bad, others)
+        time.sleep(0.1)
+        stop = threading.Event()
+        assert seconds_to_cancel(lambda: decode(blank, stop), stop) < SOON
+        assert not drawn.done()
+        assert len(children()) == 1
+        others.set()
+        with pytest.raises(Cancelled):
+            drawn.result(timeout=30)
+    assert len(starts) == 1
+    assert decode(blank).tobytes() == as_the_reference(data, 1).tobytes()
+    assert len(starts) == 2
+    close_all()
+
+
+def test_a_caller_who_gives_up_waiting_for_a_place_is_stopped(monkeypatch):
+    monkeypatch.setattr(open_pdfs, "MAX_OPEN_PDFS", 1)
+    (bad,) = list_pages(Pdf(forms_of_forms()))
+    others = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(decode, bad, others)
+        time.sleep(0.1)
+        stop = threading.Event()
+        assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop) < SOON
+        others.set()
+        with pytest.raises(Cancelled):
+            drawn.result(timeout=30)
+    assert len(list_pages(Pdf(two_pages()))) == 2
+
+
+# ---- no process ----
 
 
 @pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", ""), ("executable", "/nowhere/python")])
@@ -597,4 +1097,4 @@ def test_threads_draw_the_pages_of_one_document(starts):
         drawn = list(pool.map(decode, list_pages(Pdf(data))))
     assert [pixels.tobytes() for pixels in drawn] == [as_the_reference(data, i).tobytes() for i in range(24)]
     assert len(starts) == 1
-    assert children() == []
+    close_all()

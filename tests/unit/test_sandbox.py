@@ -46,6 +46,17 @@ def test_requests_are_answered_one_after_the_other():
     assert children() == []
 
 
+def test_the_time_of_a_reply_begins_with_what_was_taken_before(monkeypatch):
+    decoder = new()
+    decoder.ask(SVG, "an SVG image", None, sandbox.Seconds(3, 4))
+    assert 3 <= decoder.taken.processor < 13
+    assert 4 <= decoder.taken.clock < 14
+    monkeypatch.setattr(sandbox, "_POLL", 60)  # so that the reply comes before anyone looks
+    decoder.ask(SVG, "an SVG image")
+    assert decoder.taken == sandbox.NO_TIME
+    decoder.close()
+
+
 def test_an_error_of_the_decoder_is_raised_and_ends_it():
     decoder = new()
     message = r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"
@@ -127,7 +138,8 @@ def started(tmp_path, data, then):
     path = tmp_path / "a.pdf"
     path.write_bytes(data)
     code = """
-        import os, pathlib, psutil, signal, sys, time, warnings
+        import os, pathlib, psutil, signal, sys, threading, time, warnings
+        from jina_omni.media import open_pdfs
         from jina_omni.media.pdf import Pdf, decode, list_pages
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
         pages = list_pages(Pdf(pathlib.Path(sys.argv[1])))
@@ -208,11 +220,13 @@ def test_a_program_that_takes_ctrl_c_as_a_wish_gets_its_pages(tmp_path):
     then = """
         signal.signal(signal.SIGINT, lambda *_: None)
         os.killpg(0, signal.SIGINT)
-        print([decode(page).size for page in pages], psutil.Process().children())
+        print([decode(page).size for page in pages], psutil.Process().children() == [child])
+        open_pdfs._OPEN.close()
+        print(psutil.Process().children())
     """
     with started(tmp_path, TWO_PAGES, then) as (process, child):
         output, errors = process.communicate(timeout=60)
-    assert (output, errors) == ("[(150, 150), (150, 150)] []\n", "")
+    assert (output, errors) == ("[(150, 150), (150, 150)] True\n[]\n", "")
     assert has_ended(child)
 
 
@@ -222,12 +236,47 @@ def test_a_forked_process_draws_for_itself(tmp_path):
         warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about threads and fork
         first = decode(pages[0]).tobytes()
         if os.fork() == 0:
-            print(decode(pages[1]).tobytes() == first, psutil.Process().children(), flush=True)
+            before = psutil.Process().children()
+            print(decode(pages[1]).tobytes() == first, before, len(psutil.Process().children()))
+            open_pdfs._OPEN.close()
+            print(psutil.Process().children(), flush=True)
             sys.exit()
         os.wait()
-        print(child.is_running(), decode(pages[1]).tobytes() == first, psutil.Process().children())
+        print(child.is_running(), decode(pages[1]).tobytes() == first, psutil.Process().children() == [child])
+        open_pdfs._OPEN.close()
+        print(psutil.Process().children())
     """
     with started(tmp_path, TWO_PAGES, then) as (process, child):
         output, errors = process.communicate(timeout=60)
-    assert (output, errors) == ("True []\nTrue True []\n", "")
+    assert (output, errors) == ("True [] 1\n[]\nTrue True True\n[]\n", "")
+    assert has_ended(child)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_threads_draw_draws_for_itself_and_leaves_them_alone(tmp_path):
+    then = """
+        warnings.simplefilter("ignore", DeprecationWarning)
+        first = decode(pages[0]).tobytes()
+        wrong, done = [], threading.Event()
+        def draw():
+            while not done.is_set():
+                if decode(pages[1]).tobytes() != first:
+                    wrong.append(1)
+        threads = [threading.Thread(target=draw) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        codes = []
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0 if decode(pages[1]).tobytes() == first else 1)
+            codes.append(os.waitpid(pid, 0)[1])
+        done.set()
+        for thread in threads:
+            thread.join()
+        print(codes == [0] * 20, wrong, psutil.Process().children() == [child])
+    """
+    with started(tmp_path, TWO_PAGES, then) as (process, child):
+        output, errors = process.communicate(timeout=120)
+    assert (output, errors) == ("True [] True\n", "")
     assert has_ended(child)

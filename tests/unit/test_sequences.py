@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import pickle
 import random
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -198,6 +199,89 @@ def test_a_truncated_input_is_never_over_the_limit_and_keeps_its_ends(
     else:
         template = nano_tokenizer("<|im_end|>").tolist()
         assert got[-1 - len(template) : -1] == template
+
+
+LONG = Text(
+    "".join(random.Random(0).choices([*WORDS.text.split(" "), " ", "\n", " é", "e\u0301", "12", "—", "<b>"], k=80_000))
+)
+
+
+@pytest.fixture
+def count_characters(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Return how many characters were tokenised so far."""
+    lengths: list[int] = []
+    tokenize_piece = Tokenizer._tokenize_piece
+
+    def tokenize_and_count(self: Tokenizer, text: str) -> np.ndarray:
+        lengths.append(len(text))
+        return tokenize_piece(self, text)
+
+    monkeypatch.setattr(Tokenizer, "_tokenize_piece", tokenize_and_count)
+    return lambda: sum(lengths)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "n_times"),
+    [
+        ([], [], 1),
+        (["Document: "], [], 1),
+        ([Text("a text"), IMAGE, "in: "], [IMAGE], 1),
+        ([], [" and"], 2),  # may join the text, so that it is tokenised without that too
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("size", ["small", "nano"])
+def test_truncation_costs_what_it_keeps(
+    size: str,
+    before: list[Piece],
+    after: list[Piece],
+    n_times: int,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    count_characters: Callable[[], int],
+) -> None:
+    tokenizer: Tokenizer = request.getfixturevalue(f"{size}_tokenizer")
+    pieces = [*before, LONG, *after]
+    for limit in (100, 4_000, 30_000):
+        already = count_characters()
+        got = build(pieces, tokenizer, limit=limit, truncate=True)
+        n_characters = count_characters() - already
+        assert len(got) == limit
+        with monkeypatch.context() as whole:
+            whole.setattr("jina_omni.tokenizer._PIECE", len(LONG.text) + 100)
+            np.testing.assert_array_equal(got, build(pieces, tokenizer, limit=limit, truncate=True))
+            with pytest.raises(InputTooLongError) as caught:
+                build(pieces, tokenizer, limit=limit)
+        n_tokens = caught.value.tokens
+        assert not caught.value.is_lower_bound
+        assert n_characters < n_times * (1.2 * len(LONG.text) * limit / n_tokens + 10_000)
+
+
+def test_a_text_that_is_far_too_long_is_an_error_with_a_lower_bound(
+    small_tokenizer: Tokenizer, count_characters: Callable[[], int]
+) -> None:
+    with pytest.raises(InputTooLongError) as caught:
+        build([LONG, IMAGE], small_tokenizer, limit=1_000)
+    error = caught.value
+    assert count_characters() < 20_000
+    assert error.is_lower_bound
+    assert error.limit == 1_000 < error.tokens < len(build([LONG, IMAGE], small_tokenizer))
+    assert str(error) == (
+        f"input 7 has more than {error.tokens:,} tokens, over this model's limit of 1,000; "
+        "split it, or pass truncate=True to cut its last text short"
+    )
+    copied = pickle.loads(pickle.dumps(error))
+    assert (copied.tokens, copied.is_lower_bound, str(copied)) == (error.tokens, True, str(error))
+
+
+def test_a_long_text_that_is_not_the_last_can_not_be_cut(
+    small_tokenizer: Tokenizer, count_characters: Callable[[], int]
+) -> None:
+    for pieces in ([LONG, Text("a text")], [LONG, IMAGE, Text("a text")], [LONG.text, IMAGE]):
+        already = count_characters()
+        with pytest.raises(InputTooLongError, match="nothing of it can be cut"):
+            build(pieces, small_tokenizer, limit=1_000, truncate=True)
+        assert count_characters() - already < 50_000
 
 
 @pytest.mark.parametrize("keep", [2, 3])

@@ -4,20 +4,28 @@ import concurrent.futures
 import contextlib
 import gzip
 import io
+import os
 import random
 import struct
 import subprocess
 import sys
+import textwrap
+import threading
+import time
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
+import jina_omni
+from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import sandbox
-from jina_omni.media.image import Image, decode, find_grid, read_patches
+from jina_omni.media import svg as svg_module
+from jina_omni.media.image import Image, decode, find_grid, measure, read_patches
 from jina_omni.media.patches import VisionGeometry
+from jina_omni.media.svg import to_png
+from tests.processes import children
 
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
 RED, GREEN, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 0)
@@ -120,6 +128,107 @@ def test_threads_draw_at_the_same_time():
     expected = half_red(40, 20).tobytes()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _: drawn(svg()).tobytes() == expected, range(16)))
+
+
+# ---- drawn once ----
+
+
+class Seeing:
+    """The towers of a model with a vision tower."""
+
+    def require_vision(self, _what):
+        return TINY
+
+
+def measured(data):
+    """Return the medium of a drawing, as a call that plans its batches measures it."""
+    (medium,) = measure(Image(data), Seeing(), truncate=False)
+    return medium
+
+
+NEVER = threading.Event()
+DATA = svg('width="40" height="20" viewBox="0 0 400 200"', '<circle cx="200" cy="100" r="90" fill="#abc"/>').encode()
+
+
+def test_a_drawing_is_drawn_once_to_be_measured_and_decoded(starts):
+    medium = measured(DATA)
+    assert [len(png) for png in svg_module._KEPT.values()] == [len(to_png(DATA))]
+    starts.clear()
+    decoded = medium.decode(NEVER)
+    assert len(starts) == 0
+    assert len(svg_module._KEPT) == 0
+    expected, grid = read_patches(Image(DATA), TINY)
+    assert np.array_equal(decoded.values, expected)
+    assert decoded.shape == grid
+    assert decoded.layout == medium.layout
+    assert np.array_equal(medium.decode(NEVER).values, expected)  # drawn again, if anyone should ask
+
+
+def test_a_model_draws_each_drawing_once(starts):
+    drawings = [svg(f'width="40" height="20" id="{i}"').encode() for i in range(3)]
+    with jina_omni.demo_model(modality="vision", device="cpu") as model:
+        vectors = model.encode([Image(data) for data in drawings])
+        assert len(starts) == 3
+        assert np.array_equal(vectors, model.encode([half_red(40, 20)] * 3))
+
+
+def test_drawings_are_kept_while_there_is_room(starts, monkeypatch):
+    size = len(to_png(DATA))
+    monkeypatch.setattr(svg_module, "MAX_KEPT_DRAWINGS", 2 * size)
+    media = [measured(DATA) for _ in range(4)]
+    assert [len(png) for png in svg_module._KEPT.values()] == [size] * 2
+    starts.clear()
+    values = [medium.decode(NEVER).values for medium in media]
+    assert len(starts) == 2
+    assert all(np.array_equal(one, values[0]) for one in values)
+    measured(DATA)
+    assert len(svg_module._KEPT) == 0  # nobody decodes it
+    assert len(starts) == 3
+
+
+def test_threads_keep_their_drawings(starts):
+    pixels = [read_patches(Image(svg(f'width="{width}" height="20"').encode()), TINY)[0] for width in range(20, 28)]
+    starts.clear()
+
+    def work(i):
+        medium = measured(svg(f'width="{20 + i % 8}" height="20"').encode())
+        return np.array_equal(medium.decode(NEVER).values, pixels[i % 8])
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(32)))
+    assert len(starts) == 32
+    assert len(svg_module._KEPT) == 0
+
+
+def test_a_file_that_changes_after_it_was_measured_is_seen_as_it_was(tmp_path):
+    path = tmp_path / "a.svg"
+    path.write_bytes(DATA)
+    expected, _ = read_patches(Image(path), TINY)
+    (medium,) = measure(Image(path), Seeing(), truncate=False)
+    path.write_text(svg())
+    assert np.array_equal(medium.decode(NEVER).values, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_a_drawing_is_kept_can_keep_its_own():
+    code = """
+        import os, threading, time, warnings
+        from jina_omni.media import svg
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about threads and fork
+        begun = threading.Event()
+        def keep():
+            with svg._LOCK:
+                begun.set()
+                time.sleep(0.3)
+        threading.Thread(target=keep).start()
+        begun.wait()
+        if os.fork() == 0:
+            os._exit(0 if svg._LOCK.acquire(timeout=10) else 1)
+        print(os.wait()[1])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (output.stdout, output.stderr) == ("0\n", "")
 
 
 # ---- other files ----
@@ -281,10 +390,36 @@ def test_references_that_multiply_are_an_error():
 
 def test_a_drawing_that_takes_too_long_is_an_error(monkeypatch):
     monkeypatch.setattr(sandbox, "SANDBOX_SECONDS", 0.5)
+    monkeypatch.setattr(sandbox, "SANDBOX_CLOCK_FACTOR", 1000)  # so that a busy machine changes nothing
     blurs = '<feGaussianBlur stdDeviation="300"/>' * 200
     body = f'<filter id="f">{blurs}</filter><rect width="3000" height="3000" filter="url(#f)"/>'
     with pytest.raises(InputError, match=r"^input 3 is an SVG image that takes over 0.5 seconds to draw; simplify it"):
         drawn(svg('width="3000" height="3000"', body))
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+def test_a_caller_who_gives_up_does_not_wait_for_the_drawing(is_measured, tmp_path):
+    blurs = '<feGaussianBlur stdDeviation="300"/>' * 200
+    body = f'<filter id="f">{blurs}</filter><rect width="3000" height="3000" filter="url(#f)"/>'
+    path, stop, moments = tmp_path / "a.svg", threading.Event(), []
+    path.write_bytes(DATA)
+    (medium,) = measure(Image(path), Seeing(), truncate=False)
+    svg_module._KEPT.clear()
+    path.write_text(svg('width="3000" height="3000"', body))
+
+    def measure_it(stop):
+        return measure(Image(path), Seeing(), truncate=False, stop=stop)
+
+    def give_up():
+        moments.append(time.monotonic())
+        stop.set()
+
+    timer = threading.Timer(0.5, give_up)
+    timer.start()
+    with pytest.raises(Cancelled):
+        (medium.decode if is_measured else measure_it)(stop)
+    assert time.monotonic() - moments[0] < 0.5  # 0.1 of them, and some for a busy machine
+    assert children() == []
 
 
 @pytest.mark.parametrize(

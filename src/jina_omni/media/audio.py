@@ -90,7 +90,13 @@ def check(audio: Audio) -> None:
         )
 
 
-def measure(audio: Audio, towers: Towers, *, truncate: bool) -> list[Medium]:
+def measure(
+    audio: Audio,
+    towers: Towers,
+    *,
+    truncate: bool,
+    stop: threading.Event | None = None,  # noqa: ARG001 - the header is read to its end
+) -> list[Medium]:
     """Measure a sound by its header, for the audio tower.
 
     Parameters
@@ -99,6 +105,8 @@ def measure(audio: Audio, towers: Towers, *, truncate: bool) -> list[Medium]:
     towers : Towers
     truncate : bool
         Take the first 30 seconds of a longer sound, instead of refusing it.
+    stop : threading.Event, optional
+        As `jina_omni.media.kinds.measure` has it.
 
     Raises
     ------

@@ -12,12 +12,13 @@ taken only while all its values lie in 0 to 255, and floating-point pixels never
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
 
@@ -41,6 +42,9 @@ __all__ = ["Image", "ImageSource", "check", "decode", "find_grid", "measure", "p
 
 ImageSource: TypeAlias = FileSource | PILImage.Image | npt.NDArray[np.uint8]
 """What an image may come as: a path, a file's bytes, a PIL image, or pixels."""
+
+_Draw: TypeAlias = Callable[[bytes], bytes]
+"""From an SVG file to a PNG file."""
 
 # Their decoders read the whole file into memory.
 _READ_WHOLE = {"image/webp", "image/avif", "image/heic", "image/svg+xml"}
@@ -94,8 +98,14 @@ def check(image: Image) -> None:
         )
 
 
-def measure(image: Image, towers: Towers, *, truncate: bool) -> list[Medium]:  # noqa: ARG001 - nothing to cut
-    """Measure an image by its header, for the vision tower.
+def measure(
+    image: Image,
+    towers: Towers,
+    *,
+    truncate: bool,  # noqa: ARG001 - nothing to cut
+    stop: threading.Event | None = None,
+) -> list[Medium]:
+    """Measure an image by its header, for the vision tower; an SVG by drawing it.
 
     Parameters
     ----------
@@ -103,6 +113,8 @@ def measure(image: Image, towers: Towers, *, truncate: bool) -> list[Medium]:  #
     towers : Towers
     truncate : bool
         As `jina_omni.media.kinds.measure` has it.
+    stop : threading.Event, optional
+        Ends a drawing soon after it is set.
 
     Raises
     ------
@@ -110,12 +122,19 @@ def measure(image: Image, towers: Towers, *, truncate: bool) -> list[Medium]:  #
         As far as the header shows it.
     ModalityNotLoadedError
         The vision tower is not loaded.
+    Cancelled
+        Through `stop`.
     """
     geometry = towers.require_vision("an image")
-    return [make_still(find_grid(image, geometry), lambda: read_patches(image, geometry), geometry)]
+    drawing = svg.Drawing()
+
+    def read(stop: threading.Event) -> tuple[Patches, PatchGrid]:
+        return read_patches(image, geometry, functools.partial(drawing.decode, stop=stop))
+
+    return [make_still(find_grid(image, geometry, functools.partial(drawing.measure, stop=stop)), read, geometry)]
 
 
-def decode(image: Image) -> PILImage.Image:
+def decode(image: Image, draw: _Draw = svg.to_png) -> PILImage.Image:
     """Return an image's pixels as RGB.
 
     Threads may decode at the same time, and no file stays open.
@@ -125,6 +144,8 @@ def decode(image: Image) -> PILImage.Image:
     image : Image
         A file's type is found from its bytes. Of an animation the first frame is taken, of a PIL image the current
         one. It is turned as its EXIF data say only on request (TIFF always: Pillow itself does it).
+    draw : callable
+        Draws an SVG.
 
     Returns
     -------
@@ -147,7 +168,7 @@ def decode(image: Image) -> PILImage.Image:
     >>> decode(Image(np.zeros((2, 3), np.uint8))).size
     (3, 2)
     """
-    with _open_image(image.source) as pixels:
+    with _open_image(image.source, draw) as pixels:
         _load(pixels)
         if not image.exif_orientation:
             return _convert_to_rgb(pixels)
@@ -157,7 +178,7 @@ def decode(image: Image) -> PILImage.Image:
         return _convert_to_rgb(pixels)
 
 
-def find_grid(image: Image, geometry: VisionGeometry) -> PatchGrid:
+def find_grid(image: Image, geometry: VisionGeometry, draw: _Draw = svg.to_png) -> PatchGrid:
     """Return the grid of the patches of an image, from the file's header where that says it.
 
     Parameters
@@ -166,6 +187,8 @@ def find_grid(image: Image, geometry: VisionGeometry) -> PatchGrid:
         As in `decode`.
     geometry : VisionGeometry
         Of the vision file.
+    draw : callable
+        As in `decode`.
 
     Returns
     -------
@@ -185,12 +208,12 @@ def find_grid(image: Image, geometry: VisionGeometry) -> PatchGrid:
     if isinstance(image.source, np.ndarray):
         height, width = _check_array(image.source).shape[:2]
     else:
-        with _open_image(image.source) as pixels:
+        with _open_image(image.source, draw) as pixels:
             height, width = _find_size(pixels, exif_orientation=image.exif_orientation)
     return geometry.image_grid(height, width)
 
 
-def read_patches(image: Image, geometry: VisionGeometry) -> tuple[Patches, PatchGrid]:
+def read_patches(image: Image, geometry: VisionGeometry, draw: _Draw = svg.to_png) -> tuple[Patches, PatchGrid]:
     """Return an image as the patches that the vision tower takes: `decode`, then `patch_pixels`.
 
     Parameters
@@ -199,6 +222,8 @@ def read_patches(image: Image, geometry: VisionGeometry) -> tuple[Patches, Patch
         As in `decode`.
     geometry : VisionGeometry
         Of the vision file.
+    draw : callable
+        As in `decode`.
 
     Returns
     -------
@@ -218,7 +243,7 @@ def read_patches(image: Image, geometry: VisionGeometry) -> tuple[Patches, Patch
     >>> patches.shape, grid
     ((1200, 1536), (1, 30, 40))
     """
-    return patch_pixels(decode(image), geometry)
+    return patch_pixels(decode(image, draw), geometry)
 
 
 def patch_pixels(pixels: PILImage.Image, geometry: VisionGeometry) -> tuple[Patches, PatchGrid]:
@@ -259,7 +284,7 @@ def patch_pixels(pixels: PILImage.Image, geometry: VisionGeometry) -> tuple[Patc
 
 
 @contextlib.contextmanager
-def _open_image(source: ImageSource) -> Iterator[PILImage.Image]:
+def _open_image(source: ImageSource, draw: _Draw) -> Iterator[PILImage.Image]:
     """Open an image, its pixels perhaps not yet read; what fails in the body fails as an `InputError`."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(as_decode_error("an image"))
@@ -269,12 +294,12 @@ def _open_image(source: ImageSource) -> Iterator[PILImage.Image]:
         elif isinstance(source, np.ndarray):
             image = PILImage.fromarray(np.ascontiguousarray(_check_array(source)))
         else:
-            image = _open_encoded(stack.enter_context(open_source(source)))
+            image = _open_encoded(stack.enter_context(open_source(source)), draw)
         _check_not_empty(image.height, image.width)
         yield image
 
 
-def _open_encoded(file: BinaryIO) -> PILImage.Image:
+def _open_encoded(file: BinaryIO, draw: _Draw) -> PILImage.Image:
     media_type = read_media_type(file)
     file_type = FILE_TYPES.get(media_type)
     if media_type in _READ_WHOLE and (n_bytes := _count_bytes(file)) > MAX_ENCODED_BYTES:
@@ -286,7 +311,7 @@ def _open_encoded(file: BinaryIO) -> PILImage.Image:
             # Pillow's plug-in, used without registering it: what Pillow opens elsewhere in the process stays as it is.
             image: PILImage.Image = import_decoder("pillow_heif", "heic", "a HEIC image").HeifImageFile(file)
         elif file_type.decoder == "resvg":
-            image = PILImage.open(io.BytesIO(svg.to_png(file.read())), formats=("PNG",))
+            image = PILImage.open(io.BytesIO(draw(file.read())), formats=("PNG",))
         else:
             image = _open_with_pillow(file, file_type)
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:

@@ -6,6 +6,7 @@ The file of a kind holds its input class, how it is measured and how it is decod
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -71,7 +72,7 @@ def check(part: Media) -> None:
     _find_row(part).check(part)
 
 
-def measure(part: Media, towers: Towers, *, truncate: bool) -> list[Medium]:
+def measure(part: Media, towers: Towers, *, truncate: bool, stop: threading.Event | None = None) -> list[Medium]:
     """Measure a part, which may be several media: the pages of a document, a video and its sound.
 
     Parameters
@@ -81,6 +82,8 @@ def measure(part: Media, towers: Towers, *, truncate: bool) -> list[Medium]:
         The loaded ones.
     truncate : bool
         Take the first 30 seconds of a longer sound, instead of refusing it.
+    stop : threading.Event, optional
+        Ends the call soon after it is set, where another process draws; the header of a file is read to its end.
 
     Raises
     ------
@@ -88,8 +91,10 @@ def measure(part: Media, towers: Towers, *, truncate: bool) -> list[Medium]:
         As far as the header shows it.
     ModalityNotLoadedError
         The tower that it needs is not loaded.
+    Cancelled
+        Through `stop`.
     """
-    return _find_row(part).measure(part, towers, truncate=truncate)
+    return _find_row(part).measure(part, towers, truncate=truncate, stop=stop)
 
 
 def wrap_file(source: FileSource, media_type: str) -> Media:

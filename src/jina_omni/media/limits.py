@@ -66,7 +66,16 @@ PDF_ADDRESS_SPACE = 4 << 30
 """Bytes that PDFium may reserve. Without memory, such as for a layer of a page, it goes on, so it may reserve more."""
 
 MAX_OPEN_PDFS = 4
-"""Documents that stay open between being measured and being drawn, each with a process; the others are reopened."""
+"""PDFs that are open at the same time, each in a process. The least recently used one makes room for another."""
+
+PDF_IDLE_SECONDS = 10
+"""Seconds that a PDF stays open after its last use, for the pages that are asked for next."""
+
+MAX_PDF_GROWTH = 1 << 27
+"""Bytes that its process may hold more than after it was opened (on Linux). Then a new one draws the next pages."""
+
+MAX_KEPT_DRAWINGS = 1 << 26
+"""Bytes of PNG files that SVGs are kept as between being measured and being decoded; the others are drawn again."""
 
 # ---- decoding ahead of the towers ----
 

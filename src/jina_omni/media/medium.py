@@ -80,7 +80,9 @@ class Medium:
     location: Location = ()
 
 
-def make_still(grid: PatchGrid, read: Callable[[], tuple[Patches, PatchGrid]], geometry: VisionGeometry) -> Medium:
+def make_still(
+    grid: PatchGrid, read: Callable[[threading.Event], tuple[Patches, PatchGrid]], geometry: VisionGeometry
+) -> Medium:
     """Return the medium of an image or a page.
 
     Parameters
@@ -88,7 +90,7 @@ def make_still(grid: PatchGrid, read: Callable[[], tuple[Patches, PatchGrid]], g
     grid : tuple of int
         (1, h, w), in patches, as far as the header says.
     read : callable
-        Returns the patches and their grid.
+        Returns the patches and their grid, as `Medium.decode` takes an event.
     geometry : VisionGeometry
         Of the vision file.
     """
@@ -96,8 +98,8 @@ def make_still(grid: PatchGrid, read: Callable[[], tuple[Patches, PatchGrid]], g
     def measure(grid: PatchGrid) -> TokenLayout:
         return TokenLayout((geometry.count_tokens(grid),))
 
-    def decode(_stop: threading.Event) -> DecodedMedium:
-        values, found = read()
+    def decode(stop: threading.Event) -> DecodedMedium:
+        values, found = read(stop)
         return DecodedMedium(measure(found), values, found)
 
     return Medium("vision", measure(grid), decode)

@@ -1,43 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """PDF: the input `Pdf`, and the way from documents to pages, drawn as the reference draws them.
 
-PDFium runs in a sandbox, one for each document: a few kilobytes can ask for any amount of memory and time (forms that
-draw forms, streams that unpack to gigabytes). Starting one takes about as long as drawing two pages, so it stays while
-pages of its document are drawn. Threads draw different documents at the same time.
+`open_pdfs` has the processes that draw.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
 import math
 import operator
 import os
 import threading
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image as PILImage
 
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import InputError, located
-from jina_omni.media.decoders import as_decode_error, import_decoder
-from jina_omni.media.file_types import unsupported_type
-from jina_omni.media.files import (
-    BYTES_LIKE,
-    FileSource,
-    describe_options,
-    describe_source,
-    open_source,
-    read_media_type,
-)
+from jina_omni.media.decoders import as_decode_error
+from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
 from jina_omni.media.image import patch_pixels
-from jina_omni.media.limits import MAX_DPI, MAX_OPEN_PDFS, MAX_PIXELS, MIN_DPI, PDF_ADDRESS_SPACE
+from jina_omni.media.limits import MAX_DPI, MAX_PIXELS, MIN_DPI
 from jina_omni.media.medium import Medium, make_still
+from jina_omni.media.open_pdfs import count_pages, draw_page, measure_pages
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry
-from jina_omni.media.sandbox import Sandbox
 from jina_omni.media.towers import Towers
 
 __all__ = ["Pdf", "PdfPage", "check", "decode", "find_grid", "list_pages", "measure", "read_patches"]
@@ -45,10 +32,6 @@ __all__ = ["Pdf", "PdfPage", "check", "decode", "find_grid", "list_pages", "meas
 _WHAT = "a PDF"
 _DEFAULT_DPI = 150
 _UNITS_PER_INCH = 72  # PDF 1.7, 8.3.2.3
-
-# Documents that stay open from being measured to being drawn. The others are opened again, so that a caller who
-# measures a thousand documents first does not start a thousand processes.
-_OPEN_DOCUMENTS = threading.Semaphore(MAX_OPEN_PDFS)
 
 
 # Compared by identity, as all media are.
@@ -82,7 +65,8 @@ class Pdf:
     def split(self) -> list[Pdf]:
         """Return each page as a document of its own, for one vector per page.
 
-        The file is read now, to count its pages, and again when they are embedded.
+        The file is read now, to count its pages, and again when they are embedded. The pages share one process that
+        draws them, in one call and in calls within seconds of each other.
 
         Returns
         -------
@@ -106,38 +90,6 @@ class Pdf:
             return [replace(self, pages=[page.number]) for page in list_pages(self)]
 
 
-class _Document:
-    """An open document, which closes once all the pages that were asked for are drawn."""
-
-    def __init__(self, n_pages: int = 1) -> None:
-        self._n_pages = n_pages
-        self._n_drawn = 0
-        self._lock = threading.Lock()
-        self._sandbox: Sandbox | None = None
-
-    def keep_open(self, sandbox: Sandbox) -> bool:
-        """Take over a sandbox that has the document open, unless too many are open."""
-        if not _OPEN_DOCUMENTS.acquire(blocking=False):
-            return False
-        weakref.finalize(sandbox, _OPEN_DOCUMENTS.release)
-        self._sandbox = sandbox
-        return True
-
-    @contextlib.contextmanager
-    def lend_sandbox(self, pdf: Pdf) -> Iterator[Sandbox]:
-        """Lend a sandbox that has the document open, to draw one page; threads take turns."""
-        with self._lock:
-            if self._sandbox is None or not self._sandbox.is_alive:
-                self._sandbox, _ = _open_document(pdf)
-            try:
-                yield self._sandbox
-            finally:
-                self._n_drawn += 1
-                if self._n_drawn % self._n_pages == 0:
-                    self._sandbox.close()
-                    self._sandbox = None
-
-
 @dataclass(frozen=True, slots=True)
 class PdfPage:
     """One page of a document.
@@ -150,15 +102,12 @@ class PdfPage:
         Of the page, from 0.
     width, height : int
         In pixels, as `decode` draws it.
-    document : _Document
-        The open document, which its pages share.
     """
 
     pdf: Pdf
     number: int
     width: int
     height: int
-    document: _Document = field(default_factory=_Document, repr=False, compare=False)
 
 
 def check(pdf: Pdf) -> None:
@@ -173,7 +122,13 @@ def check(pdf: Pdf) -> None:
         raise InputError(f"is a Pdf whose source is {describe_type(pdf.source)}; jina_omni.Pdf takes a path or bytes")
 
 
-def measure(pdf: Pdf, towers: Towers, *, truncate: bool) -> list[Medium]:  # noqa: ARG001 - nothing to cut
+def measure(
+    pdf: Pdf,
+    towers: Towers,
+    *,
+    truncate: bool,  # noqa: ARG001 - nothing to cut
+    stop: threading.Event | None = None,
+) -> list[Medium]:
     """Measure the pages of a document, for the vision tower.
 
     Parameters
@@ -182,10 +137,12 @@ def measure(pdf: Pdf, towers: Towers, *, truncate: bool) -> list[Medium]:  # noq
     towers : Towers
     truncate : bool
         As `jina_omni.media.kinds.measure` has it.
+    stop : threading.Event, optional
+        As in `list_pages`.
 
     Raises
     ------
-    InputError
+    InputError, Cancelled
         As in `list_pages` and `find_grid`.
     ModalityNotLoadedError
         The vision tower is not loaded.
@@ -193,16 +150,18 @@ def measure(pdf: Pdf, towers: Towers, *, truncate: bool) -> list[Medium]:  # noq
     geometry = towers.require_vision("a PDF")
     return [
         make_still(find_grid(page, geometry), functools.partial(read_patches, page, geometry), geometry)
-        for page in list_pages(pdf)
+        for page in list_pages(pdf, stop)
     ]
 
 
-def list_pages(pdf: Pdf) -> list[PdfPage]:
+def list_pages(pdf: Pdf, stop: threading.Event | None = None) -> list[PdfPage]:
     """Return the pages of a document that are to be embedded, measured but not yet drawn.
 
     Parameters
     ----------
     pdf : Pdf
+    stop : threading.Event, optional
+        Ends the call soon after it is set.
 
     Returns
     -------
@@ -219,18 +178,17 @@ def list_pages(pdf: Pdf) -> list[PdfPage]:
         The file can't be read; the document is encrypted or has no pages; it does not have a page that is asked for, or
         none is; the resolution is out of range; a page has more than `MAX_PIXELS` pixels; opening it takes over 1 GiB,
         in which its bytes count and a file does not, or 20 seconds of a processor.
+    Cancelled
+        Through `stop`.
     """
     scale = _check_scale(pdf)
-    with as_decode_error(_WHAT), contextlib.ExitStack() as stack:
-        sandbox, n_pages = _open_document(pdf)
-        stack.callback(sandbox.close)
-        numbers = _check_numbers(pdf.pages, n_pages)
-        reply = sandbox.ask(b"measure " + b" ".join(b"%d" % number for number in numbers), _WHAT)
+    with as_decode_error(_WHAT):
+        # The document is returned in between: the numbers come from the caller's own object.
+        numbers = _check_numbers(pdf.pages, count_pages(pdf.source, stop))
         # As in PdfPage.render of pypdfium2. PDFium has turned the page, and cut it to its crop box.
-        sides = [math.ceil(float(side) * scale) for side in reply.split()]
-        document = _Document(len(numbers))
+        sides = [math.ceil(side * scale) for side in measure_pages(pdf.source, numbers, stop)]
         pages = [
-            PdfPage(pdf, number, width, height, document)
+            PdfPage(pdf, number, width, height)
             for number, width, height in zip(numbers, sides[::2], sides[1::2], strict=True)
         ]
         for page in pages:
@@ -240,12 +198,10 @@ def list_pages(pdf: Pdf) -> list[PdfPage]:
                     f"of {MAX_PIXELS:,}; pass a smaller dpi=, or leave the page out with pages=",
                     location=(("page", page.number),),
                 )
-        if document.keep_open(sandbox):
-            stack.pop_all()
     return pages
 
 
-def decode(page: PdfPage) -> PILImage.Image:
+def decode(page: PdfPage, stop: threading.Event | None = None) -> PILImage.Image:
     """Return the pixels of a page as RGB, on white.
 
     Threads may decode at the same time; in one document they take turns.
@@ -254,6 +210,8 @@ def decode(page: PdfPage) -> PILImage.Image:
     ----------
     page : PdfPage
         As `list_pages` returns it.
+    stop : threading.Event, optional
+        As in `list_pages`.
 
     Returns
     -------
@@ -263,13 +221,14 @@ def decode(page: PdfPage) -> PILImage.Image:
     Raises
     ------
     DecodeError
-        The page is damaged, or the file has changed.
+        The page is damaged, or has another size since the file has changed.
     InputError
         As in `list_pages`; or drawing the page takes over 1 GiB or 20 seconds of a processor.
+    Cancelled
+        Through `stop`.
     """
-    request = f"draw {page.number} {_check_scale(page.pdf)!r} {page.width} {page.height}"
-    with located(page=page.number), as_decode_error(_WHAT), page.document.lend_sandbox(page.pdf) as sandbox:
-        pixels = sandbox.ask(request.encode(), "a page of a PDF")
+    with located(page=page.number), as_decode_error(_WHAT):
+        pixels = draw_page(page.pdf.source, page.number, _check_scale(page.pdf), page.width, page.height, stop)
     return PILImage.frombytes("RGB", (page.width, page.height), pixels, "raw", "BGR")  # PDFium's own order
 
 
@@ -297,7 +256,9 @@ def find_grid(page: PdfPage, geometry: VisionGeometry) -> PatchGrid:
         return geometry.image_grid(page.height, page.width)
 
 
-def read_patches(page: PdfPage, geometry: VisionGeometry) -> tuple[Patches, PatchGrid]:
+def read_patches(
+    page: PdfPage, geometry: VisionGeometry, stop: threading.Event | None = None
+) -> tuple[Patches, PatchGrid]:
     """Return a page as the patches that the vision tower takes: `decode`, then `image.patch_pixels`.
 
     Parameters
@@ -306,6 +267,8 @@ def read_patches(page: PdfPage, geometry: VisionGeometry) -> tuple[Patches, Patc
         As `list_pages` returns it.
     geometry : VisionGeometry
         Of the vision file.
+    stop : threading.Event, optional
+        As in `list_pages`.
 
     Returns
     -------
@@ -316,10 +279,10 @@ def read_patches(page: PdfPage, geometry: VisionGeometry) -> tuple[Patches, Patc
 
     Raises
     ------
-    InputError
+    InputError, Cancelled
         As in `decode` and `find_grid`.
     """
-    pixels = decode(page)
+    pixels = decode(page, stop)
     with located(page=page.number):
         return patch_pixels(pixels, geometry)
 
@@ -356,17 +319,3 @@ def _check_numbers(pages: Sequence[int] | None, n_pages: int) -> list[int]:
     if not numbers:
         raise InputError(f"is a Pdf with no page chosen; it has {n_pages:,}, which pages=None takes all")
     return numbers
-
-
-def _open_document(pdf: Pdf) -> tuple[Sandbox, int]:
-    """Open a document in a new sandbox; return the sandbox and the number of the document's pages."""
-    with open_source(pdf.source) as file:
-        media_type = read_media_type(file)
-        if media_type != "application/pdf":
-            raise unsupported_type(media_type, "pdf")
-        pdfium = import_decoder("pypdfium2", "pdf", _WHAT)
-        data = file.getvalue() if isinstance(file, io.BytesIO) else b""
-        sandbox = Sandbox(
-            pdfium, _WHAT, "render it to images", file=None if data else file, address_space=PDF_ADDRESS_SPACE
-        )
-        return sandbox, int(sandbox.ask(data, _WHAT))

@@ -71,6 +71,20 @@ def _read_state(file: io.BufferedReader | None) -> tuple[int, int] | None:
     return state.st_size, state.st_mtime_ns
 
 
+def _open(source: str) -> io.BufferedReader:
+    """Open a file by its descriptor; on Windows, which inherits none, by its path."""
+    if sys.platform != "win32":
+        return open(int(source), "rb")  # noqa: PTH123
+    import _winapi
+    import msvcrt
+
+    share_all = 7  # FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, so that others may delete it meanwhile
+    handle = _winapi.CreateFile(
+        source, _winapi.GENERIC_READ, share_all, _winapi.NULL, _winapi.OPEN_EXISTING, 0, _winapi.NULL
+    )
+    return open(msvcrt.open_osfhandle(handle, os.O_RDONLY), "rb")  # noqa: PTH123
+
+
 _DECODERS = {"resvg_py": svg, "pypdfium2": pdf}
 
 
@@ -113,7 +127,7 @@ def main(package: str, folder: str, memory_limit: int, time_limit: int, source: 
     sys.path.insert(0, folder)
     try:
         decoder = importlib.import_module(package)
-        file = open(int(source) if source.isdigit() else source, "rb") if source else None  # noqa: PTH123, SIM115
+        file = _open(source) if source else None
         send(b"+", b"")
         for reply in _DECODERS[package](decoder, requests(), file):
             send(b"+", reply)

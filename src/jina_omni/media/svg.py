@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import os
 import re
+import threading
+import weakref
 from xml.parsers import expat
 
 from jina_omni.errors import InputError
 from jina_omni.media.decoders import import_decoder
-from jina_omni.media.limits import MAX_PIXELS, MAX_SVG_ENTITY_CHARACTERS
+from jina_omni.media.limits import MAX_KEPT_DRAWINGS, MAX_PIXELS, MAX_SVG_ENTITY_CHARACTERS
 from jina_omni.media.sandbox import Sandbox
 
-__all__ = ["to_png"]
+__all__ = ["Drawing", "to_png"]
 
 _WHAT = "an SVG image"
 
@@ -28,8 +31,14 @@ _LENGTH = re.compile(r"\s*\+?((?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)(px|in|cm
 _ENCODINGS = re.compile(r"ascii|utf-|iso8859-|cp125\d$|koi8-|shift_jis|euc_|gb|big5")
 _PIXELS = {"": 1, "px": 1, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "em": 16, "ex": 8}
 
+# What drawings are kept as.
+_KEPT: weakref.WeakKeyDictionary[Drawing, bytes] = weakref.WeakKeyDictionary()
+_LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):  # so that no other thread holds it in the child
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
-def to_png(data: bytes) -> bytes:
+
+def to_png(data: bytes, stop: threading.Event | None = None) -> bytes:
     """Draw an SVG file at its own size: the width and height of its root at 96 pixels per inch, or its viewBox.
 
     Text is drawn with the fonts of the machine. Embedded images (``data:``) are drawn too.
@@ -38,6 +47,8 @@ def to_png(data: bytes) -> bytes:
     ----------
     data : bytes
         The file.
+    stop : threading.Event, optional
+        Ends the call soon after it is set.
 
     Returns
     -------
@@ -53,12 +64,37 @@ def to_png(data: bytes) -> bytes:
     InputError
         It refers to other files, its entities or its size are too large, or drawing it takes over 1 GiB or 20 seconds
         of a processor.
+    Cancelled
+        Through `stop`.
     """
     resvg = import_decoder("resvg_py", "svg", _WHAT)
     text = _decode_text(data)
     _check(text)
-    with contextlib.closing(Sandbox(resvg, _WHAT, "render it to PNG")) as sandbox:
-        return sandbox.ask(text.encode(), _WHAT)
+    with contextlib.closing(Sandbox(resvg, _WHAT, "render it to PNG", stop=stop)) as sandbox:
+        return bytes(sandbox.ask(text.encode(), _WHAT, stop))
+
+
+class Drawing:
+    """An SVG file that is drawn to be measured, and kept as it was drawn until it is decoded.
+
+    Its size can't be found without drawing it: a file that gives none has that of what is drawn, and sizes may come
+    from entities and style sheets. It is kept as a PNG file, which takes less memory than its pixels; if
+    `MAX_KEPT_DRAWINGS` leaves no room for it, it is drawn again.
+    """
+
+    def measure(self, data: bytes, stop: threading.Event | None = None) -> bytes:
+        """Draw the file, and keep the result; see `to_png`."""
+        png = to_png(data, stop)
+        with _LOCK:
+            if sum(map(len, _KEPT.values())) + len(png) <= MAX_KEPT_DRAWINGS:
+                _KEPT[self] = png
+        return png
+
+    def decode(self, data: bytes, stop: threading.Event | None = None) -> bytes:
+        """Return what was kept, once, or draw the file; see `to_png`."""
+        with _LOCK:
+            png = _KEPT.pop(self, None)
+        return to_png(data, stop) if png is None else png
 
 
 def _decode_text(data: bytes) -> str:

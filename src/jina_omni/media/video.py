@@ -124,7 +124,13 @@ def check(video: Video) -> None:
         )
 
 
-def measure(video: Video, towers: Towers, *, truncate: bool) -> list[Medium]:
+def measure(
+    video: Video,
+    towers: Towers,
+    *,
+    truncate: bool,
+    stop: threading.Event | None = None,  # noqa: ARG001 - the header is read to its end
+) -> list[Medium]:
     """Measure a video, for the vision tower; in the dialect ``sentence-transformers`` its sound too.
 
     Parameters
@@ -133,6 +139,8 @@ def measure(video: Video, towers: Towers, *, truncate: bool) -> list[Medium]:
     towers : Towers
     truncate : bool
         Take the first 30 seconds of a longer sound, instead of refusing it.
+    stop : threading.Event, optional
+        As `jina_omni.media.kinds.measure` has it.
 
     Raises
     ------

@@ -6,13 +6,14 @@ else an error of the library's own. What is not done here: prompts, Unicode norm
 media, unit length.
 """
 
-from jina_omni.native.context import MAX_THREADS, CancelToken, Context, Priority
+from jina_omni.native.context import MAX_THREADS, PRIORITIES, CancelToken, Context, Priority
 from jina_omni.native.devices import Device, devices, find_device, why_no_accelerator
 from jina_omni.native.models import Projector, TextModel, audio_token_count
 from jina_omni.native.processors import chosen_instruction_set, instruction_sets, usable_cpus
 
 __all__ = [
     "MAX_THREADS",
+    "PRIORITIES",
     "CancelToken",
     "Context",
     "Device",

@@ -23,9 +23,10 @@ MAX_THREADS = 512
 """Most threads of a context."""
 
 Priority: TypeAlias = Literal["interactive", "background"]
-"""Of a call: interactive calls go before those of the background."""
+PRIORITIES: tuple[Priority, ...] = ("interactive", "background")
+"""Priorities of a call, the more urgent first."""
 
-_PRIORITIES: dict[Priority, int] = {"interactive": INTERACTIVE, "background": BACKGROUND}
+_PRIORITY_NUMBERS: dict[Priority, int] = {"interactive": INTERACTIVE, "background": BACKGROUND}
 
 _INTERRUPT_POLL = 0.05  # seconds; Windows sees Ctrl-C only between two waits
 
@@ -253,9 +254,9 @@ class Context(Handle):
         return pooled
 
     def _compute(self, function: str, priority: Priority, cancel: CancelToken | None, *arguments: object) -> None:
-        check_choice("priority", priority, tuple(_PRIORITIES))
+        check_choice("priority", priority, PRIORITIES)
         token = CancelToken() if cancel is None else require("cancel", cancel, CancelToken)
-        compute = prepare(function, self, *arguments, _PRIORITIES[priority], token)
+        compute = prepare(function, self, *arguments, _PRIORITY_NUMBERS[priority], token)
         if threading.current_thread() is not threading.main_thread():
             compute()
             return

@@ -1,0 +1,32 @@
+"""What tests of the processes that draw share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Generator
+
+import pytest
+
+from jina_omni.media import open_pdfs
+
+
+@pytest.fixture(autouse=True)
+def _no_open_pdfs(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    """Begin and end without PDFs that are open, though they stay open over calls."""
+    open_pdfs._OPEN.close()
+    monkeypatch.setattr(open_pdfs, "_OPEN", open_pdfs._OpenDocuments())
+    yield
+    open_pdfs._OPEN.close()
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Return the processes that were started."""
+    started, popen = [], subprocess.Popen
+
+    def counted(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    return started
