@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     files = Checkpoints(args.cache, args.size)
     shape = files.shape.text
-    program, linear = _compile(args.cache), build.build_kernels("linear_rate")
+    program, linear = _compile(args.cache), build.build_program("kernels", "linear_rate")
     peaks = {n: _peak(program, n) for n in range(1, args.threads + 1)}
     facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock="wall", peaks=peaks)
     results: list[dict[str, Any]] = []

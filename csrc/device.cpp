@@ -56,4 +56,22 @@ compute_pass::~compute_pass() {
     }
 }
 
+std::unique_lock<std::mutex> compute_pass::begin_step() {
+    compute_device &             device = lane_.device();
+    std::unique_lock<std::mutex> lock(device.step_mutex, std::defer_lock);
+    for (;;) {
+        if (lane_.order() == priority::background) {
+            device.turns.wait_as_background(cancel_);
+        }
+        if (device.runs_kernels()) {
+            return lock;
+        }
+        lock.lock();
+        if (lane_.order() == priority::interactive || !device.turns.background_waits() || cancel_.is_set()) {
+            return lock;
+        }
+        lock.unlock(); // an interactive pass has begun while this thread waited for the mutex
+    }
+}
+
 } // namespace omni

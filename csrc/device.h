@@ -72,17 +72,13 @@ public:
 
     // Runs what uses the backend for a short time; an interactive pass goes between two steps of the background.
     template <typename F> void step(F && body) {
-        if (lane_.order() == priority::background) {
-            lane_.device().turns.wait_as_background(cancel_);
-        }
-        std::unique_lock<std::mutex> lock(lane_.device().step_mutex, std::defer_lock);
-        if (!lane_.device().runs_kernels()) {
-            lock.lock();
-        }
+        const std::unique_lock<std::mutex> lock = begin_step();
         body();
     }
 
 private:
+    std::unique_lock<std::mutex> begin_step();
+
     compute_lane & lane_;
     cancel_flag    cancel_;
 };

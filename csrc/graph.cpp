@@ -201,7 +201,8 @@ void graph::compute_nodes(ggml_cgraph * nodes) {
     // called before each node
     const ggml_abort_callback is_cancelled = [](void * g) {
         graph & self = *static_cast<graph *>(g);
-        if (self.lane_.order() == priority::background) {
+        // A device without our kernels waits between two pieces: here it holds what an interactive pass needs.
+        if (self.lane_.order() == priority::background && self.device().runs_kernels()) {
             self.device().turns.wait_as_background(self.cancel_);
         }
         return self.cancel_.is_set();

@@ -26,7 +26,7 @@ void piece_rate::add(int64_t n_operation, std::chrono::duration<double> time) {
     }
     const double found = (double) n_operation * (target / std::max(time, target / 1000));
     // by half at most and twice at most, since one measurement may be of a moment when the device was not ours alone
-    n_operation_ = std::clamp((int64_t) found, n_operation_ / 2, n_operation_ * 2);
+    n_operation_ = std::clamp((int64_t) found, std::max<int64_t>(n_operation_ / 2, 1), n_operation_ * 2);
 }
 
 } // namespace omni

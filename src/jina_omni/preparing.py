@@ -151,17 +151,17 @@ class InputPreparer:
         return self._build_sequence(parts, prepared.prompt, truncate=prepared.truncate, cancel=cancel)
 
     def _measure(self, item: LocatedPart, *, truncate: bool, cancel: CancelToken | None) -> list[Text] | list[Medium]:
-        if isinstance(item.part, Text):
-            return [item.part]
+        part = item.part
+        if isinstance(part, Text):
+            return [part]
 
         def measure(stop: threading.Event | None = None) -> list[Medium]:
-            return kinds.measure(item.part, self._towers, truncate=truncate, stop=stop)
+            return kinds.measure(part, self._towers, truncate=truncate, stop=stop)
 
+        # An image's header is read in less time than a thread takes, and Ctrl-C stops a drawing by itself.
+        is_quick = isinstance(part, Image) and cancel is None
         with located(item.location):
-            if isinstance(item.part, Image) and cancel is None:
-                media = measure()  # its header is read in less time than a thread takes, and Ctrl-C stops a drawing
-            else:
-                media = run_beside(measure, cancel)
+            media = measure() if is_quick else run_beside(measure, cancel)
         return [replace(medium, location=item.location) for medium in media]
 
     def _build_sequence(

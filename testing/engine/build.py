@@ -177,23 +177,25 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
     return library
 
 
-def build_kernels(program: str) -> Path:
-    """Build a program of tests/kernels, with the kernels of every instruction set.
+def build_program(part: str, program: str) -> Path:
+    """Build a C++ program of the tests, which has parts of csrc by themselves.
 
     Parameters
     ----------
+    part
+        The folder in tests: ``kernels`` or ``scheduler``.
     program
-        ``kernel_test`` or ``linear_rate``.
+        ``kernel_test`` or ``linear_rate`` of the kernels of every instruction set; ``scheduler_test``.
 
     Returns
     -------
     Path
-        The program, in ``build/kernels``.
+        The program, in that folder of ``build``.
     """
-    folder = ROOT / "build" / "kernels"
+    folder = ROOT / "build" / part
     options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}", f"-DLLAMA_CPP={default_tree()}"]
-    configure = [_tool("cmake"), "-S", str(ROOT / "tests" / "kernels"), "-B", str(folder), *options]
-    _run(configure, "configuring the kernels")
+    configure = [_tool("cmake"), "-S", str(ROOT / "tests" / part), "-B", str(folder), *options]
+    _run(configure, f"configuring tests/{part}")
     compile_all = [_tool("cmake"), "--build", str(folder), "-j", str(_usable_cpus()), "--target", program]
     _run(compile_all, f"building {program}")
     return folder / program

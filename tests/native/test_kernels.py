@@ -16,7 +16,7 @@ from testing.engine import build
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    return build.build_kernels("kernel_test").parent
+    return build.build_program("kernels", "kernel_test").parent
 
 
 def test_the_kernels_of_every_instruction_set_give_what_plain_loops_in_double_give(folder: Path) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
 import contextlib
-import functools
 import hashlib
 import io
 import itertools
@@ -953,12 +952,12 @@ def test_a_caller_who_gives_up_before_has_no_process(starts):
 
 
 def seconds_to_cancel(work, stop):
-    """Do work that a thread stops after a while; return the seconds from there until it has stopped."""
+    """Do work that a thread stops by a function after a while; return the seconds from there until it has stopped."""
     moments = []
 
     def set_stop():
         moments.append(time.monotonic())
-        stop.set()
+        stop()
 
     timer = threading.Timer(0.5, set_stop)
     timer.start()
@@ -973,7 +972,7 @@ SOON = 0.5  # seconds: 0.1 of them, and some for a busy machine
 def test_a_page_that_is_drawn_is_stopped():
     (page,) = list_pages(Pdf(forms_of_forms()))
     stop = threading.Event()
-    assert seconds_to_cancel(lambda: decode(page, stop), stop) < SOON
+    assert seconds_to_cancel(lambda: decode(page, stop), stop.set) < SOON
     assert children() == []
 
 
@@ -1017,12 +1016,12 @@ def test_a_document_that_is_opened_is_stopped(monkeypatch, tmp_path):
     program.write_text("import time; time.sleep(60)")
     monkeypatch.setattr(sandbox, "_PROGRAM", program)
     stop = threading.Event()
-    assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop) < SOON
+    assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop.set) < SOON
     assert children() == []
-    stop.clear()
+    token = jina_omni.CancelToken()
     with jina_omni.demo_model(modality="vision", device="cpu") as model:
-        prepare = functools.partial(model._preparer.prepare, ["cat", Pdf(two_pages())], 3, "", truncate=False)
-        assert seconds_to_cancel(lambda: prepare(stop=stop), stop) < SOON
+        assert seconds_to_cancel(lambda: model.encode(["cat", Pdf(two_pages())], cancel=token), token.cancel) < SOON
+        wait_for_the_end()
     assert children() == []
 
 
@@ -1034,7 +1033,7 @@ def test_a_caller_who_gives_up_waiting_leaves_the_others_their_process(starts):
         drawn = pool.submit(decode, bad, others)
         time.sleep(0.1)
         stop = threading.Event()
-        assert seconds_to_cancel(lambda: decode(blank, stop), stop) < SOON
+        assert seconds_to_cancel(lambda: decode(blank, stop), stop.set) < SOON
         assert not drawn.done()
         assert len(children()) == 1
         others.set()
@@ -1054,7 +1053,7 @@ def test_a_caller_who_gives_up_waiting_for_a_place_is_stopped(monkeypatch):
         drawn = pool.submit(decode, bad, others)
         time.sleep(0.1)
         stop = threading.Event()
-        assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop) < SOON
+        assert seconds_to_cancel(lambda: list_pages(Pdf(two_pages()), stop), stop.set) < SOON
         others.set()
         with pytest.raises(Cancelled):
             drawn.result(timeout=30)
