@@ -35,6 +35,7 @@ def embed(m: jina_omni.Model, path: Path) -> None:
 
 def count(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.count_tokens("a"), int)
+    assert_type(m.count_tokens("a", cancel=jina_omni.CancelToken()), int)
     assert_type(m.count_tokens(path), int)
     assert_type(m.count_tokens(["a", "b"]), list[int])
     assert_type(m.count_tokens({"input": ["a"]}), int | list[int])
