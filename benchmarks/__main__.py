@@ -9,10 +9,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import audio, documents, image, latency, mixed, pdf, roofline, scaling, scoreboard, serving, text, video
+from benchmarks import (
+    audio,
+    cancel,
+    documents,
+    image,
+    latency,
+    mixed,
+    pdf,
+    roofline,
+    scaling,
+    scoreboard,
+    serving,
+    text,
+    video,
+)
 from benchmarks.checkpoint import default_cache
 
-_MODULES = (scoreboard, text, image, audio, video, pdf, documents, mixed, roofline, scaling, latency, serving)
+_MODULES = (
+    *(scoreboard, text, image, audio, video, pdf, documents, mixed),
+    *(roofline, scaling, latency, serving, cancel),
+)
 
 
 def main() -> None:

@@ -316,8 +316,8 @@ class Model(AsyncEncoding):
         on_error : {"raise", "return"}
             Raise the first error, or leave failing inputs out and return their errors.
         cancel : CancelToken, optional
-            Stops the call from another thread. Ctrl-C stops it too. Either returns within 0.1 s, except while `fetch`
-            runs.
+            Stops the call from another thread, on a CPU within 0.1 seconds, except while `fetch` runs. Ctrl-C does
+            too.
         fetch : callable, optional
             From an http(s) URL in a dict to the bytes at that address; all are fetched before anything is computed.
             Without it such a URL is an error.
@@ -621,6 +621,8 @@ class Model(AsyncEncoding):
         fetch: Fetch | None = None,
     ) -> int | list[int]:
         """Count tokens, without decoding or computing: of text, media, prompt and end token.
+
+        A text is tokenised to its end, also where it is far too long.
 
         Of sounds and videos whose header is not exact, the count is an estimate.
 

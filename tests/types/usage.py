@@ -51,6 +51,7 @@ async def await_embeddings(m: jina_omni.Model, path: Path, stream: AsyncIterator
 
 def count(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.count_tokens("a"), int)
+    assert_type(m.count_tokens("a", cancel=jina_omni.CancelToken()), int)
     assert_type(m.count_tokens(path), int)
     assert_type(m.count_tokens(["a", "b"]), list[int])
     assert_type(m.count_tokens({"input": ["a"]}), int | list[int])
