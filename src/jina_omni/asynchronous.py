@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints, overload
 
 from jina_omni.arguments import check_argument_names
-from jina_omni.calls import ENCODE_HINTS, WINDOW, CallOptions, EncodeCall, Errors, Floats, Plan
+from jina_omni.calls import ENCODE_HINTS, WINDOW, CallOptions, EncodeCall, Errors, Floats, Plan, guess_priority
 from jina_omni.errors import ClosedError, LocatedError
 from jina_omni.inputs import Input
 from jina_omni.native import CancelToken, Priority
@@ -94,7 +94,7 @@ class AsyncEncoding(ABC):
     ) -> CallOptions: ...
 
     @abstractmethod
-    def _check_usable(self) -> None: ...
+    def _check_process(self) -> None: ...
 
     @abstractmethod
     def _in_use(self) -> AbstractContextManager[None]: ...
@@ -338,10 +338,10 @@ class AsyncEncoding(ABC):
 
     async def _run(self, call: EncodeCall) -> Embeddings:
         """Embed in threads; stop what runs there when the task is cancelled."""
-        self._check_usable()  # since a thread to pass it to may not be there
+        self._check_process()  # since a thread to pass it to may not be there
         token = CancelToken() if call.options.cancel is None else call.options.cancel.make_linked()
         call = replace(call, options=replace(call.options, cancel=token))
-        planned_as = call.options.priority or "interactive"  # until its size is known
+        planned_as = call.options.priority or guess_priority(call.items)
         try:
             result = await self._threads.run(planned_as, partial(self._plan_and_compute, call, planned_as))
             if isinstance(result, Plan):

@@ -16,7 +16,17 @@ from jina_omni.native import CancelToken, Priority
 from jina_omni.precision import Embeddings, Precision
 from jina_omni.preparing import PreparedInput
 
-__all__ = ["ENCODE_HINTS", "WINDOW", "CallOptions", "EncodeCall", "Errors", "Floats", "Plan", "choose_priority"]
+__all__ = [
+    "ENCODE_HINTS",
+    "WINDOW",
+    "CallOptions",
+    "EncodeCall",
+    "Errors",
+    "Floats",
+    "Plan",
+    "choose_priority",
+    "guess_priority",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -100,6 +110,13 @@ class Plan:
     call: EncodeCall
     prepared: list[PreparedInput | LocatedError]
     priority: Priority
+
+
+def guess_priority(items: Sequence[Any]) -> Priority:
+    """Return the priority that `choose_priority` returns for most inputs of such a number and length."""
+    n_chars = sum(len(item) for item in items if isinstance(item, str))
+    is_small = len(items) <= _MAX_INTERACTIVE_TOKENS // 8 and n_chars <= 8 * _MAX_INTERACTIVE_TOKENS
+    return "interactive" if is_small else "background"
 
 
 def choose_priority(prepared: Sequence[PreparedInput | LocatedError]) -> Priority:

@@ -669,10 +669,11 @@ class Model(AsyncEncoding):
 
     def close(self) -> None:
         """Release the files and the device, once running calls have ended. Does nothing the second time."""
-        with self._usage:
-            self._closed = True
-            self._usage.wait_for(lambda: self._n_users == 0)
-        self._threads.close()
+        if not self._context.is_forked:
+            with self._usage:
+                self._closed = True
+                self._usage.wait_for(lambda: self._n_users == 0)
+            self._threads.close()
         self._context.close()
         self._files.close()
 
@@ -690,13 +691,12 @@ class Model(AsyncEncoding):
     def __repr__(self) -> str:
         return f"Model({self._info.path!r}, task={self._info.task!r}, device={self._info.device!r})"
 
-    def _check_usable(self) -> None:
-        if self._closed:
-            raise ClosedError("this Model is closed; make a new one")
-        self._context.check_usable()
+    def _check_process(self) -> None:
+        self._context.check_process()
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
+        self._context.check_process()  # before a lock that another thread may have held at the fork
         with self._usage:
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")

@@ -160,8 +160,21 @@ class Handle(Native):
 
         self._pointer = _ffi.gc(made[0], free_in_its_process)
 
-    def check_usable(self) -> None:
-        """Raise what a call with it would raise now.
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process is a forked child of the one that made it, where no thread ends that uses it."""
+        return os.getpid() != self._process
+
+    def check_process(self) -> None:
+        """Raise `NativeError` in a forked child."""
+        if self.is_forked:
+            raise NativeError(
+                f"this {type(self).__name__} was made before a fork and can't be used in the child; make it in the "
+                "child, or start workers with multiprocessing.get_context('spawn')"
+            )
+
+    def _native(self) -> Any:
+        """Return the native pointer; hold it as long as it is used.
 
         Raises
         ------
@@ -170,18 +183,10 @@ class Handle(Native):
         NativeError
             In a forked child: native threads and devices do not survive a fork.
         """
-        if self._pointer is None:
+        pointer = self._pointer
+        if pointer is None:
             raise ClosedError(f"this {type(self).__name__} is closed; make a new one")
-        if os.getpid() != self._process:
-            raise NativeError(
-                f"this {type(self).__name__} was made before a fork and can't be used in the child; make it in the "
-                "child, or start workers with multiprocessing.get_context('spawn')"
-            )
-
-    def _native(self) -> Any:
-        """Return the native pointer; hold it as long as it is used."""
-        pointer = self._pointer  # once, since another thread may close it
-        self.check_usable()
+        self.check_process()
         return pointer
 
     def close(self) -> None:
