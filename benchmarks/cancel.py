@@ -29,10 +29,10 @@ _WORDS = "the small cat and a green river write quietly of seven windows under t
 
 # A job in the background inherits that Ctrl-C is ignored.
 _COMMAND = """
-import signal, sys
+import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from jina_omni.cli import main
-sys.exit(main())
+from jina_omni.cli import run
+run()
 """
 
 

@@ -126,8 +126,8 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
 // Of a call. Interactive calls go before those of the background, also while these are computed, and leave them a tenth of the
-// time at least. Within a priority the first to come is the first served, and calls that wait for the same tower are computed
-// together; a vector does not depend on that on a CPU. A call that fails or is cancelled does not touch the others.
+// time at least. Within a priority the first to come is the first served; those behind it that want the same tower are computed
+// with it, on which a vector does not depend on a CPU. A call that fails or is cancelled does not touch the others.
 typedef enum omni_priority {
     OMNI_INTERACTIVE = 0,
     OMNI_BACKGROUND = 1,

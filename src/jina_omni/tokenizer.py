@@ -32,10 +32,10 @@ _TAG = re.compile(r"<[^<>\s]+>")  # the form of every special token
 _MANY_MARKS = 256  # consecutive combining marks; languages have a handful
 
 # All in characters.
-_PIECE = 4224  # some milliseconds, but of rare CJK, which libllama takes longest for, 60 ms; two are two long words
+_PIECE = 4224  # takes some milliseconds, of rare CJK 50; two of them have room for two long words
 _LONG_WORD = 4160  # has more bytes than any token: files with a longer one do not load
 _UNSETTLED = (*range(32, 65), 128, 192, 256, 512)  # the end of half a word, whose tokens the other half may change
-_RUN = 64  # the tokens of a run of one character are powers of two: half a run is a multiple of it
+_RUN = 64  # most tokens of a run of one character are powers of two, so half a run has a multiple of it
 
 # The pre-tokenizers split a text into words, those of Qwen 2 and Llama 3 alike except for the number of digits in one:
 #

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from jina_omni.cli import main
 from jina_omni.media import kinds
 from jina_omni.tokenizer import Tokenizer
 from testing.checkpoints.writer import Checkpoint
+from testing.media_files import media_file
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 
@@ -152,3 +154,33 @@ def test_ctrl_c_stops_the_command_line_within_a_text(
     assert main(["embed", str(tmp_path), "--model", str(small.text), "--truncate"]) == 130
     assert len(calls) == 2
     assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+
+
+# Presses Ctrl-C while it decodes, which goes on for a minute.
+DECODING = """
+import os, signal, sys, time
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jina_omni.cli import run
+from jina_omni.media import image
+
+def hang(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+    Path(ended).touch()
+
+ended = sys.argv.pop(1)
+image.read_patches = hang
+run()
+"""
+
+
+@posix_only
+def test_ctrl_c_does_not_have_the_command_line_wait_for_a_decoder(small: Checkpoint, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(media_file("png"))
+    command = ["embed", str(tmp_path / "a.png"), "--model", str(small.text), "--mmproj", str(small.combined)]
+    done = subprocess.run(
+        [sys.executable, "-c", DECODING, str(tmp_path / "ended"), *command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "interrupted")
+    assert not (tmp_path / "ended").exists()

@@ -7,17 +7,22 @@ Exit status: 0 for success, 1 when some inputs failed, 2 for an error that stops
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from jina_omni import __version__
 from jina_omni.cli import bench, demo, download, embed, index, info, models, search
 from jina_omni.errors import JinaOmniError
 
-__all__ = ["create_parser", "main"]
+__all__ = ["create_parser", "main", "run"]
+
+_INTERRUPTED = 130
 
 _COMMANDS = (demo, models, download, info, bench, embed, index, search)
 
@@ -50,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:  # the reader closed the pipe
         _drop_output()
         return 1
@@ -64,6 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (JinaOmniError, ValueError) as error:  # a ValueError names a wrong argument
         return _fail(str(error))
     return status
+
+
+def run() -> NoReturn:
+    """Run the command of this process, and end the process with its exit status."""
+    status = main()
+    if status == _INTERRUPTED:
+        # A decoder that has begun can't be stopped, and Python would wait for it. What runs here ends the processes
+        # that draw.
+        atexit._run_exitfuncs()  # noqa: SLF001 - has no public name
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # the reader closed the pipe
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def create_parser() -> argparse.ArgumentParser:
