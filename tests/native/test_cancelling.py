@@ -7,19 +7,22 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from jina_omni import Audio, Cancelled, CancelToken, Image, Model, Text, preparing
 from jina_omni.cli import main
-from jina_omni.media import kinds
+from jina_omni.media import kinds, sandbox
 from jina_omni.tokenizer import Tokenizer
 from testing.checkpoints.writer import Checkpoint
 from testing.media_files import media_file
+from tests.processes import children
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 
@@ -142,6 +145,31 @@ def test_a_medium_that_is_being_measured_is_left_behind(
     assert n_measured == 1
     monkeypatch.undo()
     assert np.isfinite(model.encode(["a text", SOUND])).all()
+
+
+def test_an_svg_that_is_being_drawn_is_stopped(
+    stop: Stop, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    program = tmp_path / "drawing.py"
+    program.write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)\npathlib.Path({str(ended)!r}).touch()"
+    )
+    monkeypatch.setattr(sandbox, "_PROGRAM", program)
+
+    def stop_when_it_draws() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        stop()
+
+    stopper = threading.Thread(target=stop_when_it_draws)
+    stopper.start()
+    with pytest.raises(stop.error):
+        model.encode(Image(b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), **stop.options)
+    stopper.join()
+    psutil.wait_procs(children(), timeout=30)
+    assert children() == []
+    assert not ended.exists()
 
 
 @posix_only
