@@ -152,9 +152,8 @@ def test_an_svg_that_is_being_drawn_is_stopped(
 ) -> None:
     begun, ended = tmp_path / "begun", tmp_path / "ended"
     program = tmp_path / "drawing.py"
-    program.write_text(
-        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)\npathlib.Path({str(ended)!r}).touch()"
-    )
+    touch = "pathlib.Path({!r}).touch()".format
+    program.write_text("\n".join(["import pathlib, time", touch(str(begun)), "time.sleep(60)", touch(str(ended))]))
     monkeypatch.setattr(sandbox, "_PROGRAM", program)
 
     def stop_when_it_draws() -> None:
