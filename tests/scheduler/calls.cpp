@@ -352,6 +352,19 @@ TEST(a_call_that_comes_when_others_wait_goes_behind_them) {
     demand(busy.tower->shapes() == lengths({{3, 1}, {64}, {64}, {2}}), "first come, first served");
 }
 
+TEST(nobody_overtakes_between_two_runs) {
+    for (int i = 0; i < 100; i++) {
+        busy_queue busy;
+        test_call  b({64}, 10), c({2}, 100);
+        busy.add(b);
+        busy.tower->release();
+        wait_until([&] { return busy.callers.front().has_ended(); }); // whoever serves b may still be asleep
+        c.run(*busy.queue, busy.tower);
+        busy.finish();
+        demand(busy.tower->shapes() == lengths({{3, 1}, {64}, {2}}), "first come, first served");
+    }
+}
+
 TEST(an_idle_queue_computes_in_its_callers_thread_again_after_others_waited) {
     busy_queue busy;
     test_call  b({5}, 10), c({6}, 100);

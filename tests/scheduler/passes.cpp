@@ -31,14 +31,16 @@ public:
           }) {}
     ~beginning() { thread_.join(); }
 
-    bool has_begun() const { return has_begun_; }
     void wait_until_begun() const {
         wait_until([&] { return has_begun_.load(); });
     }
+    // Waits until it has looked whether it may begin, and may not.
     void wait_until_waiting() const {
-        wait_until([&] { return waits_.n_sleep > 0 || has_begun_; });
+        const int n_before = waits_.n_sleep;
+        wait_until([&] { return waits_.n_sleep > n_before + 1 || has_begun_; });
         demand(!has_begun_, "it waits for the background");
     }
+    void set_late(bool is_late) { waits_.is_late = is_late; }
 
 private:
     watched_waits     waits_;
@@ -101,9 +103,32 @@ TEST(the_next_interactive_pass_begins_when_the_background_has_had_its_share) {
     const beginning next(turns);
     next.wait_until_waiting();
     for (int i = 0; i < 10; i++) {
-        demand(!next.has_begun(), "an eighth of 80 is not over");
+        next.wait_until_waiting(); // an eighth of 80 is not over
         n_tick++;
     }
+    next.wait_until_begun();
+}
+
+TEST(a_share_begins_when_the_background_has_woken_up) {
+    omni::turns turns(read_ticks);
+    turns.begin(priority::background, never);
+    turns.begin(priority::interactive, never);
+    watched_waits waits;
+    std::thread   background([&] {
+        waits.watch();
+        turns.wait_as_background(never);
+    });
+    wait_until([&] { return waits.n_sleep > 0; });
+    waits.is_late = true;
+    n_tick += 80;
+    turns.end(priority::interactive);
+    const beginning next(turns);
+    n_tick += 1000;
+    next.wait_until_waiting();
+    waits.is_late = false;
+    background.join();
+    next.wait_until_waiting();
+    n_tick += 10;
     next.wait_until_begun();
 }
 
@@ -113,15 +138,15 @@ TEST(a_share_may_be_had_in_several_passes) {
     turns.begin(priority::interactive, never);
     n_tick += 80;
     turns.end(priority::interactive);
-    const beginning next(turns);
+    beginning next(turns);
     next.wait_until_waiting();
-    for (int i = 0; i < 9; i++) {
+    next.set_late(true); // or it might begin between two passes
+    for (int i = 0; i < 10; i++) {
         n_tick++;
-        // between the two the interactive pass may begin, since the background has nothing to do
         turns.end(priority::background);
         turns.begin(priority::background, never);
     }
-    n_tick++;
+    next.set_late(false);
     next.wait_until_begun(); // and not after another share
 }
 
@@ -165,6 +190,7 @@ TEST(no_block_of_the_background_begins_during_an_interactive_pass) {
                 if (block >= n_held) {
                     n_inside++;
                     wait_until([&] { return is_free.load(); });
+                    n_inside--;
                 }
             });
             turns.end(priority::background);
@@ -173,6 +199,7 @@ TEST(no_block_of_the_background_begins_during_an_interactive_pass) {
         turns.begin(priority::interactive, never);
         is_interactive = true;
         is_free = true;
+        wait_until([&] { return n_inside == 0; }); // and all of them free
         std::atomic<int> n_interactive{0};
         for (int i = 0; i < 50; i++) {
             pool.run(priority::interactive, 20, never, [&](int, int32_t) { n_interactive++; });

@@ -132,6 +132,31 @@ TEST(a_step_of_the_background_that_waited_for_another_lets_an_interactive_pass_g
     demand(log.orders() == "iiib", log.orders());
 }
 
+TEST(all_threads_go_on_with_the_background_after_an_interactive_pass) {
+    constexpr int     n_thread = 3;
+    test_device       device(n_thread);
+    std::atomic<int>  n_begun{0}, n_together{0};
+    std::atomic<bool> is_free{false};
+    std::thread       background([&] {
+        omni::compute_pass pass(device.lane(priority::background), never);
+        device.threads.run(priority::background, 2 * n_thread, never, [&](int, int32_t) {
+            if (n_begun++ < n_thread) {
+                wait_until([&] { return is_free.load(); });
+            } else {
+                n_together++;
+                wait_until([&] { return n_together == n_thread; }); // each thread in one of the last blocks
+            }
+        });
+    });
+    wait_until([&] { return n_begun == n_thread; });
+    {
+        omni::compute_pass pass(device.lane(priority::interactive), never);
+        is_free = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(30)); // so that the threads fall asleep
+    }
+    background.join();
+}
+
 TEST(a_cancelled_pass_of_the_background_ends_beside_an_interactive_one) {
     for (const bool portable : {false, true}) {
         test_device        device(1, portable);

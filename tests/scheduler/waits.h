@@ -8,8 +8,9 @@
 
 // Of one thread, from the moment on that it calls `watch`.
 struct watched_waits {
-    std::atomic<int> n_sleep{0}; // waits for another thread, by a condition variable
-    std::atomic<int> n_lock{0};  // locks of a mutex, tried or done
+    std::atomic<int>  n_sleep{0};     // waits for another thread, by a condition variable
+    std::atomic<int>  n_lock{0};      // locks of a mutex, tried or done
+    std::atomic<bool> is_late{false}; // it takes until the end of that to wake up
 
     void watch();
 };
