@@ -35,10 +35,10 @@ struct model {
     }
 };
 
-inline omni_context * new_context(int32_t n_threads) {
+inline omni_context * new_context(int32_t n_threads, bool portable = false) {
     omni_context * context = nullptr;
     omni_error error = {};
-    demand(omni_context_init(0, n_threads, 0, 0, 0, &context, &error) == OMNI_OK, "a context starts", error);
+    demand(omni_context_init(0, n_threads, 0, 0, portable, &context, &error) == OMNI_OK, "a context starts", error);
     return context;
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The thread pool and the C boundary under ThreadSanitizer, each for SECONDS (30), with files of all kinds; then the native
-# tests of threads and processes.
+# The tests of the scheduler under ThreadSanitizer; the thread pool and the C boundary, each for SECONDS (30), with files of all
+# kinds; then the native tests of threads and processes.
 #
 #   tests/sanitizers/tsan.sh [SECONDS]
 source "$(dirname "$0")/build.sh"
-build_with thread _lib stress_pool stress_boundary
+build_with thread _lib scheduler_test stress_pool stress_boundary
 use_extension
 
 export TSAN_OPTIONS=halt_on_error=1
@@ -12,6 +12,9 @@ models=$(mktemp -d)
 trap 'rm -rf "$models"' EXIT
 cd "$root"
 "$python" -m tests.fuzz.files "$models"
+for name in $("$build/scheduler_test"); do
+    timeout 300 "$build/scheduler_test" "$name"
+done
 "$build/stress_pool" "${1:-30}"
 for text in qwen3 eurobert-odd; do
     "$build/stress_boundary" "$models/$text.gguf" "$models/combined.gguf" "${1:-30}"

@@ -1,19 +1,15 @@
 #include "allocations.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 
 std::atomic<size_t> largest_allocation{SIZE_MAX};
 
-void * operator new(size_t size) {
-    void * memory = size <= largest_allocation ? std::malloc(std::max<size_t>(size, 1)) : nullptr;
-    if (memory == nullptr) {
+// operator new(size_t) on a 64-bit system
+extern "C" void * __real__Znwm(size_t size);
+extern "C" void * __wrap__Znwm(size_t size) {
+    if (size > largest_allocation) {
         throw std::bad_alloc();
     }
-    return memory;
+    return __real__Znwm(size);
 }
-
-void operator delete(void * memory) noexcept { std::free(memory); }
-void operator delete(void * memory, size_t) noexcept { std::free(memory); }

@@ -1,6 +1,6 @@
-// Runs the test of a name:
+// Runs the test of a name, or lists the names:
 //
-//   scheduler_test NAME
+//   scheduler_test [NAME]
 #include "check.h"
 
 #include <cstring>
@@ -11,11 +11,12 @@ test_case::test_case(const char * name_, void (*run_)()) : name(name_), run(run_
 
 int main(int argc, char ** argv) {
     for (const test_case * one = first; one != nullptr; one = one->next) {
-        if (argc == 2 && std::strcmp(one->name, argv[1]) == 0) {
+        if (argc == 1) {
+            std::printf("%s\n", one->name);
+        } else if (std::strcmp(one->name, argv[1]) == 0) {
             one->run();
             return 0;
         }
     }
-    std::printf("there is no such test\n");
-    return 2;
+    return argc == 1 ? 0 : 2;
 }

@@ -39,10 +39,19 @@ class Point(NamedTuple):
     n_threads: int
 
 
+def measure(process: psutil.Process, n_encodes: int, n_loads: int) -> Point:
+    """Return what the process has now."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    gc.collect()
+    with_freed = process.memory_info().rss
+    if trim is not None:
+        trim(0)
+    return Point(n_encodes, n_loads, with_freed, process.memory_info().rss, process.num_fds(), process.num_threads())
+
+
 def points(files: Checkpoint, n_encodes: int, n_loads: int) -> Iterator[Point]:
     """Encode mixed inputs, and load, use and close a model in between; yield what the process has now and then."""
     process = psutil.Process()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     inputs = mixed(90)
     done = loads = 0
     with jina_omni.Model(files.text, files.combined, n_threads=2) as model:
@@ -54,11 +63,7 @@ def points(files: Checkpoint, n_encodes: int, n_loads: int) -> Iterator[Point]:
                 with jina_omni.Model(files.text, files.combined, n_threads=2) as other:
                     other.encode("a text")
                 loads += 1
-            gc.collect()
-            with_freed = process.memory_info().rss
-            if trim is not None:
-                trim(0)
-            yield Point(done, loads, with_freed, process.memory_info().rss, process.num_fds(), process.num_threads())
+            yield measure(process, done, loads)
 
 
 def check(taken: list[Point]) -> None:

@@ -16,6 +16,7 @@ from tests.native import small_pictures
 from tests.soak.inputs import mixed
 
 N_THREADS = 16
+PRIORITIES = (None, "interactive", "background")
 
 
 def run(model: jina_omni.Model, seconds: float, n_threads: int = N_THREADS, *, with_pages: bool = True) -> int:
@@ -37,7 +38,7 @@ def run(model: jina_omni.Model, seconds: float, n_threads: int = N_THREADS, *, w
         try:
             while not wrong and (counts[number] == 0 or time.monotonic() < end):
                 i = rng.randrange(len(inputs))
-                if not np.array_equal(model.encode(inputs[i]), expected[i]):
+                if not np.array_equal(model.encode(inputs[i], priority=rng.choice(PRIORITIES)), expected[i]):
                     wrong.append(f"input {i}")
                 counts[number] += 1
         except BaseException as error:  # noqa: BLE001 - told by the main thread
