@@ -676,9 +676,10 @@ class Model:
 
     def close(self) -> None:
         """Release the files and the device, once running calls have ended. Does nothing the second time."""
-        with self._usage:
-            self._closed = True
-            self._usage.wait_for(lambda: self._n_users == 0)
+        if not self._context.is_forked:
+            with self._usage:
+                self._closed = True
+                self._usage.wait_for(lambda: self._n_users == 0)
         self._context.close()
         self._files.close()
 
@@ -698,6 +699,7 @@ class Model:
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
+        self._context.check_process()  # before a lock that another thread may have held at the fork
         with self._usage:
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")

@@ -150,6 +150,49 @@ def test_a_forked_child_may_close_the_model_or_end_with_it(small: Checkpoint) ->
     assert (done.stdout.split(), done.stderr) == (["closed", "0", "True"], "")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_that_is_forked_during_calls_gets_the_error_and_may_close_the_model(small: Checkpoint) -> None:
+    """The calls of the parent's other threads never end there."""
+    done = run_python(
+        """
+        import os, signal, sys, threading, warnings
+        import jina_omni
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about threads and fork
+        model = jina_omni.Model(sys.argv[1], n_threads=2)
+        token = jina_omni.CancelToken()
+        begun = threading.Event()
+        def call():
+            begun.set()
+            try:
+                model.encode([f"{i} {sys.argv[2]}" for i in range(20)], cancel=token)
+            except jina_omni.Cancelled:
+                print("cancelled")
+        thread = threading.Thread(target=call)
+        thread.start()
+        begun.wait()
+        while model._n_users == 0:
+            pass
+        with model._usage:  # as another thread may
+            child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            try:
+                model.encode("a text")
+            except jina_omni.NativeError as error:
+                print("fork" in str(error), flush=True)
+            model.close()
+            print("closed", flush=True)
+            os._exit(0)
+        print(os.waitpid(child, 0)[1], flush=True)
+        token.cancel()
+        thread.join()
+        """,
+        small.text,
+        LONG_TEXT,
+    )
+    assert (done.stdout.split(), done.stderr) == (["True", "closed", "0", "cancelled"], "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
 def test_threads_that_the_system_refuses_are_an_error_and_none_stays() -> None:
     done = run_python(

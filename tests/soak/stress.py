@@ -1,7 +1,7 @@
 """Calls, cancels, errors, closes and forks at random lose nothing and hang nowhere: ``python -m tests.soak.stress``.
 
-All threads end now and then, and what the process has is measured as in `tests.soak.soak`. At the end an idle model must
-take no processor time.
+All threads end now and then, and what the process has is measured as in `tests.soak.soak`. At the end an idle model
+must take no processor time.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Stress:
 
     def run(self, seconds: float) -> None:
         """Let the threads live for a while; afterwards none of them is left."""
-        self.seed += 1
+        self.seed += 1  # other calls each time
         end = time.monotonic() + seconds
         jobs: list[Callable[[random.Random], None]] = [self._call] * N_WORKERS + [self._reopen]
         if hasattr(os, "fork"):
@@ -161,6 +161,23 @@ class Stress:
             os._exit(status)
 
 
+def check(taken: list[soak.Point]) -> None:
+    """Compare the means of the second quarter and of the last one.
+
+    Raises
+    ------
+    AssertionError
+        The process has more of something.
+    """
+    quarter = len(taken) // 4
+    for name, tolerance in (("resident", 0.05), ("n_files", 0.0), ("n_threads", 0.0)):
+        early, late = (
+            [getattr(point, name) for point in some] for some in (taken[quarter : 2 * quarter], taken[-quarter:])
+        )
+        print(f"{name}: {early} to {late}")
+        assert sum(late) <= (1 + tolerance) * sum(early), name
+
+
 def idle_time(files: Checkpoint) -> float:
     """Return the processor time in seconds that a model takes in `IDLE` seconds without a call."""
     with jina_omni.Model(files.text, files.combined, n_threads=2) as model:
@@ -190,7 +207,7 @@ def main() -> None:
             taken.append(soak.measure(process, stress.counts["calls"], stress.counts["reopened"]))
         stress.close()
         print(", ".join(f"{n:,} {what}" for what, n in stress.counts.items()))
-        soak.check(taken)
+        check(taken)
         took = idle_time(files)
         print(f"an idle model takes {1000 * took:.1f} ms of processor time in {IDLE:g} s")
         assert took < 0.01 * IDLE

@@ -173,12 +173,21 @@ class Handle(Native):
         pointer = self._pointer
         if pointer is None:
             raise ClosedError(f"this {type(self).__name__} is closed; make a new one")
-        if os.getpid() != self._process:
+        self.check_process()
+        return pointer
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process is a forked child of the one that made it, where no thread ends that uses it."""
+        return os.getpid() != self._process
+
+    def check_process(self) -> None:
+        """Raise `NativeError` in a forked child."""
+        if self.is_forked:
             raise NativeError(
                 f"this {type(self).__name__} was made before a fork and can't be used in the child; make it in the "
                 "child, or start workers with multiprocessing.get_context('spawn')"
             )
-        return pointer
 
     def close(self) -> None:
         """Release the native object. Does nothing the second time."""

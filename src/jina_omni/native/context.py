@@ -112,7 +112,8 @@ class Context(Handle):
     def close(self) -> None:
         """Release the device once the present call has ended."""
         super().close()
-        self._worker.shutdown()
+        if not self.is_forked:
+            self._worker.shutdown()
 
     def encode_patches(
         self,
