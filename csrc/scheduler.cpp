@@ -73,7 +73,7 @@ call_queue::~call_queue() {
 }
 
 void call_queue::run(const std::shared_ptr<const tower> & on, const tower_inputs & inputs, float * out, cancel_flag cancel) {
-    bool is_first;
+    bool is_first = false;
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         is_first = !busy_ && waiting_.empty();
@@ -81,9 +81,13 @@ void call_queue::run(const std::shared_ptr<const tower> & on, const tower_inputs
     }
     if (is_first) {
         struct own_run {
-            call_queue & queue;
+            explicit own_run(call_queue & queue_) : queue(queue_) {}
             ~own_run() { queue.end_own_run(); }
-        } running{*this};
+            own_run(const own_run &) = delete;
+            own_run & operator=(const own_run &) = delete;
+
+            call_queue & queue;
+        } const running(*this);
         on->encode(lane_, inputs, out, cancel);
         return;
     }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The native tests, and a backend that fails in mid-graph, under AddressSanitizer with its leak check, and
-# UndefinedBehaviorSanitizer.
+# The native tests, those of the scheduler, and a backend that fails in mid-graph, under AddressSanitizer with its leak check
+# and UndefinedBehaviorSanitizer.
 #
 #   tests/sanitizers/asan.sh [PYTEST ARGUMENT...]
 source "$(dirname "$0")/build.sh"
-build_with address _lib failing_backend
+build_with address _lib failing_backend scheduler_test
 use_extension
 
 here=$root/tests/sanitizers
@@ -21,6 +21,9 @@ for text in qwen3 eurobert-odd; do
     "$build/failing_backend" "$models/$text.gguf" "$models/combined.gguf"
 done
 rm -rf "$models"
+for name in $("$build/scheduler_test"); do
+    timeout 300 "$build/scheduler_test" "$name"
+done
 
 "$python" -m testing.engine.build # not by a fixture: cmake hangs under a preloaded sanitizer
 if [ $# = 0 ]; then

@@ -24,5 +24,5 @@ done
 # ignore_noninstrumented_modules: other packages were compiled without it too, and how their threads wait stays unseen.
 # not: what measures memory or time, limits memory or loads another llama.cpp; threads do not survive a fork under it
 TSAN_OPTIONS=ignore_noninstrumented_modules=1 LD_PRELOAD=$(g++ -print-file-name=libtsan.so) \
-    "$python" -m pytest -p no:cacheprovider tests/native/test_threads.py tests/native/test_processes.py \
-    -k "not another and not llama_cpp and not leaks and not forked and not refuses and not leave_nothing and not stops"
+    "$python" -m pytest -p no:cacheprovider tests/native/test_{threads,processes,scheduling}.py \
+    -k "not another and not llama_cpp and not leaks and not forked and not forks and not refuses and not leave_nothing and not stops"

@@ -162,7 +162,7 @@ class Stress:
 
 
 def check(taken: list[soak.Point]) -> None:
-    """Compare the means of the second quarter and of the last one.
+    """Compare the means of the third quarter and of the last one: it takes long until each thread's memory is in use.
 
     Raises
     ------
@@ -170,12 +170,14 @@ def check(taken: list[soak.Point]) -> None:
         The process has more of something.
     """
     quarter = len(taken) // 4
+    print(f"resident memory in MiB: {', '.join(str(point.resident >> 20) for point in taken)}")
     for name, tolerance in (("resident", 0.05), ("n_files", 0.0), ("n_threads", 0.0)):
-        early, late = (
-            [getattr(point, name) for point in some] for some in (taken[quarter : 2 * quarter], taken[-quarter:])
+        before, after = (
+            sum(getattr(point, name) for point in some) / quarter
+            for some in (taken[2 * quarter : 3 * quarter], taken[-quarter:])
         )
-        print(f"{name}: {early} to {late}")
-        assert sum(late) <= (1 + tolerance) * sum(early), name
+        print(f"{name}: {before:,.1f} to {after:,.1f}")
+        assert after <= (1 + tolerance) * before, name
 
 
 def idle_time(files: Checkpoint) -> float:
@@ -207,10 +209,10 @@ def main() -> None:
             taken.append(soak.measure(process, stress.counts["calls"], stress.counts["reopened"]))
         stress.close()
         print(", ".join(f"{n:,} {what}" for what, n in stress.counts.items()))
-        check(taken)
         took = idle_time(files)
         print(f"an idle model takes {1000 * took:.1f} ms of processor time in {IDLE:g} s")
         assert took < 0.01 * IDLE
+        check(taken)
 
 
 if __name__ == "__main__":
