@@ -271,5 +271,4 @@ def test_calls_cancels_closes_and_forks_at_random(files: Checkpoint) -> None:
     random_life = stress.Stress(files, seed=0, with_pages=False)
     for _ in range(2):
         random_life.run(seconds=2)
-    random_life.close()
     assert min(random_life.counts[what] for what in ("right", "cancelled", "refused", "reopened")) > 0
