@@ -6,8 +6,13 @@ import subprocess
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from jina_omni.media import open_pdfs
+
+# The machine may be busy: no time decides about a test.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
