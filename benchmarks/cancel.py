@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import random
 import signal
 import subprocess
@@ -95,24 +97,47 @@ def _make_text(n_characters: int) -> str:
 def _make_phases(folder: Path, megabytes: int) -> list[Phase]:
     from PIL import Image
 
-    from jina_omni import Audio, Pdf
+    from jina_omni import Audio, CancelToken, Pdf
 
     texts = [f"{i} {_make_text(2_000)}" for i in range(10_000)]
     long = _make_text(megabytes * 1_000_000)
-    document = Pdf(pdfs.document(*[(pdfs.INCH, b"")] * 5_000))
+    pages = pdfs.document(*[(pdfs.INCH, b"")] * 5_000)
+    numbers = itertools.count()
     Image.effect_noise((8_000, 8_000), 100).save(picture := folder / "picture.png")
     small = Image.fromarray(media.draw("small", 1_024, 1_280))
     sound = Audio(media.samples(30, 0), sampling_rate=media.SAMPLE_RATE)
+
+    def measure_another_document(model: Model, cancel: CancelToken) -> None:
+        # the one before is still open
+        model.count_tokens(Pdf(pages + b"%% %d" % next(numbers)), cancel=cancel)
+
+    def wait_behind_another(model: Model, cancel: CancelToken) -> None:
+        other = CancelToken()
+        threading.Thread(target=_embed_until_cancelled, args=(model, texts[:100], other)).start()
+        time.sleep(0.3)  # so that it computes
+        try:
+            model.encode(texts[100:110], cancel=cancel)
+        finally:
+            other.cancel()
+
     return [
         Phase("planning 10,000 inputs", lambda m, c: m.encode(texts, cancel=c), 0.2),
         Phase(f"tokenising {megabytes} MB", lambda m, c: m.count_tokens(long, cancel=c), 0.2),
-        Phase("measuring a PDF of 5,000 pages", lambda m, c: m.count_tokens(document, cancel=c), 0.05),
+        Phase("measuring a PDF of 5,000 pages", measure_another_document, 0.05),
         Phase("decoding a picture of 64 megapixels", lambda m, c: m.encode(picture, cancel=c), 0.1),
+        Phase("waiting behind another call", wait_behind_another, 0.5),
         Phase("the text tower, 100 texts", lambda m, c: m.encode(texts[:100], cancel=c), 1),
         Phase("the text tower, one long text", lambda m, c: m.encode(long[:100_000], truncate=True, cancel=c), 1),
         Phase("the vision tower", lambda m, c: m.encode(small, cancel=c), 0.5),
         Phase("the audio tower", lambda m, c: m.encode([sound] * 2, cancel=c), 0.5),
     ]
+
+
+def _embed_until_cancelled(model: Model, texts: list[str], cancel: CancelToken) -> None:
+    from jina_omni import Cancelled
+
+    with contextlib.suppress(Cancelled):
+        model.encode(texts, cancel=cancel)
 
 
 def _cancel(phase: Phase, model: Model, repeat: int) -> float:

@@ -12,7 +12,7 @@ namespace omni {
 
 namespace {
 
-constexpr auto cancel_poll = std::chrono::milliseconds(50);
+constexpr auto cancel_poll = std::chrono::milliseconds(20);
 
 // An interactive batch is a quarter of a forward pass: that has most of the speed, and a call waits less for those before it.
 constexpr int64_t interactive_fraction = 4;
