@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -77,6 +78,8 @@ class InputPreparer:
 
     def __init__(self, files: ModelFiles, dialect: Dialect) -> None:
         self.tokenizer = Tokenizer(files.text)
+        # A template asks for the same few spellings for every input.
+        self._special_token = functools.cache(files.text.special_token)
         self._max_tokens = files.text.n_ctx
         self._dialect = dialect
         self._towers = Towers(files.vision, files.audio, dialect)
@@ -173,7 +176,7 @@ class InputPreparer:
         limit: int | None = None,
         cancel: CancelToken | None = None,
     ) -> Ints:
-        pieces = apply_template(parts, prompt, self._dialect, self.tokenizer.special_token)
+        pieces = apply_template(parts, prompt, self._dialect, self._special_token)
         limit = self._max_tokens if limit is None else limit
         return build_sequence(pieces, self.tokenizer, limit=limit, truncate=truncate, cancel=cancel)
 
