@@ -16,11 +16,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints, overload
 
 from jina_omni.arguments import check_argument_names
-from jina_omni.calls import ENCODE_HINTS, WINDOW, CallOptions, EncodeCall, Errors, Floats, Plan, guess_priority
+from jina_omni.calls import (
+    ENCODE_HINTS,
+    WINDOW,
+    CallOptions,
+    EncodeCall,
+    Errors,
+    Floats,
+    Plan,
+    guess_priority,
+    make_window,
+)
 from jina_omni.errors import ClosedError, LocatedError
 from jina_omni.inputs import Input
 from jina_omni.native import CancelToken, Priority
 from jina_omni.options import EncodeOptions, PromptedOptions
+from jina_omni.parsing import split_inputs
 from jina_omni.precision import Embeddings, Precision
 
 if TYPE_CHECKING:
@@ -303,6 +314,8 @@ class AsyncEncoding(ABC):
         """
         check_argument_names("encode_iter_async", options, _OPTIONS, ENCODE_HINTS)
         checked = self._check_stream_options(on_error=on_error, precision=precision, **options)
+        if isinstance(inputs, dict):
+            inputs, _ = split_inputs(inputs)
         return self._encode_stream(inputs, checked, raises=on_error == "raise")
 
     async def _encode_stream(
@@ -310,13 +323,9 @@ class AsyncEncoding(ABC):
     ) -> AsyncIterator[Embeddings | LocatedError]:
         first = 0
         async for window in self._read_windows(inputs, options.priority or "background"):
-            errors: Errors = {}
-            call = EncodeCall(window, range(first, first + len(window)), options, errors)
-            for position, embedding in enumerate(await self._run(call)):
-                error = errors.get(position)
-                if error is not None and raises:
-                    raise error
-                yield embedding if error is None else error
+            call = make_window(window, first, options)
+            for found in call.stream(await self._run(call), raises=raises):
+                yield found
             first += len(window)
 
     async def _read_windows(

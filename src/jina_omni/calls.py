@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "choose_priority",
     "guess_priority",
+    "make_window",
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -92,6 +93,19 @@ class EncodeCall:
         """Return what `Model.encode` returns."""
         found = embeddings[0] if list(self.indices[:1]) == [None] else embeddings
         return found if self.errors is None else (found, self.errors)
+
+    def stream(self, embeddings: Embeddings, *, raises: bool) -> Iterator[Embeddings | LocatedError]:
+        """Yield what `Model.encode_iter` yields: of each input the embedding, or its error, which may be raised."""
+        for position, embedding in enumerate(embeddings):
+            error = (self.errors or {}).get(position)
+            if error is not None and raises:
+                raise error
+            yield embedding if error is None else error
+
+
+def make_window(items: Sequence[Any], first: int, options: CallOptions) -> EncodeCall:
+    """Return the call of a window of a stream, whose first input has this index."""
+    return EncodeCall(items, range(first, first + len(items)), options, {})
 
 
 @dataclass(frozen=True)

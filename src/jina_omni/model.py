@@ -25,6 +25,7 @@ from jina_omni.calls import (
     Floats,
     Plan,
     choose_priority,
+    make_window,
 )
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
@@ -529,13 +530,8 @@ class Model(AsyncEncoding):
     def _encode_window(
         self, window: list[Any], first: int, options: CallOptions, *, raises: bool
     ) -> Iterator[Embeddings | LocatedError]:
-        errors: Errors = {}
-        embeddings = self._encode(EncodeCall(window, range(first, first + len(window)), options, errors))
-        for position, embedding in enumerate(embeddings):
-            error = errors.get(position)
-            if error is not None and raises:
-                raise error
-            yield embedding if error is None else error
+        call = make_window(window, first, options)
+        yield from call.stream(self._encode(call), raises=raises)
 
     def _encode(self, call: EncodeCall) -> Embeddings:
         with self._in_use():

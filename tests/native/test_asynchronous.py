@@ -106,6 +106,16 @@ def test_a_stream_yields_in_order_from_every_kind_of_iterable(model: Model) -> N
     asyncio.run(run())
 
 
+def test_a_stream_takes_the_request_of_another_system(model: Model) -> None:
+    request: Any = {"input": ["a text", "another"], "model": "any"}
+
+    async def run() -> list[Any]:
+        return [embedding async for embedding in model.encode_iter_async(request)]
+
+    assert np.array_equal(asyncio.run(run()), list(model.encode_iter(request)))
+    assert np.array_equal(asyncio.run(model.encode_async(request)), model.encode(request))
+
+
 def test_a_thousand_tasks_wait_without_a_thread_each(model: Model, held: threading.Event) -> None:
     async def run() -> None:
         blocking = [asyncio.create_task(model.encode_async(f"hold {i}")) for i in range(1000)]
