@@ -33,42 +33,17 @@ template <int64_t n_in> struct q8_panel_memory {
     // Unpacks columns [out_first, out_first + n_column) and values [in_first, in_first + n).
     q8_panel unpack(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
                     int64_t in_first, int64_t n) {
-        if (coding.unpack_panel) {
-            unpack_super_blocks(p, coding, row_size, out_first, in_first, n);
-        } else {
-            unpack_rows(p, coding, row_size, out_first, in_first, n);
-        }
-        return {codes, scales, minima, (int) (n / n_q8_group)};
-    }
-
-private:
-    void unpack_super_blocks(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
-                             int64_t in_first, int64_t n) {
-        const uint8_t * blocks = (const uint8_t *) p.weight + out_first * row_size + ggml_row_size(p.type, in_first);
-        const int64_t   n_block = p.n_in / n_super_block, first_block = in_first / n_super_block;
-        const int64_t   n_group = n_super_block / n_q8_group, n_half = coding.form == code_form::offset_half ? 2 : 1;
-        for (int64_t i = 0; i < n / n_super_block; i++, blocks += ggml_type_size(p.type)) {
-            uint8_t *     to = codes + i * n_super_block * n_column;
+        const int64_t n_group = coding.n_weight / n_q8_group, n_half = coding.form == code_form::offset_half ? 2 : 1;
+        const int64_t n_block = p.n_in / coding.n_weight, first_block = in_first / coding.n_weight;
+        weight_blocks blocks = {(const uint8_t *) p.weight + out_first * row_size + ggml_row_size(p.type, in_first), row_size};
+        for (int64_t i = 0; i < n / coding.n_weight; i++, blocks.first += ggml_type_size(p.type)) {
+            uint8_t *     to = codes + i * coding.n_weight * n_column;
             const int64_t at = i * n_group * n_column;
-            coding.unpack_panel(blocks, row_size, to, scales + n_half * at, minima + at);
-            join_units(to, n_super_block / 4);
+            coding.unpack(blocks, to, scales + n_half * at, minima + at);
+            join_units(to, coding.n_weight / n_unit_codes);
             prefetch_panel(p, row_size, out_first, first_block + i, n_block);
         }
-    }
-
-    void unpack_rows(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
-                     int64_t in_first, int64_t n) {
-        alignas(64) uint8_t row_codes[n_column * n_in];
-        float               row_scales[n_column * n_scale];
-        const int64_t       n_panel = (p.n_in + n_in - 1) / n_in;
-        for (int64_t c = 0; c < n_column; c++) {
-            prefetch_panel(p, row_size, out_first, in_first / n_in * n_column + c, n_panel * n_column);
-            coding.unpack_row((const uint8_t *) p.weight + (out_first + c) * row_size, in_first, n, row_codes + c * n_in,
-                              row_scales + c * n_scale);
-        }
-        transpose_panel((const float *) row_codes, n_in / 4, n / 4, (float *) codes);
-        join_units(codes, n / 4);
-        transpose_panel(row_scales, n_scale, n / n_q8_group, scales);
+        return {codes, scales, minima, (int) (n / n_q8_group)};
     }
 };
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weight_types.h"
 
-#include "simd.h"
-
 namespace omni::OMNI_VARIANT {
 
 using namespace simd;
@@ -39,53 +37,57 @@ constexpr uint8_t code(int whole) { return (uint8_t) (isa::code_zero + whole); }
 constexpr uint8_t iq4_codes[16] = {code(-127), code(-104), code(-83), code(-65), code(-49), code(-35), code(-22), code(-10),
                                    code(1),    code(13),   code(25),  code(38),  code(53),  code(69),  code(89),  code(113)};
 
-void unpack(const block_q8_0 & b, uint8_t * codes, float * scales) {
-    for (int i = 0; i < 32; i++) {
-        codes[i] = code(b.codes[i]);
+void unpack_q8_0(const weight_blocks & blocks, uint8_t * codes, float * scales, float *) {
+    blocks.read_float16(offsetof(block_q8_0, scale), scales);
+    for (int part = 0; part < 2; part++) {
+        blocks.each_unit(offsetof(block_q8_0, codes) + 16 * part,
+                         [=](int u, int v, ivec four) { put_unit(codes, 4 * part + u, v, add_bytes(four, code(0))); });
     }
-    scales[0] = to_float(b.scale);
 }
 
-// 16 bytes at a time: compilers don't vectorise loops of this size by themselves.
-void unpack(const block_q4_0 & b, uint8_t * codes, float * scales) {
-    const bytes16 packed = load_bytes16(b.low_high);
-    store_bytes16(codes, (packed & 15) + code(-8));
-    store_bytes16(codes + 16, (packed >> 4) + code(-8));
-    scales[0] = to_float(b.scale);
+// 32 codes of 4 bits, `at` bytes into the blocks: the first 16 are the lower halves of the bytes, the others the upper ones.
+template <typename F> void unpack_low_high(const weight_blocks & blocks, size_t at, uint8_t * codes, F && decode) {
+    blocks.each_unit(at, [=](int u, int v, ivec packed) {
+        put_unit(codes, u, v, decode(packed & repeat_byte(15)));
+        put_unit(codes, u + 4, v, decode(packed >> 4 & repeat_byte(15)));
+    });
 }
 
-void unpack_iq4(const uint8_t * low_high, uint8_t * codes) {
-    const bytes16 packed = load_bytes16(low_high), table = load_bytes16(iq4_codes);
-    store_bytes16(codes, isa::look_up(table, packed & 15));
-    store_bytes16(codes + 16, isa::look_up(table, packed >> 4));
+ivec decode_iq4(ivec four) { return isa::look_up(load_bytes16(iq4_codes), four); }
+
+void unpack_q4_0(const weight_blocks & blocks, uint8_t * codes, float * scales, float *) {
+    blocks.read_float16(offsetof(block_q4_0, scale), scales);
+    unpack_low_high(blocks, offsetof(block_q4_0, low_high), codes, [](ivec four) { return add_bytes(four, code(-8)); });
 }
 
-void unpack(const block_iq4_nl & b, uint8_t * codes, float * scales) {
-    unpack_iq4(b.low_high, codes);
-    scales[0] = to_float(b.scale);
+void unpack_iq4_nl(const weight_blocks & blocks, uint8_t * codes, float * scales, float *) {
+    blocks.read_float16(offsetof(block_iq4_nl, scale), scales);
+    unpack_low_high(blocks, offsetof(block_iq4_nl, low_high), codes, decode_iq4);
 }
 
-void unpack(const block_iq4_xs & b, uint8_t * codes, float * scales) {
-    const float scale = to_float(b.scale);
+void unpack_iq4_xs(const weight_blocks & blocks, uint8_t * codes, float * scales, float *) {
+    float of_block[n_column];
+    blocks.read_float16(offsetof(block_iq4_xs, scale), of_block);
+    ivec high[2]; // the upper 2 bits of the scales, beside the scale of the block
+    blocks.each_unit(0, [&](int u, int v, ivec unit) {
+        if (u == 0) {
+            high[v] = unit >> 16;
+        } else if (u == 1) { // the lower 4 bits
+            for (int i = 0; i < 8; i++) {
+                const ivec scale = ((unit >> 4 * i & 15) | (high[v] >> 2 * i & 3) << 4) - 32;
+                store(scales + i * n_column + v * width, load(of_block + v * width) * to_float(scale));
+            }
+        }
+    });
     for (int i = 0; i < 8; i++) {
-        const int low = b.scales_low[i / 2] >> 4 * (i % 2) & 15, high = b.scales_high >> 2 * i & 3;
-        scales[i] = scale * (float) ((low | high << 4) - 32);
-        unpack_iq4(b.low_high + 16 * i, codes + 32 * i);
+        unpack_low_high(blocks, offsetof(block_iq4_xs, low_high) + 16 * i, codes + 32 * i * n_column, decode_iq4);
     }
 }
 
-template <typename block, int n_weight>
-void unpack_row(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales) {
-    const block * b = (const block *) row + first / n_weight;
-    for (int64_t i = 0; i < n; i += n_weight, b++, codes += n_weight, scales += n_weight / 32) {
-        unpack(*b, codes, scales);
-    }
-}
-
-constexpr weight_coding coding_q4_0 = {code_form::offset, unpack_row<block_q4_0, 32>, nullptr};
-constexpr weight_coding coding_q8_0 = {code_form::offset, unpack_row<block_q8_0, 32>, nullptr};
-constexpr weight_coding coding_iq4_nl = {code_form::offset, unpack_row<block_iq4_nl, 32>, nullptr};
-constexpr weight_coding coding_iq4_xs = {code_form::offset, unpack_row<block_iq4_xs, n_super_block>, nullptr};
+constexpr weight_coding coding_q4_0 = {code_form::offset, 32, unpack_q4_0};
+constexpr weight_coding coding_q8_0 = {code_form::offset, 32, unpack_q8_0};
+constexpr weight_coding coding_iq4_nl = {code_form::offset, 32, unpack_iq4_nl};
+constexpr weight_coding coding_iq4_xs = {code_form::offset, n_super_block, unpack_iq4_xs};
 
 } // namespace
 

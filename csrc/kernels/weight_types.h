@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ggml.h"
+#include "weight_blocks.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,15 +18,13 @@ enum class code_form {
     minimum,     // scale * code - minimum, a pair of them for every 32; codes are below 64
 };
 
-constexpr int64_t n_super_block = 256; // weights of a block with sub-blocks
+constexpr int n_super_block = 256; // weights of a block with sub-blocks
 
 struct weight_coding {
     code_form form;
-    // One of these two. Weights [first, first + n) of a row of the file, in whole blocks, with a scale for every 32:
-    void (*unpack_row)(const void * row, int64_t first, int64_t n, uint8_t * codes, float * scales);
-    // One block of 256 weights of each column of a panel, stride bytes apart, as part of a q8_panel with 4 codes of a column
-    // side by side:
-    void (*unpack_panel)(const uint8_t * blocks, size_t stride, uint8_t * codes, float * scales, float * minima);
+    int       n_weight; // of a block
+    // Unpacks one block of each column of a panel as part of a q8_panel with 4 codes of a column side by side.
+    void (*unpack)(const weight_blocks & blocks, uint8_t * codes, float * scales, float * minima);
 };
 
 // Null where the product in 8 bits does not take the type.

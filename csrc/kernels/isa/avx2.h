@@ -14,6 +14,16 @@ namespace omni::OMNI_VARIANT {
 struct avx2 : x86_v3 {
     static vec load_f16(const simd::f16 * p) { return (vec) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p)); }
 
+    static ivec look_up(bytes16 table, ivec index) {
+        return (ivec) _mm256_shuffle_epi8(_mm256_broadcastsi128_si256((__m128i) table), (__m256i) index);
+    }
+
+    static ivec load_lanes(const uint8_t * first, size_t stride) {
+        const __m128i low = _mm_loadu_si128((const __m128i *) first),
+                      high = _mm_loadu_si128((const __m128i *) (first + stride));
+        return (ivec) _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+    }
+
     static ivec dot_i16(ivec sum, ivec a, ivec b) { return sum + (ivec) _mm256_madd_epi16((__m256i) a, (__m256i) b); }
 
     template <bool small> static ivec dot_i8(ivec sum, ivec u, ivec s) {

@@ -16,6 +16,18 @@ struct avx512 : x86_v3 {
         return (vec) _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i *) p)); // the plain form warns
     }
 
+    static ivec look_up(bytes16 table, ivec index) {
+        return (ivec) _mm512_shuffle_epi8(_mm512_maskz_broadcast_i32x4(0xffff, (__m128i) table), (__m512i) index);
+    }
+
+    static ivec load_lanes(const uint8_t * first, size_t stride) {
+        const auto lane = [=](int i) { return _mm_loadu_si128((const __m128i *) (first + i * stride)); };
+        __m512i    v = _mm512_castsi128_si512(lane(0));
+        v = _mm512_inserti32x4(v, lane(1), 1);
+        v = _mm512_inserti32x4(v, lane(2), 2);
+        return (ivec) _mm512_inserti32x4(v, lane(3), 3);
+    }
+
     // there are 32 registers
     static constexpr int register_block_i8 = 6;
     static constexpr int register_block_i16 = 6;

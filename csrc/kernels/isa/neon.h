@@ -16,9 +16,7 @@ struct neon : vector128 {
     }
     static vec load_f16(const simd::f16 * p) { return (vec) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&p->bits))); }
 
-    static bytes16 look_up(bytes16 table, bytes16 index) {
-        return (bytes16) vqtbl1q_u8((uint8x16_t) table, (uint8x16_t) index);
-    }
+    static ivec look_up(bytes16 table, ivec index) { return (ivec) vqtbl1q_u8((uint8x16_t) table, (uint8x16_t) index); }
 
     // there are 32 registers: 16 accumulators, 2 operands, 8 broadcasts
     static constexpr int register_block_f32 = 8;

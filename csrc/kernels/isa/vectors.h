@@ -47,7 +47,6 @@ inline ivec    splat_int(int32_t x) { return x - ivec{}; }
 inline ivec    max(ivec a, ivec b) { return a > b ? a : b; }
 inline vec     to_float(ivec v) { return __builtin_convertvector(v, vec); }
 inline bytes16 load_bytes16(const void * p) { return *(const stored_bytes16 *) p; }
-inline void    store_bytes16(void * p, bytes16 v) { *(stored_bytes16 *) p = v; }
 
 using elements = std::make_integer_sequence<int, width>;
 
@@ -114,13 +113,23 @@ struct vectors {
         return v;
     }
 
-    // table[index] of 16 bytes at once; an index is below 16
-    static bytes16 look_up(bytes16 table, bytes16 index) {
-        bytes16 out;
-        for (int i = 0; i < 16; i++) {
-            out[i] = table[index[i]];
+    // table[index] for every byte of a vector; an index is below 16
+    static ivec look_up(bytes16 table, ivec index) {
+        typedef uint8_t byte_vec __attribute__((vector_size(sizeof(ivec))));
+        byte_vec        out;
+        for (int i = 0; i < (int) sizeof(ivec); i++) {
+            out[i] = table[((byte_vec) index)[i]];
         }
-        return out;
+        return (ivec) out;
+    }
+
+    // 16 bytes from each of width / 4 places, stride bytes apart.
+    static ivec load_lanes(const uint8_t * first, size_t stride) {
+        ivec v;
+        for (int i = 0; i < simd::width; i += 4) {
+            std::memcpy((char *) &v + 4 * i, first + i / 4 * stride, 16);
+        }
+        return v;
     }
 
     // Rows of a register block: as many as there are registers for two accumulators each, beside two vectors of the panel.

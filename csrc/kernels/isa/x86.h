@@ -17,10 +17,7 @@ template <typename set> inline simd::ivec dot_i8_as_i16(simd::ivec sum, simd::iv
 
 // x86-64-v3: what all processors with AVX2 have, whatever the width of a vector.
 struct x86_v3 : vectors {
-    static float   convert_f16(simd::f16 x) { return _cvtsh_ss(x.bits); }
-    static bytes16 look_up(bytes16 table, bytes16 index) {
-        return (bytes16) _mm_shuffle_epi8((__m128i) table, (__m128i) index);
-    }
+    static float convert_f16(simd::f16 x) { return _cvtsh_ss(x.bits); }
 };
 
 } // namespace omni::OMNI_VARIANT
