@@ -86,6 +86,7 @@ int main(int argc, char ** argv) {
     }
     const std::vector<float> x = random_floats(n_row * widest);
     std::vector<float>   y(n_row * widest);
+    std::vector<float>   scratch(threads.size() * kernels.linear_scratch(n_row));
     std::vector<uint8_t> quantized(n_row * widest * sizeof(float) + n_row * widest);
 
     double best = INFINITY;
@@ -97,12 +98,24 @@ int main(int argc, char ** argv) {
             const int64_t n_together = 16; // so much work that handing it to another thread pays
             run((n_row + n_together - 1) / n_together, [&](int, int32_t block) {
                 for (int64_t row = block * n_together; row < std::min((block + 1) * n_together, n_row); row++) {
-                    product.quantize(x.data() + row * m.n_in, m.n_in, quantized.data() + row * stride);
+                    product.quantize(x.data() + row * m.n_in, 0, m.n_in, m.n_in, quantized.data() + row * stride);
                 }
             });
-            const omni::linear_operands p = {&product, m.weight.data(), type, m.n_in, m.n_out, quantized.data(), stride,
-                                             nullptr, nullptr, y.data(), n_row, threads.size()};
-            run(kernels.count_linear_blocks(p), [&](int, int32_t block) { kernels.compute_linear_block(p, block); });
+            omni::linear_operands p = {};
+            p.product = &product;
+            p.type = type;
+            p.n_in = m.n_in;
+            p.n_out = m.n_out;
+            p.weight = m.weight.data();
+            p.x = quantized.data();
+            p.x_stride = stride;
+            p.n_row = n_row;
+            p.y = (uint8_t *) y.data();
+            p.y_stride = m.n_out * sizeof(float);
+            p.n_thread = threads.size();
+            run(kernels.count_linear_blocks(p), [&](int thread, int32_t block) {
+                kernels.compute_linear_block(p, block, scratch.data() + thread * kernels.linear_scratch(n_row));
+            });
         }
         best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }

@@ -177,7 +177,8 @@ void audio_tower::encode_batch(compute_lane & lane, const float * frames, const 
     x = g.add(x, g.select_rows(positions_, position));
     for (const layer & l : layers_) {
         ggml_tensor * h = g.layer_norm(x, l.ln1, hp.layer_norm_epsilon);
-        h = g.attention(heads(g.linear(l.q, h)), heads(g.linear(l.k, h)), heads(g.linear(l.v, h)), layout);
+        const auto    qkv = g.linear_side_by_side({&l.q, &l.k, &l.v}, h);
+        h = g.attention(heads(qkv[0]), heads(qkv[1]), heads(qkv[2]), layout);
         x = g.linear(l.attn_out, h, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, hp.layer_norm_epsilon));
         x = g.linear(l.down, g.gelu_erf(h), x);

@@ -54,6 +54,14 @@ ggml_tensor * graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_te
     return residual ? add(y, residual) : y;
 }
 
+std::vector<ggml_tensor *> graph::linear_side_by_side(const std::vector<const linear_layer *> & layers, ggml_tensor * x) {
+    std::vector<ggml_tensor *> results;
+    for (const linear_layer * layer : layers) {
+        results.push_back(linear(*layer, x));
+    }
+    return results;
+}
+
 ggml_tensor * graph::rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) {
     ggml_tensor * y = ggml_rms_norm(memory(), x, epsilon);
     return ggml_mul(memory(), y, norm.weight);

@@ -42,11 +42,13 @@ public:
 
     // layer(x) + residual, the latter where it is given
     virtual ggml_tensor * linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual = nullptr);
-    virtual ggml_tensor * rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
-    virtual ggml_tensor * layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
-    virtual ggml_tensor * gelu_tanh(ggml_tensor * x);
-    virtual ggml_tensor * gelu_erf(ggml_tensor * x);
-    virtual ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up);
+    // The results of several layers of the same input.
+    virtual std::vector<ggml_tensor *> linear_side_by_side(const std::vector<const linear_layer *> & layers, ggml_tensor * x);
+    virtual ggml_tensor *              rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
+    virtual ggml_tensor *              layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
+    virtual ggml_tensor *              gelu_tanh(ggml_tensor * x);
+    virtual ggml_tensor *              gelu_erf(ggml_tensor * x);
+    virtual ggml_tensor *              swiglu(ggml_tensor * gate, ggml_tensor * up);
 
     // How the tokens of a batch are rotated: see rotary_table.
     struct rotation {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -26,17 +27,18 @@ class kernel_graph final : public graph {
 public:
     using graph::graph;
 
-    ggml_tensor * linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) override;
-    ggml_tensor * rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
-    ggml_tensor * layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
-    ggml_tensor * gelu_tanh(ggml_tensor * x) override;
-    ggml_tensor * gelu_erf(ggml_tensor * x) override;
-    ggml_tensor * swiglu(ggml_tensor * gate, ggml_tensor * up) override;
-    rotation      make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
-    ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
-    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
-                            const std::shared_ptr<const attention_layout> & layout) override;
-    void          compute(ggml_tensor * result, float * out) override;
+    ggml_tensor *              linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) override;
+    std::vector<ggml_tensor *> linear_side_by_side(const std::vector<const linear_layer *> & layers, ggml_tensor * x) override;
+    ggml_tensor *              rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor *              layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
+    ggml_tensor *              gelu_tanh(ggml_tensor * x) override;
+    ggml_tensor *              gelu_erf(ggml_tensor * x) override;
+    ggml_tensor *              swiglu(ggml_tensor * gate, ggml_tensor * up) override;
+    rotation                   make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
+    ggml_tensor *              rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
+    ggml_tensor *              attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
+                                         const std::shared_ptr<const attention_layout> & layout) override;
+    void                       compute(ggml_tensor * result, float * out) override;
 
 private:
     using operation = std::function<void(ggml_tensor * dst)>;
@@ -48,8 +50,29 @@ private:
     ggml_tensor * add_operation(ggml_type type, int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, operation compute);
     // A tensor whose rows `compute` writes from those of the arguments.
     ggml_tensor * add_rows(int64_t ne0, int64_t ne1, std::vector<ggml_tensor *> args, row_function compute);
+
+    // A linear layer and what follows it in the same operation, as linear_operands has it.
+    struct layer_call {
+        const linear_product * product;
+        linear_layer           layer;
+        ggml_tensor *          gate; // or null
+        ggml_tensor *          rows; // of x, in the format of the product
+        ggml_tensor *          residual;
+        void (*activation)(const float * sums, int64_t n, float * result);
+
+        bool is_product() const { return layer.bias == nullptr && !gate && !residual && !activation; } // and nothing else
+    };
+
     // The rows of x in the format of a linear product.
-    ggml_tensor * quantized_rows(ggml_tensor * x, const linear_product & product);
+    ggml_tensor * rows_for(ggml_tensor * x, const linear_product & product) {
+        return product.x == row_format::f32 ? x : quantized_rows(x, product);
+    }
+    ggml_tensor *          quantized_rows(ggml_tensor * x, const linear_product & product);
+    const linear_product * find_product(const linear_layer & layer) const;
+    // The results of layers side by side in the rows of a tensor: floats, or in the format of a product.
+    ggml_tensor * add_layers(const std::vector<layer_call> & calls, const linear_product * y_product);
+    ggml_tensor * add_layer(const layer_call & call);
+    ggml_tensor * activate(ggml_tensor * x, void (*activation)(const float * x, int64_t n, float * y));
 
     // Calls work(block, scratch of the thread) for each block, unless cancelled.
     template <typename F> void run_blocks(int64_t n_block, F && work);
@@ -58,6 +81,7 @@ private:
 
     std::deque<operation>                                         operations_;
     std::map<const ggml_tensor *, row_function>                   row_functions_; // what writes the rows of a tensor
+    std::map<const ggml_tensor *, layer_call>                     layers_;        // what a tensor is the result of
     std::map<std::pair<ggml_tensor *, row_format>, ggml_tensor *> quantized_;     // several linear layers may take the same
     std::vector<float>                                            scratch_;       // scratch_size_ for each thread
     size_t                                                        scratch_size_ = 0;
@@ -100,50 +124,133 @@ ggml_tensor * kernel_graph::quantized_rows(ggml_tensor * x, const linear_product
     if (rows != nullptr) {
         return rows;
     }
+    // What computes x writes its rows in the format of the product: unless something else reads x too, it never exists as floats.
+    const auto layer = layers_.find(x);
+    if (layer != layers_.end() && layer->second.residual == nullptr) {
+        rows = add_layers({layer->second}, &product);
+        return rows;
+    }
     const int64_t n_value = x->ne[0], n_byte = (int64_t) product.row_size(n_value);
     const auto    known = row_functions_.find(x);
     if (known == row_functions_.end()) {
         rows = add_operation(GGML_TYPE_I8, n_byte, x->ne[1], {x}, [=, quantize = product.quantize](ggml_tensor * dst) {
-            run_rows(dst, [&](int64_t row, uint8_t * out, float *) { quantize(row_begin(x, row), n_value, out); });
+            run_rows(dst, [&](int64_t row, uint8_t * out, float *) { quantize(row_begin(x, row), 0, n_value, n_value, out); });
         });
         return rows;
     }
-    // What writes the rows of x writes them to the scratch: unless something else reads x too, it never exists as floats.
     scratch_size_ = std::max(scratch_size_, (size_t) n_value);
     std::vector<ggml_tensor *> args(x->src, std::find(x->src, x->src + GGML_MAX_SRC, nullptr));
     const auto compute_quantized = [=, compute = known->second, quantize = product.quantize](ggml_tensor * dst) {
         run_rows(dst, [&](int64_t row, uint8_t * out, float * scratch) {
             compute(row, scratch);
-            quantize(scratch, n_value, out);
+            quantize(scratch, 0, n_value, n_value, out);
         });
     };
     rows = add_operation(GGML_TYPE_I8, n_byte, x->ne[1], std::move(args), compute_quantized);
     return rows;
 }
 
+const linear_product * kernel_graph::find_product(const linear_layer & layer) const {
+    return choose_product(kernels(), device().exact, layer.weight->type, layer.weight->ne[0], layer.weight->ne[1]);
+}
+
+ggml_tensor * kernel_graph::add_layers(const std::vector<layer_call> & calls, const linear_product * y_product) {
+    std::vector<ggml_tensor *> args;
+    int64_t                    n_out = 0;
+    const int64_t              n_row = calls.front().rows->ne[1];
+    for (const layer_call & call : calls) {
+        for (ggml_tensor * t : {call.layer.weight, call.layer.bias, call.gate, call.rows, call.residual}) {
+            if (t != nullptr && std::find(args.begin(), args.end(), t) == args.end()) {
+                args.push_back(t);
+            }
+        }
+        n_out += call.layer.weight->ne[1];
+    }
+    scratch_size_ = std::max(scratch_size_, kernels().linear_scratch(n_row));
+    const auto compute = [=](ggml_tensor * dst) {
+        std::vector<linear_operands> layers;
+        std::vector<int32_t>         n_block;
+        uint8_t *                    y = static_cast<uint8_t *>(dst->data);
+        for (const layer_call & call : calls) {
+            const ggml_tensor * weight = call.layer.weight;
+            linear_operands     p = {};
+            p.product = call.product;
+            p.type = weight->type;
+            p.n_in = weight->ne[0];
+            p.n_out = weight->ne[1];
+            p.weight = weight->data;
+            p.x = static_cast<const uint8_t *>(call.rows->data);
+            p.x_stride = call.rows->nb[1];
+            p.n_row = n_row;
+            p.bias = floats(call.layer.bias);
+            p.activation = call.activation;
+            p.gate = call.gate != nullptr ? call.gate->data : nullptr;
+            p.residual = floats(call.residual);
+            p.y_product = y_product;
+            p.y = y;
+            p.y_stride = dst->nb[1];
+            p.n_thread = device().threads.size();
+            layers.push_back(p);
+            n_block.push_back(kernels().count_linear_blocks(p));
+            y += p.n_out * sizeof(float);
+        }
+        run_blocks(std::accumulate(n_block.begin(), n_block.end(), int64_t{0}), [&](int32_t block, float * scratch) {
+            size_t i = 0;
+            for (; block >= n_block[i]; i++) {
+                block -= n_block[i];
+            }
+            kernels().compute_linear_block(layers[i], block, scratch);
+        });
+    };
+    if (y_product != nullptr) {
+        return add_operation(GGML_TYPE_I8, (int64_t) y_product->row_size(n_out), n_row, std::move(args), compute);
+    }
+    return add_operation(GGML_TYPE_F32, n_out, n_row, std::move(args), compute);
+}
+
+ggml_tensor * kernel_graph::add_layer(const layer_call & call) {
+    ggml_tensor * y = add_layers({call}, nullptr);
+    layers_[y] = call;
+    return y;
+}
+
 ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
-    ggml_tensor *          weight = layer.weight;
-    ggml_tensor *          bias = layer.bias;
-    const linear_product * product = choose_product(kernels(), device().exact, weight->type, weight->ne[0], weight->ne[1]);
+    const linear_product * product = find_product(layer);
     if (product == nullptr) {
         return graph::linear(layer, x, residual);
     }
-    ggml_tensor *              rows = product->x == row_format::f32 ? x : quantized_rows(x, *product);
-    std::vector<ggml_tensor *> args = {weight, rows};
-    for (ggml_tensor * t : {bias, residual}) {
-        if (t != nullptr) {
-            args.push_back(t);
+    return add_layer({product, layer, nullptr, rows_for(x, *product), residual, nullptr});
+}
+
+std::vector<ggml_tensor *> kernel_graph::linear_side_by_side(const std::vector<const linear_layer *> & layers,
+                                                             ggml_tensor *                             x) {
+    std::vector<layer_call> calls;
+    for (const linear_layer * layer : layers) {
+        const linear_product * product = find_product(*layer);
+        if (product == nullptr || (!calls.empty() && product->x != calls.front().product->x)) {
+            return graph::linear_side_by_side(layers, x);
         }
+        calls.push_back({product, *layer, nullptr, rows_for(x, *product), nullptr, nullptr});
     }
-    return add_operation(GGML_TYPE_F32, weight->ne[1], x->ne[1], std::move(args), [=](ggml_tensor * dst) {
-        const linear_operands p = {product,          weight->data,
-                                   weight->type,     weight->ne[0],
-                                   weight->ne[1],    static_cast<const uint8_t *>(rows->data),
-                                   rows->nb[1],      floats(bias),
-                                   floats(residual), static_cast<float *>(dst->data),
-                                   rows->ne[1],      device().threads.size()};
-        run_blocks(kernels().count_linear_blocks(p), [&](int32_t block, float *) { kernels().compute_linear_block(p, block); });
-    });
+    ggml_tensor *              all = add_layers(calls, nullptr);
+    std::vector<ggml_tensor *> results;
+    int64_t                    first = 0;
+    for (const layer_call & call : calls) {
+        const int64_t n_out = call.layer.weight->ne[1];
+        results.push_back(ggml_view_2d(memory(), all, n_out, all->ne[1], all->nb[1], first * sizeof(float)));
+        first += n_out;
+    }
+    return results;
+}
+
+ggml_tensor * kernel_graph::activate(ggml_tensor * x, void (*activation)(const float * x, int64_t n, float * y)) {
+    const auto layer = layers_.find(x);
+    if (layer != layers_.end() && layer->second.residual == nullptr && layer->second.activation == nullptr) {
+        layer_call call = layer->second;
+        call.activation = activation;
+        return add_layer(call);
+    }
+    return add_rows(x->ne[0], x->ne[1], {x}, [=](int64_t i, float * out) { activation(row_begin(x, i), x->ne[0], out); });
 }
 
 ggml_tensor * kernel_graph::rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) {
@@ -158,17 +265,20 @@ ggml_tensor * kernel_graph::layer_norm(ggml_tensor * x, const norm_layer & norm,
     });
 }
 
-ggml_tensor * kernel_graph::gelu_tanh(ggml_tensor * x) {
-    return add_rows(x->ne[0], x->ne[1], {x},
-                    [=](int64_t i, float * out) { kernels().gelu_tanh(row_begin(x, i), x->ne[0], out); });
-}
+ggml_tensor * kernel_graph::gelu_tanh(ggml_tensor * x) { return activate(x, kernels().gelu_tanh); }
 
-ggml_tensor * kernel_graph::gelu_erf(ggml_tensor * x) {
-    return add_rows(x->ne[0], x->ne[1], {x},
-                    [=](int64_t i, float * out) { kernels().gelu_erf(row_begin(x, i), x->ne[0], out); });
-}
+ggml_tensor * kernel_graph::gelu_erf(ggml_tensor * x) { return activate(x, kernels().gelu_erf); }
 
 ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
+    const auto of_gate = layers_.find(gate), of_up = layers_.find(up);
+    if (of_gate != layers_.end() && of_up != layers_.end()) {
+        const layer_call &a = of_gate->second, &b = of_up->second;
+        if (a.is_product() && b.is_product() && a.layer.weight->type == b.layer.weight->type && a.rows == b.rows) {
+            layer_call call = b;
+            call.gate = a.layer.weight;
+            return add_layer(call);
+        }
+    }
     return add_rows(up->ne[0], up->ne[1], {gate, up},
                     [=](int64_t i, float * out) { kernels().swiglu(row_begin(gate, i), row_begin(up, i), up->ne[0], out); });
 }

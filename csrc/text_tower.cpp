@@ -130,10 +130,9 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
         token_embeddings_.look_up(sequences.tokens.data, n_token, sequences.values.data, static_cast<float *>(data));
     });
 
-    // query or key heads: projected, normalised where the architecture does, rotated
-    const auto project_heads = [&](ggml_tensor * h, const linear_layer & projection, const norm_layer & norm, int n_head,
-                                   const graph::rotation & by) {
-        return g.rotate(g.split_heads(g.linear(projection, h), 0, hp.head_dim, n_head), by, norm, hp.rms_epsilon);
+    // query or key heads: normalised where the architecture does, and rotated
+    const auto rotate_heads = [&](ggml_tensor * x, const norm_layer & norm, int n_head, const graph::rotation & by) {
+        return g.rotate(g.split_heads(x, 0, hp.head_dim, n_head), by, norm, hp.rms_epsilon);
     };
     // everything behind attention: output projection and feed-forward, each added to the residual stream
     const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attention) {
@@ -143,18 +142,20 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
         return g.linear(l.down, h, residual);
     };
 
+    using layer_list = std::vector<const linear_layer *>;
     for (const layer & l : layers_) {
+        const bool    is_last = &l == &layers_.back(); // of which only the last token of each sequence passes the rest
         ggml_tensor * h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
-        ggml_tensor * keys = project_heads(h, l.k, l.k_norm, hp.n_kv_head, rotation);
-        ggml_tensor * values = g.split_heads(g.linear(l.v, h), 0, hp.head_dim, hp.n_kv_head);
-        if (&l != &layers_.back()) {
-            x = finish(l, x, g.attention(project_heads(h, l.q, l.q_norm, hp.n_head, rotation), keys, values, layout));
+        const auto    heads = g.linear_side_by_side(is_last ? layer_list{&l.k, &l.v} : layer_list{&l.k, &l.v, &l.q}, h);
+        ggml_tensor * keys = rotate_heads(heads[0], l.k_norm, hp.n_kv_head, rotation);
+        ggml_tensor * values = g.split_heads(heads[1], 0, hp.head_dim, hp.n_kv_head);
+        if (!is_last) {
+            x = finish(l, x, g.attention(rotate_heads(heads[2], l.q_norm, hp.n_head, rotation), keys, values, layout));
             continue;
         }
-        // only the last token of each sequence passes the rest
         x = g.select_rows(x, last_rows);
-        h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
-        x = finish(l, x, g.attention(project_heads(h, l.q, l.q_norm, hp.n_head, last_rotation), keys, values, last_layout));
+        ggml_tensor * queries = g.linear(l.q, g.rms_norm(x, l.attn_norm, hp.rms_epsilon));
+        x = finish(l, x, g.attention(rotate_heads(queries, l.q_norm, hp.n_head, last_rotation), keys, values, last_layout));
     }
     g.compute(g.rms_norm(x, output_norm_, hp.rms_epsilon), pooled);
 }

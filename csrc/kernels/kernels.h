@@ -25,28 +25,34 @@ struct linear_product {
     // Whether it takes weights of this type and size.
     bool (*takes)(ggml_type type, int64_t n_in, int64_t n_out);
 
-    // The bytes of a row of n_in values in its format; such a row of floats.
+    // The bytes of a row of n_in values in its format.
     size_t (*row_size)(int64_t n_in);
-    void (*quantize)(const float * x, int64_t n_in, uint8_t * out);
+    // Writes values [first, first + n) of a row of n_in, whole groups of 32 of them.
+    void (*quantize)(const float * x, int64_t first, int64_t n, int64_t n_in, uint8_t * row);
 
-    // Multiplies rows [row_first, row_first + n_row) with one panel, the columns from out_first on, without bias and residual.
-    void (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row);
+    // Multiplies rows [row_first, row_first + n_row) with one panel, the columns from out_first on, and nothing else. The rows
+    // of the result lie sums_stride floats apart.
+    void (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row, float * sums,
+                           size_t sums_stride);
 };
 
-// y[i] = weight * x[i] + bias + residual[i] for n_row rows: weight has n_out rows of n_in values; y and residual have rows of
-// n_out floats.
+// y[i] = f(weight * x[i] + bias) + residual[i] for n_row rows: weight has n_out rows of n_in values.
 struct linear_operands {
     const linear_product * product;
-    const void *           weight;
     ggml_type              type;
     int64_t                n_in;
     int64_t                n_out;
+    const void *           weight;
     const uint8_t *        x;        // rows in the product's format
     size_t                 x_stride; // bytes
-    const float *          bias;     // or null
-    const float *          residual; // or null
-    float *                y;
     int64_t                n_row;
+    const float *          bias;                                       // or null
+    void (*activation)(const float * sums, int64_t n, float * result); // f, or null
+    const void *           gate;                                       // weights of f = swiglu(gate * x[i], ...), or null
+    const float *          residual;                                   // rows of n_out floats, or null
+    const linear_product * y_product; // in whose format y is, without a residual; or null: floats
+    uint8_t *              y;
+    size_t                 y_stride; // bytes
     int                    n_thread; // that share the work
 };
 
@@ -98,10 +104,11 @@ struct kernel_set {
     const char * name; // of the instruction set
 
     // Linear layers: the products; the number of blocks that the work falls into, which are computed in any order and on any
-    // thread; and one of them.
+    // thread; and one of them, with the scratch of its thread.
     linear_products products;
     int32_t (*count_linear_blocks)(const linear_operands & p);
-    void (*compute_linear_block)(const linear_operands & p, int32_t block);
+    size_t (*linear_scratch)(int64_t n_row); // floats
+    void (*compute_linear_block)(const linear_operands & p, int32_t block, float * scratch);
 
     // Attention, a tile at a time; the scratch is that of one thread. The scale is 1 / sqrt(head_dim).
     size_t (*attention_scratch)(int head_dim); // floats

@@ -13,27 +13,28 @@ bool takes(ggml_type type, int64_t, int64_t n_out) { return fits_panels(type, n_
 
 size_t row_size(int64_t n_in) { return n_in * sizeof(float); }
 
-void copy_row(const float * x, int64_t n_in, uint8_t * out) { std::memcpy(out, x, n_in * sizeof(float)); }
+void copy(const float * x, int64_t first, int64_t n, int64_t, uint8_t * row) {
+    std::memcpy(row + first * sizeof(float), x, n * sizeof(float));
+}
 
-void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row, float * sums,
+                    size_t sums_stride) {
     alignas(64) float values[n_column * n_in_convert];
     alignas(64) float panel[n_column * n_in_panel];
     const float *     x = (const float *) (p.x + row_first * p.x_stride);
-    float *           y = p.y + row_first * p.n_out + out_first;
     const size_t      weight_row_size = ggml_row_size(p.type, p.n_in);
     const int64_t     n_panel = (p.n_in + n_in_panel - 1) / n_in_panel;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
         const int64_t n_in = smaller(n_in_panel, p.n_in - in_first);
         prefetch_panel(p, weight_row_size, out_first, in_first / n_in_panel, n_panel);
         convert_panel(p, out_first, in_first, n_in, values, panel);
-        multiply_f32((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, (int) n_in, y, (size_t) p.n_out,
-                     in_first > 0);
+        multiply_f32((int) n_row, x + in_first, p.x_stride / sizeof(float), panel, (int) n_in, sums, sums_stride, in_first > 0);
     }
 }
 
 } // namespace
 
 extern const linear_product product_f32;
-const linear_product        product_f32 = {row_format::f32, takes, row_size, copy_row, multiply_panel};
+const linear_product        product_f32 = {row_format::f32, takes, row_size, copy, multiply_panel};
 
 } // namespace omni::OMNI_VARIANT

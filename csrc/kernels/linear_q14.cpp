@@ -14,14 +14,14 @@ bool takes(ggml_type type, int64_t n_in, int64_t n_out) {
     return fits_panels(type, n_out) && type != GGML_TYPE_F32 && n_in % n_q14_group == 0;
 }
 
-void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row, float * sums,
+                    size_t sums_stride) {
     alignas(64) float   values[n_column * n_in_convert];
     alignas(64) float   group[n_column * n_q14_group];
     alignas(64) int16_t codes[n_column * n_in_panel];
     alignas(64) float   scales[n_column * n_in_panel / n_q14_group];
     const int16_t *     x = (const int16_t *) (p.x + row_first * p.x_stride);
     const float *       x_scales = (const float *) (x + p.n_in);
-    float *             y = p.y + row_first * p.n_out + out_first;
     const size_t        weight_row_size = ggml_row_size(p.type, p.n_in);
     const int64_t       n_group = p.n_in / n_q14_group;
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
@@ -31,14 +31,14 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
             convert_panel(p, out_first, in_first + g * n_q14_group, n_q14_group, values, group);
             quantize_q14_columns(group, codes + g * n_q14_group * n_column, scales + g * n_column);
         }
-        multiply_q14((int) n_row, x + in_first, x_scales + first_group, p.x_stride, {codes, scales, (int) n}, y,
-                     (size_t) p.n_out, in_first > 0);
+        multiply_q14((int) n_row, x + in_first, x_scales + first_group, p.x_stride, {codes, scales, (int) n}, sums, sums_stride,
+                     in_first > 0);
     }
 }
 
 } // namespace
 
 extern const linear_product product_q14;
-const linear_product        product_q14 = {row_format::q14, takes, q14_row_size, quantize_q14_row, multiply_panel};
+const linear_product        product_q14 = {row_format::q14, takes, q14_row_size, quantize_q14, multiply_panel};
 
 } // namespace omni::OMNI_VARIANT

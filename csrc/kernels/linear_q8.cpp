@@ -13,26 +13,26 @@ bool takes(ggml_type type, int64_t n_in, int64_t n_out) {
     return fits_panels(type, n_out) && find_weight_coding(type) != nullptr && n_in % n_q8_group == 0;
 }
 
-void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row) {
+void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row, float * sums,
+                    size_t sums_stride) {
     const weight_coding &       coding = *find_weight_coding(p.type);
     const auto                  multiply = coding.form == code_form::offset        ? multiply_q8<code_form::offset>
                                            : coding.form == code_form::offset_half ? multiply_q8<code_form::offset_half>
                                                                                    : multiply_q8<code_form::minimum>;
     q8_panel_memory<n_in_panel> memory;
     const uint8_t *             x = p.x + row_first * p.x_stride;
-    float *                     y = p.y + row_first * p.n_out + out_first;
     const size_t                weight_row_size = ggml_row_size(p.type, p.n_in);
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
         const int64_t  n_in = smaller(n_in_panel, p.n_in - in_first);
         const q8_panel panel = memory.unpack(p, coding, weight_row_size, out_first, in_first, n_in);
         multiply((int) n_row, (const int8_t *) x + in_first, (const q8_group *) (x + p.n_in) + in_first / n_q8_group,
-                 p.x_stride, panel, y, (size_t) p.n_out, in_first > 0);
+                 p.x_stride, panel, sums, sums_stride, in_first > 0);
     }
 }
 
 } // namespace
 
 extern const linear_product product_q8;
-const linear_product        product_q8 = {row_format::q8, takes, q8_row_size, quantize_q8_row, multiply_panel};
+const linear_product        product_q8 = {row_format::q8, takes, q8_row_size, quantize_q8, multiply_panel};
 
 } // namespace omni::OMNI_VARIANT

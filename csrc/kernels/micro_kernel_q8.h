@@ -39,9 +39,9 @@ inline void multiply_rows_q8(const int8_t * x, const q8_group * groups, size_t x
                 const q8_group & group = *(const q8_group *) ((const char *) (groups + g) + r * x_stride);
                 ivec             start = {};
                 if (isa::code_zero != 0 && form == code_form::offset) {
-                    start = splat_int(group.first_offset) + splat_int(group.second_offset);
+                    start = splat_int(group.offset);
                 } else if (isa::code_zero != 0 && form == code_form::offset_half) {
-                    start = splat_int(half == 0 ? group.first_offset : group.second_offset);
+                    start = splat_int(half == 0 ? group.offset - group.second_offset : group.second_offset);
                 }
                 sum[r][0] = sum[r][1] = start;
             }

@@ -17,6 +17,7 @@ static_assert(n_q14_group * largest_q14 * 8192 <= INT32_MAX, "a sum overflows");
 // A row: n_in codes, then a scale for every 32 of them. n_in is a multiple of 32.
 inline size_t q14_row_size(int64_t n_in) { return n_in * sizeof(int16_t) + n_in / n_q14_group * sizeof(float); }
 
-void quantize_q14_row(const float * x, int64_t n_in, uint8_t * out);
+// Writes values [first, first + n), whole groups, to a row.
+void quantize_q14(const float * x, int64_t first, int64_t n, int64_t n_in, uint8_t * row);
 
 } // namespace omni::OMNI_VARIANT

@@ -14,13 +14,14 @@ constexpr int64_t n_q8_group = 32; // values that share a scale
 struct q8_group {
     float   scale;
     float   minus_sum;     // -scale * sum of the codes
-    int32_t first_offset;  // -128 * sum of the first 16 codes
-    int32_t second_offset; // -128 * sum of the other 16
+    int32_t offset;        // -128 * sum of the codes
+    int32_t second_offset; // the part of it that is of the last 16
 };
 
 // A row: n_in codes, then a q8_group for every 32 of them. n_in is a multiple of 32.
 inline size_t q8_row_size(int64_t n_in) { return (size_t) n_in + n_in / n_q8_group * sizeof(q8_group); }
 
-void quantize_q8_row(const float * x, int64_t n_in, uint8_t * out);
+// Writes values [first, first + n), whole groups, to a row.
+void quantize_q8(const float * x, int64_t first, int64_t n, int64_t n_in, uint8_t * row);
 
 } // namespace omni::OMNI_VARIANT

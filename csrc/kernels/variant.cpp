@@ -25,6 +25,7 @@ const kernel_set kernels = {
     OMNI_STRING(OMNI_VARIANT),
     {products, products + sizeof(products) / sizeof(products[0])},
     count_linear_blocks,
+    linear_scratch,
     compute_linear_block,
     attention_scratch,
     attend_tile,

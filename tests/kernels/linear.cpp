@@ -81,7 +81,7 @@ rows random_rows(const linear_product & product, int64_t n, int64_t n_in) {
     for (int64_t i = 0; i < n; i++) {
         uint8_t * row = r.bytes.data() + i * r.stride;
         float * values = r.values.data() + i * n_in;
-        product.quantize(values, n_in, row);
+        product.quantize(values, 0, n_in, n_in, row);
         for (int64_t j = 0; j < n_in; j++) {
             values[j] = read_value(product.x, row, n_in, j);
         }
@@ -89,18 +89,43 @@ rows random_rows(const linear_product & product, int64_t n, int64_t n_in) {
     return r;
 }
 
-// The layer of rows [first, first + n), block by block from the last.
+// The product with rows [first, first + n) alone.
+omni::linear_operands operands(const linear_product & product, const matrix & m, const rows & x, int64_t first, int64_t n) {
+    omni::linear_operands p = {};
+    p.product = &product;
+    p.type = m.type;
+    p.n_in = m.n_in;
+    p.n_out = n_out;
+    p.weight = m.bytes.data();
+    p.x = x.bytes.data() + first * x.stride;
+    p.x_stride = x.stride;
+    p.n_row = n;
+    p.n_thread = 3;
+    return p;
+}
+
+// Block by block from the last.
+void run(const omni::kernel_set & kernels, omni::linear_operands p, void * y, size_t y_stride) {
+    p.y = (uint8_t *) y;
+    p.y_stride = y_stride;
+    floats scratch(kernels.linear_scratch(p.n_row), NAN);
+    for (int32_t block = kernels.count_linear_blocks(p); block-- > 0;) {
+        kernels.compute_linear_block(p, block, scratch.data());
+    }
+}
+
+floats run(const omni::kernel_set & kernels, const omni::linear_operands & p) {
+    floats y(p.n_row * n_out, NAN);
+    run(kernels, p, y.data(), n_out * sizeof(float));
+    return y;
+}
+
 floats run(const omni::kernel_set & kernels, const linear_product & product, const matrix & m, const rows & x, int64_t first,
            int64_t n, const float * bias, const float * residual) {
-    floats y(n * n_out, NAN);
-    const omni::linear_operands p = {
-        &product, m.bytes.data(), m.type, m.n_in, n_out, x.bytes.data() + first * x.stride, x.stride,
-        bias, residual ? residual + first * n_out : nullptr, y.data(), n, 3,
-    };
-    for (int32_t block = kernels.count_linear_blocks(p); block-- > 0;) {
-        kernels.compute_linear_block(p, block);
-    }
-    return y;
+    omni::linear_operands p = operands(product, m, x, first, n);
+    p.bias = bias;
+    p.residual = residual ? residual + first * n_out : nullptr;
+    return run(kernels, p);
 }
 
 // The rounding of a weight to 14 bits, in a group of 32 of which the largest has a code of at least 4096.
@@ -161,7 +186,7 @@ void check_poison(const omni::kernel_set & kernels, const linear_product & produ
     for (floats & result : y) {
         rows x = {std::vector<uint8_t>(n * stride), stride, {}};
         for (int64_t i = 0; i < n; i++) {
-            product.quantize(values.data() + i * m.n_in, m.n_in, x.bytes.data() + i * stride);
+            product.quantize(values.data() + i * m.n_in, 0, m.n_in, m.n_in, x.bytes.data() + i * stride);
         }
         result = run(kernels, product, m, x, 0, n, nullptr, nullptr);
         values[poisoned * m.n_in + 77] = poison;
@@ -215,6 +240,39 @@ void check_many_rows(const omni::kernel_set & kernels, const linear_product & pr
     }
 }
 
+// An activation, a gate and the rounding of the result give what they give by themselves, to the bit.
+void check_what_follows(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
+    const std::string what = std::string(ggml_type_name(m.type)) + " times " + describe(product);
+    const rows   x = random_rows(product, n_row, m.n_in);
+    const floats bias = random_floats(n_out);
+    matrix       gate;
+    random_matrix(m.type, m.n_in, gate);
+    omni::linear_operands p = operands(product, m, x, 0, n_row);
+    p.bias = bias.data();
+    const floats y = run(kernels, p), gates = run(kernels, operands(product, gate, x, 0, n_row));
+
+    floats expected(y.size());
+    p.activation = kernels.gelu_erf;
+    kernels.gelu_erf(y.data(), (int64_t) y.size(), expected.data());
+    check_same_bits(run(kernels, p).data(), expected.data(), expected.size(), what + ": GELU in the same operation");
+    p.activation = nullptr;
+    p.gate = gate.bytes.data();
+    kernels.swiglu(gates.data(), y.data(), (int64_t) y.size(), expected.data());
+    check_same_bits(run(kernels, p).data(), expected.data(), expected.size(), what + ": a gate in the same operation");
+
+    for (const linear_product * next : kernels.products) {
+        const size_t         size = next->row_size(n_out);
+        std::vector<uint8_t> rounded(n_row * size), apart(size);
+        p.y_product = next;
+        run(kernels, p, rounded.data(), size);
+        for (int64_t row = 0; row < n_row; row++) {
+            next->quantize(expected.data() + row * n_out, 0, n_out, n_out, apart.data());
+            check(std::equal(apart.begin(), apart.end(), rounded.begin() + row * (int64_t) size),
+                  what + ", then " + describe(*next) + ": differs from rounding the rows afterwards");
+        }
+    }
+}
+
 } // namespace
 
 void check_linear(const omni::kernel_set & kernels) {
@@ -235,6 +293,7 @@ void check_linear(const omni::kernel_set & kernels) {
             }
             n_checked[(int) product->x]++;
             check_layer(kernels, *product, m);
+            check_what_follows(kernels, *product, m);
             for (float poison : {NAN, INFINITY, -INFINITY}) {
                 check_poison(kernels, *product, m, poison);
             }

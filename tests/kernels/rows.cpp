@@ -133,7 +133,7 @@ void check_q8_row(const linear_product & product) {
     const floats x = row_of_groups();
     const int    n = (int) x.size();
     std::vector<uint8_t> row(product.row_size(n));
-    product.quantize(x.data(), n, row.data());
+    product.quantize(x.data(), 0, n, n, row.data());
     const int8_t * codes  = (const int8_t *) row.data();
     const auto     groups = (const omni::of_a_row::q8_group *) (row.data() + n);
     for (int g = 0; g < n_group; g++) {
@@ -144,7 +144,7 @@ void check_q8_row(const linear_product & product) {
         }
         const int8_t * code = codes + 32 * g;
         const int first = std::accumulate(code, code + 16, 0), second = std::accumulate(code + 16, code + 32, 0);
-        check(groups[g].first_offset == -128 * first && groups[g].second_offset == -128 * second, "the sums of a group");
+        check(groups[g].offset == -128 * (first + second) && groups[g].second_offset == -128 * second, "the sums of a group");
         check_near(groups[g].minus_sum, -scale * (double) (first + second), 1e-6 * scale * std::abs(first + second),
                    "the sum of a group");
     }
@@ -154,7 +154,7 @@ void check_q14_row(const linear_product & product) {
     const floats x = row_of_groups();
     const int    n = (int) x.size();
     std::vector<uint8_t> row(product.row_size(n));
-    product.quantize(x.data(), n, row.data());
+    product.quantize(x.data(), 0, n, n, row.data());
     for (int g = 0; g < n_group; g++) {
         check_group(x, g, (const int16_t *) row.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::largest_q14);
     }
