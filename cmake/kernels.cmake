@@ -7,6 +7,7 @@ set(variants "") # for kernels.cpp: V(name, whether this processor runs it), the
 # What a linear product needs beside linear_NAME.cpp.
 set(sources_q8 q8_rows.cpp weight_types.cpp weight_types_k.cpp)
 set(sources_q14 q14_rows.cpp)
+set(sources_amx_q16 q16_rows.cpp) # amx_q8 needs q8 beside it
 
 # add_kernels(name condition PRODUCTS product... [OPTIONS option...])
 # An instruction set, whose primitives csrc/kernels/isa/NAME.h has. condition: C++ that says whether the processor runs it. The
@@ -54,8 +55,16 @@ if(processor MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     processor_has(has_avx512 avx512f avx512bw avx512dq avx512vl)
     processor_has(has_avx512vnni avx512f avx512bw avx512dq avx512vl avx512vnni)
     add_kernels(avx512vnni "${has_avx512vnni}" PRODUCTS q8 q14 f32 OPTIONS ${avx512} -mavx512vnni)
-    add_kernels(avx512 "${has_avx512}" PRODUCTS q8 f32 OPTIONS ${avx512}) # q14 is no faster than f32
     include(CheckCXXSourceCompiles)
+    set(CMAKE_REQUIRED_FLAGS "-mamx-tile -mamx-int8")
+    check_cxx_source_compiles("int main() { __asm__ volatile(\"tilerelease\"); }" COMPILER_HAS_AMX)
+    unset(CMAKE_REQUIRED_FLAGS)
+    if(COMPILER_HAS_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux") # the system has to be asked for tiles
+        # After avx512vnni, so that nobody gets it unasked: it has run on emulated tiles only, and makes signal frames larger.
+        add_kernels(amx "${has_avx512vnni} && omni::x86_has_amx()" PRODUCTS amx_q8 amx_q16 q8 q14 f32
+                    OPTIONS ${avx512} -mavx512vnni -mamx-tile -mamx-int8)
+    endif()
+    add_kernels(avx512 "${has_avx512}" PRODUCTS q8 f32 OPTIONS ${avx512}) # q14 is no faster than f32
     set(CMAKE_REQUIRED_FLAGS -mavxvnni)
     check_cxx_source_compiles("int main() { return __builtin_cpu_supports(\"avxvnni\"); }" COMPILER_HAS_AVXVNNI)
     unset(CMAKE_REQUIRED_FLAGS)

@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "isa/arm_processor.h"
+#include "isa/x86_processor.h"
 #include "kernel_variants.h" // written by the build
 
 namespace omni {

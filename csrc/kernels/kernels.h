@@ -13,8 +13,8 @@
 namespace omni {
 
 // What a row of activations holds that a linear product takes: floats, or integers with one scale per 32 values, up to 127 in
-// 8 bits or up to 8191 in 14 bits.
-enum class row_format { f32, q8, q14 };
+// 8 bits or up to 8191 in 14 bits, or with one per 64 values in 16 bits.
+enum class row_format { f32, q8, q14, q16 };
 
 struct linear_operands;
 
@@ -27,7 +27,7 @@ struct linear_product {
 
     // The bytes of a row of n_in values in its format.
     size_t (*row_size)(int64_t n_in);
-    // Writes values [first, first + n) of a row of n_in, whole groups of 32 of them.
+    // Writes values [first, first + n) of a row of n_in, whole groups of those that share a scale.
     void (*quantize)(const float * x, int64_t first, int64_t n, int64_t n_in, uint8_t * row);
 
     // Multiplies rows [row_first, row_first + n_row) with one panel, the columns from out_first on, and nothing else. The rows

@@ -9,7 +9,7 @@ namespace omni::OMNI_VARIANT {
 namespace {
 
 // Columns of one block of work: whole panels, and whole groups of the values that share a scale in the rows of a product.
-constexpr int64_t n_block_column = larger(n_column, 32);
+constexpr int64_t n_block_column = larger(n_column, isa::n_row_group);
 
 // Rows of one block, at most. Their sums stay in the second level of the cache, which y does not: its rows are a multiple of a
 // page apart for most widths, so that few sets of the cache would have to hold them all.

@@ -47,5 +47,7 @@ inline void check_same_bits(const float * x, const float * y, size_t n, const st
 }
 
 void check_linear(const omni::kernel_set & kernels);
+// The fastest products of 8-bit rows give the same bits in both.
+void check_same_q8(const omni::kernel_set & kernels, const omni::kernel_set & others);
 void check_attention(const omni::kernel_set & kernels);
 void check_rows(const omni::kernel_set & kernels);

@@ -5,6 +5,7 @@
 
 #define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
 #include "kernels/q14_rows.h"
+#include "kernels/q16_rows.h"
 #include "kernels/q8_rows.h"
 
 namespace {
@@ -63,7 +64,15 @@ struct rows {
 };
 
 const char * describe(const linear_product & product) {
-    return product.x == row_format::f32 ? "float rows" : product.x == row_format::q8 ? "q8 rows" : "q14 rows";
+    constexpr const char * names[] = {"float rows", "q8 rows", "q14 rows", "q16 rows"}; // in the order of row_format
+    return names[(int) product.x];
+}
+
+// What the high or the low bytes of value j stand for.
+float read_part(const uint8_t * row, int64_t n_in, int64_t j, bool high) {
+    const int64_t at = omni::of_a_row::q16_position(j);
+    const float   scale = ((const float *) (row + 2 * n_in))[j / omni::of_a_row::n_q16_group];
+    return scale * (float) (high ? 256 * (int8_t) row[at] : (int8_t) row[n_in + at]);
 }
 
 // Value j of a row, which has n_in.
@@ -71,6 +80,7 @@ float read_value(row_format format, const uint8_t * row, int64_t n_in, int64_t j
     switch (format) {
         case row_format::q8: return ((const omni::of_a_row::q8_group *) (row + n_in))[j / 32].scale * (float) (int8_t) row[j];
         case row_format::q14: return ((const float *) (row + 2 * n_in))[j / 32] * (float) ((const int16_t *) row)[j];
+        case row_format::q16: return read_part(row, n_in, j, true) + read_part(row, n_in, j, false);
         default: return ((const float *) row)[j];
     }
 }
@@ -153,6 +163,37 @@ void check_products(const matrix & m, const rows & x, const floats & y, F && err
     }
 }
 
+// Against sums in double over what the bytes of rows and weights stand for, without the products of the low ones.
+void check_products_of_bytes(const linear_product & product, const matrix & m, const rows & x, const floats & y,
+                             const std::string & what) {
+    const size_t         size = product.row_size(m.n_in);
+    std::vector<uint8_t> weights(n_out * size);
+    for (int64_t o = 0; o < n_out; o++) {
+        product.quantize(m.values.data() + o * m.n_in, 0, m.n_in, m.n_in, weights.data() + o * size);
+    }
+    const auto read_parts = [&](const uint8_t * bytes, size_t stride, int64_t n, bool high) {
+        floats parts(n * m.n_in);
+        for (int64_t i = 0; i < n * m.n_in; i++) {
+            parts[i] = read_part(bytes + i / m.n_in * stride, m.n_in, i % m.n_in, high);
+        }
+        return parts;
+    };
+    const floats w_high = read_parts(weights.data(), size, n_out, true), w_low = read_parts(weights.data(), size, n_out, false);
+    const floats x_high = read_parts(x.bytes.data(), x.stride, n_row, true);
+    const floats x_low = read_parts(x.bytes.data(), x.stride, n_row, false);
+    for (int64_t i = 0; i < n_row * n_out; i++) {
+        const int64_t v = i / n_out * m.n_in, w = i % n_out * m.n_in;
+        double sum = 0.0, tolerance = 0.0;
+        for (int64_t j = 0; j < m.n_in; j++) {
+            const double product = (double) x_high[v + j] * w_high[w + j] + (double) x_high[v + j] * w_low[w + j] +
+                                   (double) x_low[v + j] * w_high[w + j];
+            sum += product;
+            tolerance += 2e-6 * std::fabs(product);
+        }
+        check_near(y[i], sum, tolerance, what);
+    }
+}
+
 void check_layer(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const std::string what = std::string(ggml_type_name(m.type)) + " times " + describe(product);
     const rows   x = random_rows(product, n_row, m.n_in);
@@ -164,7 +205,11 @@ void check_layer(const omni::kernel_set & kernels, const linear_product & produc
     for (size_t i = 0; product.x == row_format::q14 && i < m.values.size() / 32; i++) {
         errors[i] = weight_error(m, i * 32);
     }
-    check_products(m, x, y, [&](int64_t o, int64_t i) { return errors[(o * m.n_in + i) / 32]; }, what);
+    if (product.x == row_format::q16) {
+        check_products_of_bytes(product, m, x, y, what);
+    } else {
+        check_products(m, x, y, [&](int64_t o, int64_t i) { return errors[(o * m.n_in + i) / 32]; }, what);
+    }
     for (int64_t i = 0; i < n_row * n_out; i++) {
         check_near(more[i], y[i] + (double) bias[i % n_out] + residual[i], 1e-6 * (1.0 + std::fabs(y[i])),
                    what + " with bias and residual");
@@ -229,6 +274,59 @@ void check_weights_in_14_bits(const omni::kernel_set & kernels, const linear_pro
     }
 }
 
+// The error of a layer of float16 weights, in the root of the mean square, as a part of the results. In each row one value is
+// `outlier` times as large as the others are.
+double measure_error(const omni::kernel_set & kernels, const linear_product & product, float outlier) {
+    const int64_t n_in = 1024;
+    matrix m = {GGML_TYPE_F16, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
+    ggml_fp32_to_fp16_row(m.values.data(), (ggml_fp16_t *) m.bytes.data(), n_in * n_out);
+    ggml_fp16_to_fp32_row((const ggml_fp16_t *) m.bytes.data(), m.values.data(), n_in * n_out);
+    rows x = {{}, product.row_size(n_in), random_floats(n_row * n_in)};
+    x.bytes.resize(n_row * x.stride);
+    for (int64_t i = 0; i < n_row; i++) {
+        x.values[i * n_in + 500] *= outlier;
+        product.quantize(x.values.data() + i * n_in, 0, n_in, n_in, x.bytes.data() + i * x.stride);
+    }
+    const floats y = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
+    double error = 0.0, size = 0.0;
+    for (int64_t i = 0; i < n_row * n_out; i++) {
+        double sum = 0.0;
+        for (int64_t j = 0; j < n_in; j++) {
+            sum += (double) x.values[i / n_out * n_in + j] * m.values[i % n_out * n_in + j];
+        }
+        error += (y[i] - sum) * (y[i] - sum);
+        size += sum * sum;
+    }
+    return std::sqrt(error / size);
+}
+
+// Rows in 16 bits lose less than rows in 14 bits, though more of their values share a scale. micro_kernel_amx_q16.h expects
+// 4.8e-5 of normally distributed operands; a cosine of two vectors falls by half of the square.
+void check_accuracy_of_16_bits(const omni::kernel_set & kernels, const linear_product & product) {
+    const double plain = measure_error(kernels, product, 1.0f);
+    check(plain < 6e-5, "16 bits lose " + std::to_string(plain));
+    for (const linear_product * other : kernels.products) {
+        for (float outlier : {1.0f, 10.0f, 100.0f, 1000.0f}) {
+            if (other->x == row_format::q14) {
+                check(measure_error(kernels, product, outlier) < measure_error(kernels, *other, outlier),
+                      "16 bits lose more than 14, with an outlier of " + std::to_string(outlier));
+            }
+        }
+    }
+}
+
+// Two products of the same rows, which may be of two instruction sets: the same bits for any number of rows.
+void check_same_product(const omni::kernel_set & kernels, const linear_product & product, const omni::kernel_set & others,
+                        const linear_product & other, const matrix & m) {
+    const rows   x = random_rows(product, n_row, m.n_in);
+    const floats all = run(others, other, m, x, 0, n_row, nullptr, nullptr);
+    for (int64_t n = 1; n <= n_row; n++) {
+        const floats y = run(kernels, product, m, x, n_row - n, n, nullptr, nullptr);
+        check_same_bits(y.data(), all.data() + (n_row - n) * n_out, y.size(),
+                        std::string(ggml_type_name(m.type)) + " times " + describe(product) + ": two products differ");
+    }
+}
+
 // More rows than one block of the work has.
 void check_many_rows(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const int64_t n = 1100;
@@ -276,7 +374,7 @@ void check_what_follows(const omni::kernel_set & kernels, const linear_product &
 } // namespace
 
 void check_linear(const omni::kernel_set & kernels) {
-    int n_checked[3] = {}; // of each format
+    int n_checked[4] = {}; // of each format
     for (int t = 0; t < GGML_TYPE_COUNT; t++) {
         const ggml_type type = (ggml_type) t;
         if (type != GGML_TYPE_F32 && !ggml_get_type_traits(type)->to_float) {
@@ -285,8 +383,9 @@ void check_linear(const omni::kernel_set & kernels) {
         const int64_t n_block = ggml_blck_size(type);
         for (const linear_product * product : kernels.products) {
             // past the parts that the kernels work in, and not a multiple of them
-            const int64_t n_whole = product->x == row_format::f32 ? n_block : std::max<int64_t>(n_block, 32);
-            const int64_t n_in = n_whole == 1 ? 333 : n_whole < 256 ? 21 * n_whole : 3 * n_whole;
+            const int64_t n_group = product->x == row_format::f32 ? 1 : product->x == row_format::q16 ? 64 : 32;
+            const int64_t n_whole = std::max(n_block, n_group);
+            const int64_t n_in = n_whole == 1 ? 333 : n_whole == 32 ? 21 * n_whole : n_whole == 64 ? 11 * n_whole : 3 * n_whole;
             matrix m;
             if (!product->takes(type, n_in, n_out) || !random_matrix(type, n_in, m)) {
                 continue;
@@ -305,8 +404,35 @@ void check_linear(const omni::kernel_set & kernels) {
             if (product->x == row_format::q14 && (type == GGML_TYPE_F16 || type == GGML_TYPE_BF16)) {
                 check_weights_in_14_bits(kernels, *product, type);
             }
+            if (product->x == row_format::q16 && type == GGML_TYPE_F16) {
+                check_accuracy_of_16_bits(kernels, *product);
+            }
+            for (const linear_product * other : kernels.products) {
+                if (other->x == row_format::q8 && product->x == row_format::q8 && product < other) {
+                    check_same_product(kernels, *product, kernels, *other, m);
+                }
+            }
         }
     }
-    std::printf("  %d types times float rows, %d times q8 rows, %d times q14 rows\n", n_checked[0], n_checked[1], n_checked[2]);
+    std::printf("  %d types times float rows, %d times q8 rows, %d times q14 rows, %d times q16 rows\n", n_checked[0],
+                n_checked[1], n_checked[2], n_checked[3]);
     check(n_checked[0] >= 20, "fewer types than GGUF files have");
+}
+
+void check_same_q8(const omni::kernel_set & kernels, const omni::kernel_set & others) {
+    int n_checked = 0;
+    for (int t = 0; t < GGML_TYPE_COUNT; t++) {
+        const ggml_type type = (ggml_type) t;
+        if (!ggml_get_type_traits(type)->to_float) {
+            continue;
+        }
+        const int64_t   n_in = ggml_blck_size(type) == 32 ? 672 : 768;
+        matrix          m;
+        const auto      choose = [&](const omni::kernel_set & k) { return omni::choose_product(k, false, type, n_in, n_out); };
+        if (choose(kernels) && choose(kernels)->x == row_format::q8 && random_matrix(type, n_in, m)) {
+            check_same_product(kernels, *choose(kernels), others, *choose(others), m);
+            n_checked++;
+        }
+    }
+    check(n_checked == 7, "not all types of weight_types.cpp were compared");
 }

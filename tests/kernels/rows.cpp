@@ -5,6 +5,7 @@
 
 #define OMNI_VARIANT of_a_row // only the layout is taken from here, which all have
 #include "kernels/q14_rows.h"
+#include "kernels/q16_rows.h"
 #include "kernels/q8_rows.h"
 
 namespace {
@@ -95,15 +96,15 @@ void check_activations(const omni::kernel_set & kernels) {
 
 constexpr int n_group = 8; // of a row, the second all zeros, two that are not finite, the last next to nothing
 
-floats row_of_groups() {
-    floats x = random_floats(32 * n_group);
-    for (int i = 0; i < 32 * n_group; i++) {
-        x[i] *= std::pow(10.0f, (float) (i / 32 - 3));
+floats row_of_groups(int size) {
+    floats x = random_floats(size * n_group);
+    for (int i = 0; i < size * n_group; i++) {
+        x[i] *= std::pow(10.0f, (float) (i / size - 3));
     }
-    std::fill(x.begin() + 32, x.begin() + 64, 0.0f);
-    x[64 + 9]  = NAN;
-    x[96 + 20] = -INFINITY;
-    for (int i = 32 * (n_group - 1); i < 32 * n_group; i++) {
+    std::fill(x.begin() + size, x.begin() + 2 * size, 0.0f);
+    x[2 * size + 9]  = NAN;
+    x[3 * size + 20] = -INFINITY;
+    for (int i = size * (n_group - 1); i < size * n_group; i++) {
         x[i] *= 1e-43f;
     }
     return x;
@@ -111,26 +112,27 @@ floats row_of_groups() {
 
 // The codes of a group are the values divided by the scale and rounded; that of the largest is largest_code.
 template <typename code> void check_group(const floats & x, int g, const code * codes, float scale, int largest_code) {
+    const int size = (int) x.size() / n_group;
     if (g == 2 || g == 3) {
         return check(!std::isfinite(scale), "the scale of a group that is not finite");
     }
     if (g == n_group - 1) {
-        for (int i = 0; i < 32; i++) {
-            check(codes[32 * g + i] == 0, "a value next to nothing");
+        for (int i = 0; i < size; i++) {
+            check(codes[size * g + i] == 0, "a value next to nothing");
         }
         return;
     }
     float largest = 0.0f;
-    for (int i = 0; i < 32; i++) {
-        const float value = x[32 * g + i];
-        check_near(scale * (double) codes[32 * g + i], value, 0.501 * scale, "a code of up to " + std::to_string(largest_code));
+    for (int i = 0; i < size; i++) {
+        const float value = x[size * g + i];
+        check_near(scale * (double) codes[size * g + i], value, 0.501 * scale, "a code of up to " + std::to_string(largest_code));
         largest = std::fmax(largest, std::fabs(value));
     }
     check_near(largest_code * (double) scale, largest, 1e-6 * largest, "the scale of a group");
 }
 
 void check_q8_row(const linear_product & product) {
-    const floats x = row_of_groups();
+    const floats x = row_of_groups(32);
     const int    n = (int) x.size();
     std::vector<uint8_t> row(product.row_size(n));
     product.quantize(x.data(), 0, n, n, row.data());
@@ -151,12 +153,27 @@ void check_q8_row(const linear_product & product) {
 }
 
 void check_q14_row(const linear_product & product) {
-    const floats x = row_of_groups();
+    const floats x = row_of_groups(32);
     const int    n = (int) x.size();
     std::vector<uint8_t> row(product.row_size(n));
     product.quantize(x.data(), 0, n, n, row.data());
     for (int g = 0; g < n_group; g++) {
         check_group(x, g, (const int16_t *) row.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::largest_q14);
+    }
+}
+
+void check_q16_row(const linear_product & product) {
+    const floats x = row_of_groups(omni::of_a_row::n_q16_group);
+    const int    n = (int) x.size();
+    std::vector<uint8_t> row(product.row_size(n));
+    product.quantize(x.data(), 0, n, n, row.data());
+    std::vector<int> codes;
+    for (int i = 0; i < n; i++) {
+        const int64_t at = omni::of_a_row::q16_position(i);
+        codes.push_back(256 * (int8_t) row[at] + (int8_t) row[n + at]);
+    }
+    for (int g = 0; g < n_group; g++) {
+        check_group(x, g, codes.data(), ((const float *) (row.data() + 2 * n))[g], omni::of_a_row::largest_q16);
     }
 }
 
@@ -175,6 +192,7 @@ void check_rows(const omni::kernel_set & kernels) {
             case row_format::f32: break;
             case row_format::q8:  check_q8_row(*product); break;
             case row_format::q14: check_q14_row(*product); break;
+            case row_format::q16: check_q16_row(*product); break;
         }
     }
 }

@@ -23,6 +23,9 @@ def test_the_kernels_of_every_instruction_set_give_what_plain_loops_in_double_gi
     done = subprocess.run([folder / "kernel_test"], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert re.findall(r"^\w+$", done.stdout, re.MULTILINE) == instruction_sets()
+    emulated = re.findall(r"^(\w+), its tiles in plain C\+\+$", done.stdout, re.MULTILINE)
+    assert "amx_emulated_anywhere" in emulated
+    assert ("amx_emulated" in emulated) == ("avx512vnni" in instruction_sets())
 
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("nm") is None, reason="needs nm, and ELF's weak symbols")

@@ -102,6 +102,7 @@ struct arrays {
     }
 
     static constexpr int register_block_f32 = 6; // rows
+    static constexpr int n_row_group = 1;        // no product has rows with scales
 };
 
 } // namespace omni::OMNI_VARIANT

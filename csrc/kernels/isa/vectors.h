@@ -137,6 +137,9 @@ struct vectors {
     static constexpr int register_block_i8 = 4;
     static constexpr int register_block_i16 = 4;
 
+    // The most values that share a scale in the rows of a product.
+    static constexpr int n_row_group = 32;
+
     // Of dot_i8: the code of a weight of 0 where codes have an offset, which is 128 for unsigned bytes and 0 for signed ones;
     // and how many codes of a column lie side by side in a panel.
     static constexpr int code_zero = 128;

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the linear products on AMX share: the tiles of a block of work.
+#pragma once
+
+#include "panel.h"
+
+namespace omni::OMNI_VARIANT {
+
+// A tile of weights is a vector of columns wide, with 4 values of each side by side: so they lie in a panel already.
+static_assert(n_tile_bytes == simd::width * sizeof(int32_t) && isa::n_side_codes == 4, "panels of another order");
+constexpr size_t panel_stride = 4 * n_column; // bytes from 4 values of every column to the next 4
+
+// Rows that go through the tiles together. The tiles of a block of work have one size, so that they are configured once: where
+// fewer rows are left at its end, the tile goes back over rows that are done, whose sums are left alone.
+struct tile_rows {
+    int first;  // of the tile
+    int n_done; // of its rows, which an earlier tile has brought
+};
+
+inline tile_rows place_tile(int n_row, int n_tile_row, int first) {
+    const int last = larger(n_row - n_tile_row, 0);
+    return first <= last ? tile_rows{first, 0} : tile_rows{last, first - last};
+}
+
+} // namespace omni::OMNI_VARIANT
