@@ -9,12 +9,17 @@ set(sources_q8 q8_rows.cpp weight_types.cpp weight_types_k.cpp)
 set(sources_q14 q14_rows.cpp)
 set(sources_amx_q16 q16_rows.cpp) # amx_q8 needs q8 beside it
 
-# add_kernels(name condition PRODUCTS product... [OPTIONS option...])
+# add_kernels(name condition PRODUCTS product... [ATTENTION i16] [OPTIONS option...])
 # An instruction set, whose primitives csrc/kernels/isa/NAME.h has. condition: C++ that says whether the processor runs it. The
-# linear products, the fastest first, and options of the compiler.
+# linear products, the fastest first; attention that is faster than attention_f32; and options of the compiler.
 function(add_kernels name condition)
-    cmake_parse_arguments(PARSE_ARGV 2 with "" "" "PRODUCTS;OPTIONS")
-    set(sources activation.cpp attention.cpp linear.cpp norm.cpp rotary.cpp variant.cpp)
+    cmake_parse_arguments(PARSE_ARGV 2 with "" "ATTENTION" "PRODUCTS;OPTIONS")
+    set(sources activation.cpp attention_f32.cpp linear.cpp norm.cpp rotary.cpp variant.cpp)
+    set(attention attention_f32)
+    if(with_ATTENTION)
+        set(attention attention_${with_ATTENTION})
+        list(APPEND sources ${attention}.cpp)
+    endif()
     set(products "")
     foreach(product IN LISTS with_PRODUCTS)
         list(APPEND sources linear_${product}.cpp ${sources_${product}})
@@ -25,7 +30,7 @@ function(add_kernels name condition)
 
     add_library(omni_${name} OBJECT ${sources})
     target_compile_features(omni_${name} PRIVATE cxx_std_17)
-    target_compile_definitions(omni_${name} PRIVATE OMNI_VARIANT=${name})
+    target_compile_definitions(omni_${name} PRIVATE OMNI_VARIANT=${name} OMNI_ATTENTION=${attention})
     target_include_directories(omni_${name} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/kernels/${name}")
     if(MSVC)
         target_compile_options(omni_${name} PRIVATE /W4 /utf-8 /O2 /fp:contract ${with_OPTIONS})
@@ -54,14 +59,14 @@ if(processor MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     processor_has(has_avx2 avx2 fma bmi bmi2)
     processor_has(has_avx512 avx512f avx512bw avx512dq avx512vl)
     processor_has(has_avx512vnni avx512f avx512bw avx512dq avx512vl avx512vnni)
-    add_kernels(avx512vnni "${has_avx512vnni}" PRODUCTS q8 q14 f32 OPTIONS ${avx512} -mavx512vnni)
+    add_kernels(avx512vnni "${has_avx512vnni}" PRODUCTS q8 q14 f32 ATTENTION i16 OPTIONS ${avx512} -mavx512vnni)
     include(CheckCXXSourceCompiles)
     set(CMAKE_REQUIRED_FLAGS "-mamx-tile -mamx-int8")
     check_cxx_source_compiles("int main() { __asm__ volatile(\"tilerelease\"); }" COMPILER_HAS_AMX)
     unset(CMAKE_REQUIRED_FLAGS)
     if(COMPILER_HAS_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux") # the system has to be asked for tiles
         # After avx512vnni, so that nobody gets it unasked: it has run on emulated tiles only, and makes signal frames larger.
-        add_kernels(amx "${has_avx512vnni} && omni::x86_has_amx()" PRODUCTS amx_q8 amx_q16 q8 q14 f32
+        add_kernels(amx "${has_avx512vnni} && omni::x86_has_amx()" PRODUCTS amx_q8 amx_q16 q8 q14 f32 ATTENTION i16
                     OPTIONS ${avx512} -mavx512vnni -mamx-tile -mamx-int8)
     endif()
     add_kernels(avx512 "${has_avx512}" PRODUCTS q8 f32 OPTIONS ${avx512}) # q14 is no faster than f32
@@ -70,10 +75,10 @@ if(processor MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
     unset(CMAKE_REQUIRED_FLAGS)
     if(COMPILER_HAS_AVXVNNI)
         processor_has(has_avxvnni avx2 fma bmi bmi2 avxvnni)
-        add_kernels(avxvnni "${has_avxvnni}" PRODUCTS q8 q14 f32 OPTIONS ${avx2} -mavxvnni)
+        add_kernels(avxvnni "${has_avxvnni}" PRODUCTS q8 q14 f32 ATTENTION i16 OPTIONS ${avx2} -mavxvnni)
     endif()
-    add_kernels(avx2 "${has_avx2}" PRODUCTS q8 q14 f32 OPTIONS ${avx2})
-    add_kernels(sse2 true PRODUCTS q8 q14 f32)
+    add_kernels(avx2 "${has_avx2}" PRODUCTS q8 q14 f32 ATTENTION i16 OPTIONS ${avx2})
+    add_kernels(sse2 true PRODUCTS q8 q14 f32 ATTENTION i16)
 elseif(processor MATCHES "^(aarch64|arm64|ARM64)$" AND NOT MSVC)
     # q14 is no faster than f32
     include(CheckCXXCompilerFlag)

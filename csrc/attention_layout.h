@@ -8,16 +8,18 @@
 
 namespace omni {
 
-// The segments of one batch cut into tiles of queries, the costly ones first. All layers share it.
+// The segments of one batch cut into tiles of queries, the costly ones first, and into blocks of keys. All layers share it.
 struct attention_layout {
     attention_layout(std::vector<attention_segment> segments, bool causal, int n_head, int n_kv_head, int head_dim);
 
-    std::vector<attention_segment> segments;
-    std::vector<attention_tile>    tiles;
-    bool                           causal;
-    int                            n_head;
-    int                            n_kv_head;
-    int                            head_dim;
+    std::vector<attention_segment>   segments;
+    std::vector<attention_tile>      tiles;
+    std::vector<attention_key_block> key_blocks;   // all keys in all their heads
+    int64_t                          n_packed = 0; // keys that packed memory has room for
+    bool                             causal;
+    int                              n_head;
+    int                              n_kv_head;
+    int                              head_dim;
 };
 
 } // namespace omni

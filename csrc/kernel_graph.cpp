@@ -23,6 +23,14 @@ const float * row_begin(const ggml_tensor * t, int64_t i = 0) {
 
 const float * floats(const ggml_tensor * t) { return t != nullptr ? static_cast<const float *>(t->data) : nullptr; }
 
+constexpr int64_t n_line_byte = 64; // of a cache line, which no vector of a kernel should cross
+
+// Where the first whole cache line of a tensor begins.
+uint8_t * line_begin(const ggml_tensor * t) {
+    auto * data = static_cast<uint8_t *>(t->data);
+    return data + (n_line_byte - reinterpret_cast<uintptr_t>(data) % n_line_byte) % n_line_byte;
+}
+
 class kernel_graph final : public graph {
 public:
     using graph::graph;
@@ -314,15 +322,33 @@ ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const n
 
 ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                                       const std::shared_ptr<const attention_layout> & layout) {
-    scratch_size_ = std::max(scratch_size_, kernels().attention_scratch(layout->head_dim));
-    return add_operation(GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], {q, k, v}, [=](ggml_tensor * dst) {
+    // where all linear layers before it are computed in float32, so is attention
+    const bool               exact = device().exact || quantized_.empty();
+    const attention_method & method = exact ? *kernels().exact_attention : *kernels().fast_attention;
+    const auto               operands = [=](uint8_t * packed, float * out) {
         const auto operand = [](const ggml_tensor * t) {
             return attention_operand{floats(t), t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
         };
-        const attention_operands p = {operand(q),     operand(k),        operand(v),       static_cast<float *>(dst->data),
-                                      layout->n_head, layout->n_kv_head, layout->head_dim, layout->causal};
+        return attention_operands{operand(q),     operand(k),        operand(v),       packed,        out,
+                                  layout->n_head, layout->n_kv_head, layout->head_dim, layout->causal};
+    };
+    scratch_size_ = std::max(scratch_size_, method.scratch(layout->head_dim));
+    std::vector<ggml_tensor *> args = {q, k, v};
+    ggml_tensor *              packed = nullptr;
+    if (method.pack_keys != nullptr) {
+        const int64_t n_byte = layout->n_packed * (int64_t) method.packed_size(layout->head_dim) + n_line_byte;
+        packed = add_operation(GGML_TYPE_I8, n_byte, 1, {k, v}, [=, &method](ggml_tensor * dst) {
+            const attention_operands p = operands(line_begin(dst), nullptr);
+            run_blocks((int64_t) layout->key_blocks.size(),
+                       [&](int32_t block, float * scratch) { method.pack_keys(p, layout->key_blocks[block], scratch); });
+        });
+        args = {q, packed};
+    }
+    return add_operation(GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], std::move(args), [=, &method](ggml_tensor * dst) {
+        const attention_operands p = operands(packed != nullptr ? line_begin(packed) : nullptr,
+                                              static_cast<float *>(dst->data));
         run_blocks((int64_t) layout->tiles.size(),
-                   [&](int32_t tile, float * scratch) { kernels().attend_tile(p, layout->tiles[tile], scratch); });
+                   [&](int32_t tile, float * scratch) { method.attend_tile(p, layout->tiles[tile], scratch); });
     });
 }
 

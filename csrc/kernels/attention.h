@@ -5,7 +5,7 @@
 
 namespace omni::OMNI_VARIANT {
 
-size_t attention_scratch(int head_dim);
-void   attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch);
+extern const attention_method attention_f32; // of every instruction set
+extern const attention_method attention_i16; // of those that the build names
 
 } // namespace omni::OMNI_VARIANT

@@ -74,21 +74,43 @@ struct attention_operand {
 
 // n_query queries of a segment, from q_first of it on, in all heads that share a key head: n_attention_row rows at most, one for
 // each query and head.
-constexpr int n_attention_row = 96; // enough rows to amortise the packing of the keys
+constexpr int n_attention_row = 96; // enough rows to amortise reading the keys
 struct attention_tile {
     attention_segment segment;
     int32_t           q_first;
     int32_t           n_query;
     int32_t           kv_head;
+    int64_t           packed_first; // where the keys of the segment begin in packed memory, in keys
+};
+
+// Up to n_key_block keys of a segment in one head, which are packed together.
+constexpr int n_key_block = 128;
+constexpr int n_packed_unit = 32; // packed memory has room for multiples of so many keys
+struct attention_key_block {
+    int32_t kv_begin;
+    int32_t n_key;
+    int32_t kv_head;
+    int64_t packed_first;
 };
 
 struct attention_operands {
     attention_operand q, k, v;
-    float *           out; // rows of n_head * head_dim
+    uint8_t *         packed; // of the methods that pack keys
+    float *           out;    // rows of n_head * head_dim
     int               n_head;
     int               n_kv_head;
     int               head_dim;
     bool              causal;
+};
+
+// A way of computing attention, a tile at a time; the scratch is that of one thread. The scale is 1 / sqrt(head_dim).
+struct attention_method {
+    size_t (*scratch)(int head_dim); // floats
+    void (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
+
+    // Null, or what packs the keys and values before: the bytes of a key and its value, and one block of them.
+    size_t (*packed_size)(int head_dim);
+    void (*pack_keys)(const attention_operands & p, const attention_key_block & block, float * scratch);
 };
 
 // The products of an instruction set, the fastest first.
@@ -110,9 +132,9 @@ struct kernel_set {
     size_t (*linear_scratch)(int64_t n_row); // floats
     void (*compute_linear_block)(const linear_operands & p, int32_t block, float * scratch);
 
-    // Attention, a tile at a time; the scratch is that of one thread. The scale is 1 / sqrt(head_dim).
-    size_t (*attention_scratch)(int head_dim); // floats
-    void (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
+    // Attention in float32, and the fastest, which may round its operands to 16 bits.
+    const attention_method * exact_attention;
+    const attention_method * fast_attention;
 
     // Of one row of n values: x / sqrt(mean(x^2) + epsilon) * weight, and
     // (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias

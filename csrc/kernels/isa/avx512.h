@@ -31,6 +31,7 @@ struct avx512 : x86_v3 {
     // there are 32 registers
     static constexpr int register_block_i8 = 6;
     static constexpr int register_block_i16 = 6;
+    static constexpr int register_vectors_i16 = 4;
 
     static ivec dot_i16(ivec sum, ivec a, ivec b) { return sum + (ivec) _mm512_madd_epi16((__m512i) a, (__m512i) b); }
 

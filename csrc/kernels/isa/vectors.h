@@ -136,6 +136,7 @@ struct vectors {
     static constexpr int register_block_f32 = 6;
     static constexpr int register_block_i8 = 4;
     static constexpr int register_block_i16 = 4;
+    static constexpr int register_vectors_i16 = 2; // accumulators of a row in a register block of micro_kernel_i16.h
 
     // The most values that share a scale in the rows of a product.
     static constexpr int n_row_group = 32;

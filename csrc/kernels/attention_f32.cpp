@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Attention in float32.
 // A tile holds the queries of all heads that share one key head, so that a block of keys is laid out once for all of them.
 // Softmax runs over blocks of keys with a running maximum (Milakov and Gimelshein 2018, arXiv:1805.02867; FlashAttention).
 #include "attention.h"
@@ -11,7 +12,6 @@ using simd::vec;
 
 namespace {
 
-constexpr int   n_key_block = 128;
 constexpr int   n_row_together = 24; // rows that skip the same keys
 constexpr float hidden = -INFINITY;  // the score of a key that is not seen
 
@@ -105,10 +105,6 @@ float exponentiate_row(float * score, int n_score, float maximum) {
     return simd::sum(total);
 }
 
-} // namespace
-
-size_t attention_scratch(int head_dim) { return workspace::size(head_dim); }
-
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
     const workspace           w(scratch, p.head_dim);
     const attention_segment & segment = tile.segment;
@@ -189,5 +185,9 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
         }
     }
 }
+
+} // namespace
+
+const attention_method attention_f32 = {workspace::size, attend_tile, nullptr, nullptr};
 
 } // namespace omni::OMNI_VARIANT
