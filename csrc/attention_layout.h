@@ -15,7 +15,7 @@ struct attention_layout {
     std::vector<attention_segment>   segments;
     std::vector<attention_tile>      tiles;
     std::vector<attention_key_block> key_blocks;   // all keys in all their heads
-    int64_t                          n_packed = 0; // keys that packed memory has room for
+    int64_t                          n_packed = 0; // units of packed memory
     bool                             causal;
     int                              n_head;
     int                              n_kv_head;

@@ -21,15 +21,15 @@ static_assert(n_packed_unit % n_key_group == 0, "packed keys are whole groups");
 constexpr float hidden = -INFINITY;  // the score of a key that is not seen
 constexpr float magic = 12582912.0f; // 1.5 * 2^23: in a sum, the lowest 16 bits are the nearest whole number
 
-// The bounds of codes are chosen so that no sum of 32 bits overflows. A score: by the inequality of Cauchy and Schwarz it is at
-// most the product of the norms of query and key. What rounding adds to a norm is under sqrt(head_dim) / 2.
+// No sum of 32 bits overflows, since codes are bounded by the inequality of Cauchy and Schwarz: a score is at most the product of
+// the norms of query and key, and a result that of the norms of the weights and of a column of values. What rounding adds to the
+// norm of n codes is at most sqrt(n) / 2.
 constexpr float largest_code = 32767.0f;
 constexpr float largest_norm = 46320.0f;
 static_assert((46320.0 + 16.0) * (46320.0 + 16.0) <= INT32_MAX, "a score overflows"); // heads of up to 1024 values
-// A result: it is at most the sum of the weights of the keys times the largest value. Rounding adds half of 1 for each key.
-constexpr float largest_value = 8191.0f;
-constexpr float largest_sum = 262000.0f;
-static_assert((262000.0 + n_key_block / 2) * 8191.0 <= INT32_MAX, "a result overflows");
+constexpr float largest_value = 12000.0f;   // of n_key_block keys: values and weights then have errors of the same size
+constexpr float largest_product = 2.146e9f; // of the norms before the rounding of the weights
+static_assert(2.146e9 + 6.0 * 11.4 * 12000.0 <= INT32_MAX && n_key_block <= 128, "a result overflows");
 
 int padded(int n, int unit) { return (n + unit - 1) / unit * unit; }
 
@@ -43,16 +43,19 @@ struct packed_block {
     int16_t * values;       // n_key / 2 rows of n pairs: of every 2 * width columns first the even, then the odd ones
     float *   key_scales;   // n_key
     float *   value_scales; // n_key
+    float *   value_norms;  // of the values up to each n_packed_unit: the largest norm of a column of codes
 
     packed_block(uint8_t * p, int n_key_, int n) : n_key(padded(n_key_, n_packed_unit)) {
         keys = (int16_t *) p;
         values = keys + (size_t) n_key * n;
         key_scales = (float *) (values + (size_t) n_key * n);
         value_scales = key_scales + n_key;
+        value_norms = value_scales + n_key;
     }
 };
 
-size_t packed_size(int head_dim) { return 2 * (padded_head(head_dim) * sizeof(int16_t) + sizeof(float)); }
+// The last cache line of a unit has room for what a block has once.
+size_t packed_size(int head_dim) { return n_packed_unit * 2 * (padded_head(head_dim) * sizeof(int16_t) + sizeof(float)) + 64; }
 
 // The parts of one thread's scratch.
 struct workspace {
@@ -188,39 +191,40 @@ void raise_maximum(const score_rows & rows) {
 
 // Turns scores into the weights of the keys, e^(score - maximum) times the scale of the value, as codes with a scale for each
 // row. Keys up to n_key that a row does not see weigh 0.
-void weigh_keys(const score_rows & rows, int n_key, const float * value_scales, int16_t (*codes)[n_key_block], float * scales) {
+void weigh_keys(const score_rows & rows, int n_key, const packed_block & keys, int16_t (*codes)[n_key_block], float * scales) {
     using namespace simd;
-    float sums[isa::register_block_i16], largest[isa::register_block_i16];
+    float norms[isa::register_block_i16], largest[isa::register_block_i16];
     for (int r = 0; r < rows.n_row; r++) {
         float *    score = rows.scores[r];
         const int  n_seen = rows.n_seen[r], n_whole = n_seen / width * width;
-        vec        total = load(rows.total + r * width), sum_of_weights = {}, largest_weight = {};
+        vec        total = load(rows.total + r * width), squares = {}, largest_weight = {};
         const auto weigh = [&](int i, vec scale) {
             const vec p = exp2_negative(load(score + i) * splat(rows.q_scale[r]) - splat(rows.maximum[r]));
             const vec weight = p * scale;
             store(score + i, weight);
             total = total + p;
-            sum_of_weights = sum_of_weights + weight;
+            squares = squares + weight * weight;
             largest_weight = max(largest_weight, weight);
         };
         for (int i = 0; i < n_whole; i += width) {
-            weigh(i, load(value_scales + i));
+            weigh(i, load(keys.value_scales + i));
         }
         if (n_whole < n_seen) {
             // a value that is not seen adds nothing, whatever its scale is
             float scale[width] = {};
-            std::memcpy(scale, value_scales + n_whole, (n_seen - n_whole) * sizeof(float));
+            std::memcpy(scale, keys.value_scales + n_whole, (n_seen - n_whole) * sizeof(float));
             weigh(n_whole, load(scale));
         }
         fill(score, padded(n_seen, width), n_key, 0.0f);
         store(rows.total + r * width, total);
-        sums[r] = sum(sum_of_weights);
+        norms[r] = std::sqrt(sum(squares));
         largest[r] = max(largest_weight);
     }
     for (int r = 0; r < rows.n_row; r++) {
-        const bool  usable = sums[r] > 1e-30f && std::isfinite(sums[r]);
-        const float factor = usable ? smaller(largest_code / largest[r], largest_sum / sums[r]) : 0.0f;
-        scales[r] = usable ? 1.0f / factor : sums[r];
+        const bool  usable = norms[r] > 1e-18f && std::isfinite(norms[r]); // below, the inverse could overflow
+        const float by_norm = largest_product / (norms[r] * keys.value_norms[(rows.n_seen[r] - 1) / n_packed_unit]);
+        const float factor = usable ? smaller(largest_code / largest[r], by_norm) : 0.0f;
+        scales[r] = usable ? 1.0f / factor : norms[r];
         for (int i = 0; i < n_key; i += n_key_group) {
             const ivec low = (ivec) (load(rows.scores[r] + i) * splat(factor) + splat(magic));
             const ivec high = (ivec) (load(rows.scores[r] + i + width) * splat(factor) + splat(magic));
@@ -242,7 +246,11 @@ void pack_keys(const attention_operands & p, const attention_key_block & block, 
     using namespace simd;
     const int          n = padded_head(p.head_dim);
     const packed_block packed(p.packed + block.packed_first * packed_size(p.head_dim), block.n_key, n);
-    int16_t *          rows = (int16_t *) scratch; // n_key_group x n
+    float *            squares = scratch;                // n: the sums of those of a column
+    int16_t *          rows = (int16_t *) (scratch + n); // n_key_group x n
+    // a column of fewer values may have larger ones for the same norm
+    const float value_code = smaller(largest_code, largest_value * std::sqrt((float) n_key_block / packed.n_key));
+    fill(squares, 0, n, 0.0f);
     for (int first = 0; first < packed.n_key; first += n_key_group) {
         quantize_keys(p.k, block, first, n_key_group, p.head_dim, largest_code, largest_norm, rows, packed.key_scales);
         for (int half = 0; half < 2; half++) {
@@ -258,20 +266,28 @@ void pack_keys(const attention_operands & p, const attention_key_block & block, 
             }
         }
         // the value of a key goes with that of the key `width` further on
-        quantize_keys(p.v, block, first, n_key_group, p.head_dim, largest_value, INFINITY, rows, packed.value_scales);
+        quantize_keys(p.v, block, first, n_key_group, p.head_dim, value_code, INFINITY, rows, packed.value_scales);
         for (int j = 0; j < width; j++) {
             for (int i = 0; i < n; i += 2 * width) {
                 const ivec a = load_int(rows + (size_t) j * n + i), b = load_int(rows + (size_t) (j + width) * n + i);
+                const ivec even = (a & 0xffff) | (b << 16), odd = ((a >> 16) & 0xffff) | (b & ~0xffff);
                 int16_t *  out = packed.values + (size_t) (first + 2 * j) * n + 2 * i;
-                store_int(out, (a & 0xffff) | (b << 16));
-                store_int(out + 2 * width, ((a >> 16) & 0xffff) | (b & ~0xffff));
+                store_int(out, even);
+                store_int(out + 2 * width, odd);
+                store(squares + i, load(squares + i) + to_float(isa::dot_i16(ivec{}, even, even)));
+                store(squares + i + width, load(squares + i + width) + to_float(isa::dot_i16(ivec{}, odd, odd)));
             }
         }
+        vec largest = {};
+        for (int i = 0; i < n; i += width) {
+            largest = max(largest, load(squares + i));
+        }
+        packed.value_norms[first / n_packed_unit] = larger(1.0f, std::sqrt(max(largest)));
     }
 }
 
 size_t scratch_size(int head_dim) {
-    return larger(workspace(nullptr, head_dim).n_float, (size_t) n_key_group * padded_head(head_dim) / 2);
+    return larger(workspace(nullptr, head_dim).n_float, (size_t) padded_head(head_dim) * (1 + n_key_group / 2));
 }
 
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {
@@ -303,11 +319,11 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
         return p.causal ? segment.kv_len - segment.q_len + tile.q_first + row / group + 1 : segment.kv_len;
     };
     const int       n_key_all = n_seen(n_row - 1);
-    const size_t    key_size = packed_size(p.head_dim);
-    uint8_t * const packed_begin = p.packed + tile.packed_first * key_size;
+    const size_t    unit_size = packed_size(p.head_dim);
+    uint8_t * const packed_begin = p.packed + tile.packed_first * unit_size;
     for (int first = 0; first < n_key_all; first += n_key_block) {
         const int          n_key = smaller(n_key_block, segment.kv_len - first);
-        const packed_block keys(packed_begin + first * key_size, n_key, w.n);
+        const packed_block keys(packed_begin + first / n_packed_unit * unit_size, n_key, w.n);
         // queries that see none of these keys come first
         const int row_first = p.causal ? larger(first + 1 - n_seen(0), 0) * group : 0;
         in_register_blocks<isa::register_block_i16>(n_row - row_first, [&](auto count, int block) {
@@ -335,7 +351,7 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
                                      w.out + (size_t) begin * w.n,
                                      w.n};
             raise_maximum(rows);
-            weigh_keys(rows, n_code, keys.value_scales, codes, weight_scales);
+            weigh_keys(rows, n_code, keys, codes, weight_scales);
             multiply_i16<n>(codes[0], n_key_block, keys.values, 2 * w.n, w.n / simd::width, n_code,
                             [&](int r, int v, ivec sum) {
                                 float * out = rows.out + (size_t) r * w.n + v * simd::width;
@@ -347,13 +363,17 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
     for (int row = 0; row < n_row; row++) {
         using namespace simd;
         const float * out = w.out + (size_t) row * w.n;
+        float *       dst = p.out + (query(row) * p.n_head + head(row)) * p.head_dim;
+        float *       whole = p.head_dim == w.n ? dst : w.head;
         const vec     inverse = splat(1.0f / sum(load(w.total + row * width)));
         for (int i = 0; i < w.n; i += 2 * width) {
             const ivec even = (ivec) (load(out + i) * inverse), odd = (ivec) (load(out + i + width) * inverse);
-            store_int(w.head + i, interleave_low(even, odd));
-            store_int(w.head + i + width, interleave_high(even, odd));
+            store_int(whole + i, interleave_low(even, odd));
+            store_int(whole + i + width, interleave_high(even, odd));
         }
-        std::memcpy(p.out + (query(row) * p.n_head + head(row)) * p.head_dim, w.head, p.head_dim * sizeof(float));
+        if (whole != dst) {
+            std::memcpy(dst, whole, p.head_dim * sizeof(float));
+        }
     }
 }
 

@@ -80,12 +80,12 @@ struct attention_tile {
     int32_t           q_first;
     int32_t           n_query;
     int32_t           kv_head;
-    int64_t           packed_first; // where the keys of the segment begin in packed memory, in keys
+    int64_t           packed_first; // where the keys of the segment begin in packed memory, in units
 };
 
 // Up to n_key_block keys of a segment in one head, which are packed together.
 constexpr int n_key_block = 128;
-constexpr int n_packed_unit = 32; // packed memory has room for multiples of so many keys
+constexpr int n_packed_unit = 32; // keys: packed memory consists of units of so many
 struct attention_key_block {
     int32_t kv_begin;
     int32_t n_key;
@@ -108,7 +108,7 @@ struct attention_method {
     size_t (*scratch)(int head_dim); // floats
     void (*attend_tile)(const attention_operands & p, const attention_tile & tile, float * scratch);
 
-    // Null, or what packs the keys and values before: the bytes of a key and its value, and one block of them.
+    // Null, or what packs the keys and values before: the bytes of a unit, and one block of keys.
     size_t (*packed_size)(int head_dim);
     void (*pack_keys)(const attention_operands & p, const attention_key_block & block, float * scratch);
 };
