@@ -48,7 +48,7 @@ struct compute_device {
 
     ggml_backend_dev_t device;
     const kernel_set & kernels;
-    bool               exact;    // quantised weights meet float32 rows, never rows of 8 or 14 bits
+    bool               exact;    // quantised weights meet float32 rows, never integers, and so do keys and values
     bool               portable; // ggml's own operations even on the CPU
     omni::turns        turns;
     thread_pool        threads;    // of the kernels

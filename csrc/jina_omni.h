@@ -136,8 +136,8 @@ typedef enum omni_priority {
 // Instruction sets of the CPU that it computes with, the best first: NULL from their count on.
 const char * omni_kernels_name(int32_t index);
 
-// exact: non-zero multiplies the dequantised weights in float32; zero lets the CPU round both sides to 8 or 14 bits, which is
-// faster. portable: non-zero takes ggml's operations on the CPU too; for tests.
+// exact: non-zero multiplies the dequantised weights in float32; zero lets the CPU round both sides to 8 or 14 bits, and the
+// operands of attention to 16, which is faster. portable: non-zero takes ggml's operations on the CPU too; for tests.
 // kernels: which of the instruction sets of omni_kernels_name to compute with on the CPU, 0 the best.
 omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,
                               omni_context ** context, omni_error * error);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention with products of 16-bit integers, which are as wide as those of linear_q14.cpp. Every query, key and value has a
-// scale of its own for a head, so that each product is one sum of integers, which becomes a float at its end.
+// Attention with products of 16-bit integers. Every query, key and value of a head has a scale of its own, so that each product
+// is one sum of integers, which becomes a float at its end.
 //
 // The probabilities of a block of keys are multiplied with the scales of the values before they become integers. So what is
-// rounded is what a key adds to the result, measured by the sum over the block: a key that draws nearly all attention to a value
-// of next to nothing, as the first token of a text often does, takes no precision from the others.
+// rounded is what a key adds to the result: a key that draws nearly all attention to a value of next to nothing takes no
+// precision from the others. Softmax is that of attention_f32.cpp.
 #include "attention.h"
 
 #include "micro_kernel_i16.h"
@@ -249,7 +249,7 @@ void pack_keys(const attention_operands & p, const attention_key_block & block, 
     float *            squares = scratch;                // n: the sums of those of a column
     int16_t *          rows = (int16_t *) (scratch + n); // n_key_group x n
     // a column of fewer values may have larger ones for the same norm
-    const float value_code = smaller(largest_code, largest_value * std::sqrt((float) n_key_block / packed.n_key));
+    const float value_code = smaller(largest_code, largest_value * std::sqrt((float) n_key_block / (float) packed.n_key));
     fill(squares, 0, n, 0.0f);
     for (int first = 0; first < packed.n_key; first += n_key_group) {
         quantize_keys(p.k, block, first, n_key_group, p.head_dim, largest_code, largest_norm, rows, packed.key_scales);
@@ -298,8 +298,8 @@ void attend_tile(const attention_operands & p, const attention_tile & tile, floa
     const float               scale = 1.44269504f / std::sqrt((float) p.head_dim); // log2(e): the scores are exponents of 2
 
     // row = query * group + head of the group
-    const auto query = [&](int row) { return (size_t) (segment.q_begin + tile.q_first + row / group); };
-    const auto head = [&](int row) { return (size_t) (tile.kv_head * group + row % group); };
+    const auto query = [&](int row) -> size_t { return segment.q_begin + tile.q_first + row / group; };
+    const auto head = [&](int row) -> size_t { return tile.kv_head * group + row % group; };
     for (int first = 0; first < n_row; first += n_key_group) {
         const int n = smaller(n_key_group, n_row - first);
         quantize_heads(
