@@ -13,6 +13,7 @@ add_library(omni STATIC
     csrc/gguf_values.cpp
     csrc/graph.cpp
     csrc/kernel_graph.cpp
+    csrc/machine.cpp
     csrc/mapped_file.cpp
     csrc/models.cpp
     csrc/native_log.cpp

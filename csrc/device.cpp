@@ -6,6 +6,7 @@
 #include "ggml-cpu.h"
 #include "native_log.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 
@@ -23,9 +24,17 @@ void compute_lane::allocate(ggml_cgraph * graph) {
     }
 }
 
+void linear_work::add(const linear_operands & layer) {
+    const auto product = std::find(products_.begin(), products_.end(), layer.product);
+    const int64_t n_weights = layer.gate != nullptr ? 2 : 1;
+    multiply_adds_[product - products_.begin()] += n_weights * layer.n_row * layer.n_in * layer.n_out;
+    weight_bytes_ += n_weights * (int64_t) ggml_row_size(layer.type, layer.n_in) * layer.n_out;
+}
+
 compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_,
                                bool portable_)
-    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1, turns) {
+    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1, turns),
+      linear_work(kernels_) {
     for (int i = 0; i < n_priority; i++) {
         if (i == 0 || runs_kernels()) { // two that compute at the same time; otherwise they share one
             add_backend(portable ? n_threads : 1);

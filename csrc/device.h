@@ -9,6 +9,8 @@
 #include "thread_pool.h"
 #include "turns.h"
 
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -16,6 +18,22 @@
 namespace omni {
 
 struct compute_device;
+
+// What the linear layers of a device have computed so far.
+class linear_work {
+public:
+    explicit linear_work(const kernel_set & kernels)
+        : products_(kernels.products), multiply_adds_(products_.end() - products_.begin()) {}
+
+    void    add(const linear_operands & layer);
+    int64_t multiply_adds(int product) const { return multiply_adds_[product]; } // with that product of the kernels
+    int64_t weight_bytes() const { return weight_bytes_; }                       // counted once for a layer of a pass
+
+private:
+    linear_products                   products_;
+    std::vector<std::atomic<int64_t>> multiply_adds_;
+    std::atomic<int64_t>              weight_bytes_{0};
+};
 
 // What the passes of one priority are computed with, one at a time.
 class compute_lane {
@@ -51,9 +69,10 @@ struct compute_device {
     bool               exact;    // quantised weights meet float32 rows, never integers, and so do keys and values
     bool               portable; // ggml's own operations even on the CPU
     omni::turns        turns;
-    thread_pool        threads;    // of the kernels
-    std::mutex         step_mutex; // without our kernels: held by each step
-    piece_rate         rate;       // without our kernels: guarded by step_mutex
+    thread_pool        threads;     // of the kernels
+    omni::linear_work  linear_work; // by the kernels
+    std::mutex         step_mutex;  // without our kernels: held by each step
+    piece_rate         rate;        // without our kernels: guarded by step_mutex
 
 private:
     void add_backend(int n_threads);

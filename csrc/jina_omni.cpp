@@ -6,6 +6,7 @@
 #include "device.h"
 #include "error.h"
 #include "ggml-backend.h"
+#include "machine.h"
 #include "models.h"
 #include "native_log.h"
 #include "scheduler.h"
@@ -86,6 +87,22 @@ omni::call_queue & get_queue(omni_context * context, int32_t priority) {
 ggml_backend_dev_t get_device(int32_t index) {
     require(index >= 0 && (size_t) index < ggml_backend_dev_count(), "device is not an index below omni_device_count");
     return ggml_backend_dev_get((size_t) index);
+}
+
+void require_threads(int32_t n_threads) {
+    require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
+}
+
+const omni::kernel_set & get_kernels(int32_t index) {
+    const auto & all = omni::runnable_kernels();
+    require(index >= 0 && (size_t) index < all.size(), "kernels is not an index of omni_kernels_name");
+    return *all[index];
+}
+
+const omni::linear_product & get_product(const omni::kernel_set & kernels, int32_t index) {
+    const omni::linear_products & all = kernels.products;
+    require(index >= 0 && index < all.end() - all.begin(), "product is not an index of omni_product_name");
+    return *all.begin()[index];
 }
 
 // Of a handle that may be null.
@@ -229,9 +246,26 @@ int64_t omni_projector_metadata(const omni_projector * projector, const char * k
 // ---- computing ----------------------------------------------------------------------------------------------------------
 
 const char * omni_kernels_name(int32_t index) {
-    return value_or<const char *>(nullptr, [&] {
-        const auto & all = omni::runnable_kernels();
-        return index >= 0 && (size_t) index < all.size() ? all[index]->name : nullptr;
+    return value_or<const char *>(nullptr, [&] { return get_kernels(index).name; });
+}
+
+const char * omni_product_name(int32_t kernels, int32_t product) {
+    return value_or<const char *>(nullptr, [&] { return get_product(get_kernels(kernels), product).name; });
+}
+
+omni_status omni_measure_product(int32_t kernels, int32_t product, int32_t n_threads, double * rate, omni_error * error) {
+    return guarded(error, [&] {
+        double & out = require_pointer(rate, "rate");
+        require_threads(n_threads);
+        out = omni::measure_multiply_adds(get_product(get_kernels(kernels), product), n_threads);
+    });
+}
+
+omni_status omni_measure_memory(int32_t n_threads, double * rate, omni_error * error) {
+    return guarded(error, [&] {
+        double & out = require_pointer(rate, "rate");
+        require_threads(n_threads);
+        out = omni::measure_memory_reads(n_threads);
     });
 }
 
@@ -239,13 +273,24 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
                               omni_context ** context, omni_error * error) {
     return guarded(error, [&] {
         omni_context *& out = require_pointer(context, "context");
-        require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
-        require(omni_kernels_name(kernels) != nullptr, "kernels is not an index of omni_kernels_name");
-        out = new omni_context(get_device(device), n_threads, *omni::runnable_kernels()[kernels], exact != 0, portable != 0);
+        require_threads(n_threads);
+        out = new omni_context(get_device(device), n_threads, get_kernels(kernels), exact != 0, portable != 0);
     });
 }
 
 void omni_context_free(omni_context * context) { delete context; }
+
+int64_t omni_context_multiply_adds(const omni_context * context, int32_t product) {
+    return value_or((int64_t) -1, [&] {
+        const omni::compute_device & device = require_pointer(context, "context").device;
+        get_product(device.kernels, product);
+        return device.linear_work.multiply_adds(product);
+    });
+}
+
+int64_t omni_context_weight_bytes(const omni_context * context) {
+    return value_or((int64_t) -1, [&] { return require_pointer(context, "context").device.linear_work.weight_bytes(); });
+}
 
 omni_status omni_encode_patches(omni_context * context, const omni_projector * projector, const float * patches,
                                 const int32_t * grids, int32_t n_grids, float * embeddings, int32_t priority,

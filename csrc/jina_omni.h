@@ -136,12 +136,26 @@ typedef enum omni_priority {
 // Instruction sets of the CPU that it computes with, the best first: NULL from their count on.
 const char * omni_kernels_name(int32_t index);
 
+// The linear products of an instruction set, the fastest first, by what they multiply: "int8", "int16" or "float32". NULL from
+// their count on, and where there is no such instruction set.
+const char * omni_product_name(int32_t kernels, int32_t product);
+
+// What n_threads threads reach at most, each measured for about 0.1 s: the multiply-adds of such a product in a second, on
+// registers alone; and the bytes that they read in a second from memory, of which this takes 256 MiB, or 32 MiB a thread.
+omni_status omni_measure_product(int32_t kernels, int32_t product, int32_t n_threads, double * rate, omni_error * error);
+omni_status omni_measure_memory(int32_t n_threads, double * rate, omni_error * error);
+
 // exact: non-zero multiplies the dequantised weights in float32; zero lets the CPU round both sides to 8 or 14 bits, and the
 // operands of attention to 16, which is faster. portable: non-zero takes ggml's operations on the CPU too; for tests.
 // kernels: which of the instruction sets of omni_kernels_name to compute with on the CPU, 0 the best.
 omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels, int32_t exact, int32_t portable,
                               omni_context ** context, omni_error * error);
 void        omni_context_free(omni_context * context);
+
+// What the linear layers of a context have computed so far by our kernels: the multiply-adds with a product of its instruction
+// set, and the bytes of their weights, each layer counted once for a forward pass. -1 where there is no such product or context.
+int64_t omni_context_multiply_adds(const omni_context * context, int32_t product);
+int64_t omni_context_weight_bytes(const omni_context * context);
 
 // Vision tower. grids: (t, h, w) of each of n_grids inputs in patches, h and w multiples of merge_size. patches: for all
 // inputs one after the other t * h * w rows of 3 * 2 * patch_size * patch_size floats (channel, frame of the pair, y, x),

@@ -209,6 +209,9 @@ ggml_tensor * kernel_graph::add_layers(const std::vector<layer_call> & calls, co
             }
             kernels().compute_linear_block(layers[i], block, scratch);
         });
+        for (const linear_operands & p : layers) {
+            device().linear_work.add(p);
+        }
     };
     if (y_product != nullptr) {
         return add_operation(GGML_TYPE_I8, (int64_t) y_product->row_size(n_out), n_row, std::move(args), compute);

@@ -20,7 +20,8 @@ struct linear_operands;
 
 // A way of multiplying rows of activations with weights.
 struct linear_product {
-    row_format x;
+    const char * name; // of what it multiplies: "int8", "int16" or "float32"
+    row_format   x;
 
     // Whether it takes weights of this type and size.
     bool (*takes)(ggml_type type, int64_t n_in, int64_t n_out);
@@ -34,6 +35,10 @@ struct linear_product {
     // of the result lie sums_stride floats apart.
     void (*multiply_panel)(const linear_operands & p, int64_t out_first, int64_t row_first, int64_t n_row, float * sums,
                            size_t sums_stride);
+
+    // Repeats the multiply-adds of its micro-kernel on registers alone, without loads, conversions and scales; returns how many
+    // it did. Their rate is what the product could reach at most. n_round: up to 10,000, so that integer sums don't overflow.
+    int64_t (*repeat_multiply_adds)(int n_round);
 };
 
 // y[i] = f(weight * x[i] + bias) + residual[i] for n_row rows: weight has n_out rows of n_in values.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The product in float32: weights of any type, as they are dequantised, with rows of floats.
 #include "micro_kernel_f32.h"
+#include "peak.h"
 #include "weight_panels.h"
 
 namespace omni::OMNI_VARIANT {
@@ -35,6 +36,7 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
 } // namespace
 
 extern const linear_product product_f32;
-const linear_product        product_f32 = {row_format::f32, takes, row_size, copy, multiply_panel};
+const linear_product        product_f32 = {"float32",      row_format::f32,         takes, row_size, copy,
+                                           multiply_panel, repeat_multiply_adds_f32};
 
 } // namespace omni::OMNI_VARIANT

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The product in 8 bits: the weight types of weight_types.h with the rows of q8_rows.h. It is several times as fast as in
 // float32.
+#include "peak.h"
 #include "q8_panel.h"
 
 namespace omni::OMNI_VARIANT {
@@ -30,9 +31,17 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
     }
 }
 
+int64_t repeat_multiply_adds(int n_round) {
+    using namespace simd;
+    // small numbers in every byte
+    return repeat_dots(n_round, isa::n_side_codes, splat_int(0x15151515), splat_int(0x13131313),
+                       [](ivec sum, ivec column, ivec row) { return isa::dot_i8<true>(sum, column, row); });
+}
+
 } // namespace
 
 extern const linear_product product_q8;
-const linear_product        product_q8 = {row_format::q8, takes, q8_row_size, quantize_q8, multiply_panel};
+const linear_product        product_q8 = {"int8",         row_format::q8,      takes, q8_row_size, quantize_q8,
+                                          multiply_panel, repeat_multiply_adds};
 
 } // namespace omni::OMNI_VARIANT

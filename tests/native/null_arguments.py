@@ -49,7 +49,7 @@ def arguments(text: TextModel, projector: Projector, context: Context, path: str
         "omni_text_load.path": ffi.new("char[]", path.encode()),
         "omni_projector_load.path": ffi.new("char[]", mmproj.encode()),
         "omni_log_next.text": ffi.new("char[]", 100),
-        **dict.fromkeys(("device", "kernels", "exact", "portable", "index", "priority"), 0),
+        **dict.fromkeys(("device", "kernels", "product", "exact", "portable", "index", "priority"), 0),
         **dict.fromkeys(("n_threads", "n_grids", "n_clips", "n_seq", "n_media_embeddings"), 1),
         "level": ffi.new("int32_t *"),
         "key": ffi.new("char[]", b"general.name"),
@@ -69,6 +69,7 @@ def arguments(text: TextModel, projector: Projector, context: Context, path: str
         "embeddings": ffi.new("float[]", projector.n_embd_out),
         "pooled": ffi.new("float[]", text.n_embd),
         "cancel": ffi.new("int32_t *"),
+        "rate": ffi.new("double *"),
     }
 
 

@@ -24,6 +24,8 @@ CPU = find_device("cpu")
 
 # Parameters that may be NULL, as the header says.
 MAY_BE_NULL = {"error", "cancel", "value"}
+# Functions that return a string.
+NAMES = ("omni_backend", "omni_kernels_name", "omni_product_name")
 # What functions without a status return then.
 NOTHING = {
     "omni_log_next": 0,
@@ -33,6 +35,8 @@ NOTHING = {
     "omni_text_free": None,
     "omni_projector_free": None,
     "omni_context_free": None,
+    "omni_context_multiply_adds": -1,
+    "omni_context_weight_bytes": -1,
 }
 
 
@@ -52,8 +56,8 @@ def test_null_is_refused_or_means_none_for_every_pointer_of_every_function(small
         if name in NOTHING:
             expected = found if null is None or null in MAY_BE_NULL else NOTHING[name]
         elif null is None or null in MAY_BE_NULL:
-            expected = "a string" if name in ("omni_backend", "omni_kernels_name") else found
-            assert found == lib.OMNI_OK or name in ("omni_backend", "omni_kernels_name") or name.endswith("_count")
+            expected = "a string" if name in NAMES else found
+            assert found == lib.OMNI_OK or name in NAMES or name.endswith("_count")
         else:
             expected = lib.OMNI_INVALID_ARGUMENT
         assert found == expected, (name, null)

@@ -28,6 +28,14 @@ template <typename F> inline vec each(F f) {
     return v;
 }
 
+// Keeps the compiler from knowing the value of a vector, so that what is computed with it is neither left out nor merged.
+inline void hide(vec & v) {
+    for (float & x : v.x) {
+        volatile float hidden = x;
+        x = hidden;
+    }
+}
+
 inline vec load(const float * p) {
     vec v;
     std::memcpy(&v, p, sizeof(v));

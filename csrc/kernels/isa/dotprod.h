@@ -7,6 +7,10 @@
 namespace omni::OMNI_VARIANT {
 
 struct dotprod : neon {
+    template <bool> static ivec dot_i8(ivec sum, ivec a, ivec b) {
+        return (ivec) vdotq_s32((int32x4_t) sum, (int8x16_t) a, (int8x16_t) b);
+    }
+
     template <typename, bool, int n_row>
     static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
                             ivec (&sum)[n_row][2]) {

@@ -9,6 +9,11 @@ namespace omni::OMNI_VARIANT {
 struct i8mm : dotprod {
     static constexpr int n_side_codes = 8;
 
+    // Two rows with two columns: the eight products of each pair.
+    template <bool> static ivec dot_i8(ivec sum, ivec rows, ivec columns) {
+        return (ivec) vmmlaq_s32((int32x4_t) sum, (int8x16_t) rows, (int8x16_t) columns);
+    }
+
     // Two rows with two columns at a time. A row without another is taken twice.
     template <typename, bool, int n_row>
     static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,

@@ -20,6 +20,17 @@ inline void prefetch(const void * p) {
     __asm__ volatile("");
 }
 
+// Keeps the compiler from knowing the value of a vector, so that what is computed with it is neither left out nor merged.
+template <typename V> inline void hide(V & v) {
+#if defined(__x86_64__)
+    __asm__ volatile("" : "+v"(v));
+#elif defined(__aarch64__)
+    __asm__ volatile("" : "+w"(v));
+#else
+    __asm__ volatile("" : "+m"(v));
+#endif
+}
+
 typedef float   vec __attribute__((vector_size(width * sizeof(float))));
 typedef int32_t ivec __attribute__((vector_size(width * sizeof(float))));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));

@@ -8,8 +8,9 @@ media, unit length.
 
 from jina_omni.native.context import MAX_THREADS, PRIORITIES, CancelToken, Context, Priority
 from jina_omni.native.devices import Device, devices, find_device, why_no_accelerator
+from jina_omni.native.machine import measure_memory_reads, measure_multiply_adds
 from jina_omni.native.models import Projector, TextModel, audio_token_count
-from jina_omni.native.processors import chosen_instruction_set, instruction_sets, usable_cpus
+from jina_omni.native.processors import chosen_instruction_set, instruction_sets, linear_products, usable_cpus
 
 __all__ = [
     "MAX_THREADS",
@@ -25,6 +26,9 @@ __all__ = [
     "devices",
     "find_device",
     "instruction_sets",
+    "linear_products",
+    "measure_memory_reads",
+    "measure_multiply_adds",
     "usable_cpus",
     "why_no_accelerator",
 ]

@@ -35,7 +35,12 @@ _ERRORS: dict[int, type[Exception]] = {
 INTERACTIVE: int = _lib.OMNI_INTERACTIVE
 BACKGROUND: int = _lib.OMNI_BACKGROUND
 
-_ARRAY_TYPES = {np.dtype(np.float32): "float[]", np.dtype(np.int32): "int32_t[]", np.dtype(np.uintp): "size_t[]"}
+_ARRAY_TYPES = {
+    np.dtype(np.float32): "float[]",
+    np.dtype(np.float64): "double[]",
+    np.dtype(np.int32): "int32_t[]",
+    np.dtype(np.uintp): "size_t[]",
+}
 
 
 class Native:

@@ -13,10 +13,10 @@ import numpy as np
 from jina_omni.arguments import check_choice, check_int
 from jina_omni.errors import Cancelled
 from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require
-from jina_omni.native.boundary import BACKGROUND, INTERACTIVE, Handle, Native, prepare, to_native
+from jina_omni.native.boundary import BACKGROUND, INTERACTIVE, Handle, Native, get_integer, prepare, to_native
 from jina_omni.native.devices import Device, devices
 from jina_omni.native.models import Projector, TextModel, audio_token_count
-from jina_omni.native.processors import instruction_sets
+from jina_omni.native.processors import instruction_sets, linear_products
 from jina_omni.native.workarounds import apply_workarounds
 
 MAX_THREADS = 512
@@ -125,6 +125,7 @@ class Context(Handle):
         kernels = known.index(instruction_set) if instruction_set is not None else 0
         options = (device.index, n_threads, kernels, int(exact), int(portable))
         super().__init__("omni_context", "omni_context_init", *options)
+        self._products = linear_products(known[kernels])
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jina_omni")
 
     def close(self) -> None:
@@ -132,6 +133,17 @@ class Context(Handle):
         super().close()
         if not self.is_forked:
             self._worker.shutdown()
+
+    def count_multiply_adds(self) -> dict[str, int]:
+        """Return the multiply-adds of the linear layers that were computed so far, by product (see `linear_products`).
+
+        There are none on an accelerator.
+        """
+        return {name: get_integer("omni_context_multiply_adds", self, i) for i, name in enumerate(self._products)}
+
+    def count_weight_bytes(self) -> int:
+        """Return the bytes of the weights of these layers, each layer counted once for a forward pass."""
+        return get_integer("omni_context_weight_bytes", self)
 
     def encode_patches(
         self,

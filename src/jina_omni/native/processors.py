@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
+from jina_omni.arguments import check_choice
 from jina_omni.errors import ModelLoadError
 from jina_omni.native.boundary import get_string
 
@@ -14,6 +15,23 @@ def instruction_sets() -> list[str]:
     """Return the instruction sets of the CPU that this build has kernels for and this machine runs, the best first."""
     names: list[str] = []
     while (name := get_string("omni_kernels_name", len(names))) is not None:
+        names.append(name)
+    return names
+
+
+def linear_products(instruction_set: str) -> list[str]:
+    """Return what an instruction set multiplies in linear layers, the fastest first: ``int8``, ``int16``, ``float32``.
+
+    Raises
+    ------
+    ValueError
+        It is not one of `instruction_sets`.
+    """
+    known = instruction_sets()
+    check_choice("instruction_set", instruction_set, known)
+    kernels = known.index(instruction_set)
+    names: list[str] = []
+    while (name := get_string("omni_product_name", kernels, len(names))) is not None:
         names.append(name)
     return names
 
