@@ -1,5 +1,7 @@
 """Roofline: the linear layers of the text tower against the measured peaks of the machine's products.
 
+The peaks are those of the products that the best instruction set has, as the package measures them.
+
 M rows go through all linear layers, each with its own weights, in the kernels by themselves (linear_rate.cpp). What is
 printed is the number of operations of the layers divided by their time, which includes quantizing the rows.
 
@@ -10,23 +12,18 @@ can be above the peak of float32, and is below that of int16.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
-import shutil
 import subprocess
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from benchmarks import report
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Spread
 from benchmarks.report import Figures
+from jina_omni.native import instruction_sets, linear_products, measure_multiply_adds
 from testing.checkpoints.shapes import TextShape
 from testing.engine import build
 
-_SOURCE = Path(__file__).with_name("peak.c")
 _FLOATS = ("f32", "f16", "bf16")
 
 
@@ -41,15 +38,15 @@ def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     files = Checkpoints(args.cache, args.size)
     shape = files.shape.text
-    program, linear = _compile(args.cache), build.build_program("kernels", "linear_rate")
-    peaks = {n: _peak(program, n) for n in range(1, args.threads + 1)}
+    linear = build.build_program("kernels", "linear_rate")
+    peaks = {n: _peak(n) for n in range(1, args.threads + 1)}
     facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock="wall", peaks=peaks)
     results: list[dict[str, Any]] = []
     for kind in args.types.split(","):
         wanted = ("float32", "int16") if kind in _FLOATS else ("int8",)
         units = [unit for unit in wanted if unit in peaks[1]]
         if not units:
-            print(f"{kind}: benchmarks/peak.c knows no instruction for the int8 peak of this processor")
+            print(f"{kind}: there is no product of 8-bit integers for this processor")
             continue
         for m in map(int, args.rows.split(",")):
             command = [linear, kind, str(m), str(args.threads), str(shape.n_layer), *_matrices(shape)]
@@ -57,7 +54,7 @@ def run(args: argparse.Namespace) -> Figures:
             shares: dict[str, list[float]] = {unit: [] for unit in units}
             for _ in range(args.repeats):
                 # in turn, since a core's clock changes with what runs on the others
-                peak = _peak(program, args.threads)
+                peak = _peak(args.threads)
                 rates.append(float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
                 for unit in units:
                     shares[unit].append(rates[-1] / peak[unit])
@@ -77,17 +74,7 @@ def _matrices(shape: TextShape) -> list[str]:
     return [f"{n}:{q}", f"{n}:{kv}", f"{n}:{kv}", f"{q}:{n}", f"{n}:{ff}", f"{n}:{ff}", f"{ff}:{n}"]
 
 
-def _compile(folder: Path) -> Path:
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
-    if compiler is None:
-        raise SystemExit("the peak is measured by a C program: install a C compiler, or name yours in CC")
-    # -march=native: another processor needs another program
-    program = folder / f"peak-{hashlib.sha256(_SOURCE.read_bytes() + report.cpu().encode()).hexdigest()[:12]}"
-    if not program.exists():
-        options = ["-O3", "-march=native", "-ffp-contract=fast", "-pthread"]
-        subprocess.run([compiler, *options, str(_SOURCE), "-o", str(program)], check=True)
-    return program
-
-
-def _peak(program: Path, n_threads: int) -> dict[str, Any]:
-    return json.loads(subprocess.run([str(program), str(n_threads)], stdout=subprocess.PIPE, check=True).stdout)
+def _peak(n_threads: int) -> dict[str, float]:
+    """Return GFLOP/s by product; a multiply-add counts as two operations."""
+    best = instruction_sets()[0]  # which linear_rate takes
+    return {name: 2e-9 * measure_multiply_adds(best, name, n_threads) for name in linear_products(best)}

@@ -24,10 +24,9 @@ import soundfile
 from PIL import Image as PILImage
 
 import jina_omni
-from jina_omni.cli import bench, chunks, main
+from jina_omni.cli import chunks, main
 from jina_omni.cli.files import read_inputs
 from jina_omni.cli.lock import lock
-from jina_omni.demo import DATA
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 
@@ -256,17 +255,6 @@ def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.Cap
     assert main(["info", str(model.text), *options]) == 0
     shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert (shown["n_threads"], shown["compute"], shown["dialect"]) == ("1", "'exact'", "'sentence-transformers'")
-
-
-@pytest.mark.parametrize(("modality", "n_workloads"), [("text", 3), ("vision", 4), ("audio", 4), ("omni", 5)])
-def test_bench_has_a_line_for_each_workload_that_the_model_takes(
-    modality: str, n_workloads: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(bench, "_MIN_SECONDS", 0.0)
-    assert main(["bench", "--model", str(DATA), "--modality", modality, "--device", "cpu"]) == 0
-    rows = re.findall(r"^(.+?) +([\d.]+) ms  ([\d.]+) (?:inputs|tokens)/s$", capsys.readouterr().out, re.MULTILINE)
-    assert len(rows) == n_workloads
-    assert all(float(seconds) > 0 and float(rate) > 0 for _, seconds, rate in rows)
 
 
 def test_without_a_model_the_packaged_one_says_what_it_knows(

@@ -4,20 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Iterator
 
-import numpy as np
-
+from jina_omni.cli.machine import Machine, Setting
 from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options
-from jina_omni.inputs import Part, Text
-from jina_omni.media.audio import Audio
-from jina_omni.media.image import Image
-from jina_omni.model import Model
+from jina_omni.cli.settings import Trials, advise, try_settings
+from jina_omni.cli.workloads import make_workloads, measure
 
-HELP = "Measure how fast a model is on this machine."
+HELP = "Measure how fast a model is on this machine, and which threads and instruction set to take."
 EXAMPLES = """\
 examples:
   jina-omni bench --model small-retrieval
@@ -28,9 +22,8 @@ Each line is the median of several calls. Other work on the machine slows them d
 content does not affect the time.
 """
 
-_MIN_SECONDS = 2.0  # of all calls of a workload together
-_MIN_CALLS = 5
-_SAMPLING_RATE = 16_000  # Hz, that of the models
+_MIN_SECONDS = 1.5  # of all calls of a workload together
+_MIN_CALLS = 3
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,41 +32,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each workload that the model takes."""
+    """Print what the machine reaches, a line for each workload, a line for each setting, and advice."""
     with open_model(ModelChoice.from_options(args), args, None) as model:
-        print(model.info, end="\n\n")
-        print(f"{'work':<28}{'median':>10}  rate")
-        for name, inputs, unit in _make_workloads(model):
-            seconds = _measure_median(model, inputs)
-            amount = len(inputs) if unit == "inputs" else sum(model.count_tokens(inputs))
-            print(f"{name:<28}{seconds * 1000:>7.1f} ms  {amount / seconds:.1f} {unit}/s", flush=True)
+        info = model.info
+        print(info, end="\n\n")
+        machine = None
+        if info.device == "cpu":
+            machine = Machine.measure(Setting(info.n_threads, info.instruction_set))
+            print(machine, end="\n\n")
+        header = f"{'work':<28}{'median':>10}  {'rate':<17}"
+        print(header + f"{'of peak':>7}{'of memory':>10}" if machine else header.rstrip())
+        for workload in make_workloads(model):
+            found = measure(model, workload.inputs, min_calls=_MIN_CALLS, min_seconds=_MIN_SECONDS)
+            rate = f"{workload.count(model) / found.median:.1f} {workload.unit}/s"
+            shares = machine.describe_shares(found) if machine else ""
+            print(f"{workload.name:<28}{found.median * 1000:>7.1f} ms  {rate:<17}{shares}".rstrip(), flush=True)
+    if machine:
+        _print_trials(try_settings(info, machine.setting), machine.setting)
     return 0
 
 
-def _make_workloads(model: Model) -> Iterator[tuple[str, list[Part], str]]:
-    """Yield the name of each workload, its inputs, and the unit of its rate."""
-    rng = np.random.default_rng(0)
-    yield "a query of 10 words", [Text(_make_text(rng, 10))], "inputs"
-    yield "32 texts of 20 words", [Text(_make_text(rng, 20)) for _ in range(32)], "inputs"
-    yield "a text of 300 words", [Text(_make_text(rng, 300))], "tokens"
-    if "image" in model.info.modalities:
-        yield "an image of 512 x 512", [Image(rng.integers(0, 256, (512, 512, 3), np.uint8))], "inputs"
-    if "audio" in model.info.modalities:
-        noise = rng.uniform(-0.1, 0.1, 10 * _SAMPLING_RATE).astype(np.float32)
-        yield "a sound of 10 s", [Audio(noise, sampling_rate=_SAMPLING_RATE)], "inputs"
-
-
-def _make_text(rng: np.random.Generator, n_words: int) -> str:
-    """Return a text of common words; the published vocabularies have a token for each of them."""
-    return " ".join(rng.choice(["cat", "house", "river", "green", "seven", "quick", "music", "paper"], n_words))
-
-
-def _measure_median(model: Model, inputs: list[Part]) -> float:
-    """Return the median of the seconds that a call takes."""
-    model.encode(inputs)  # reads the pages of the model's file and allocates memory
-    times: list[float] = []
-    while len(times) < _MIN_CALLS or sum(times) < _MIN_SECONDS:
-        start = time.perf_counter()
-        model.encode(inputs)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def _print_trials(trials: Trials, in_use: Setting) -> None:
+    print(f"\n{'setting':<28}{'a query':>14}{'a long text':>24}")
+    for setting, seconds in trials.query.items():
+        text = f"under {trials.n_text_tokens / trials.text_at_peak[setting]:.0f}"
+        if setting in trials.text:
+            text = f"{trials.n_text_tokens / trials.text[setting]:.1f}"
+        print(f"{setting!s:<28}{1 / seconds:>6.1f} inputs/s{text:>15} tokens/s")
+    print(f"\n{advise(trials, in_use)}")
