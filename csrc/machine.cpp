@@ -6,12 +6,28 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <numeric>
 
 namespace omni {
 
 namespace {
+
+using seconds = std::chrono::duration<double>;
+
+double wall_time() { return seconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// Of the calling thread, without the time of other programs on its processor.
+double processor_time() {
+#if defined(CLOCK_THREAD_CPUTIME_ID)
+    timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
+#else
+    return wall_time();
+#endif
+}
 
 // The threads of a device that does nothing else.
 class idle_threads {
@@ -22,32 +38,36 @@ public:
         threads_.run(priority::interactive, n_block, cancel_flag(nullptr), [&](int, int32_t block) { work(block); });
     }
 
-    // The highest rate of several loops; work(loop, block) returns how much it did. Whatever else runs on the machine only makes
-    // a loop slower.
-    template <typename F> double find_highest_rate(int32_t n_block, F && work) {
-        using clock = std::chrono::steady_clock;
-        double     highest = 0.0;
-        const auto end = clock::now() + std::chrono::milliseconds(100);
-        for (int64_t loop = 0; loop < 5 || clock::now() < end; loop++) {
-            std::atomic<int64_t> amount{0};
-            const auto           start = clock::now();
-            run(n_block, [&](int32_t block) { amount += work(loop, block); });
-            highest = std::max(highest, (double) amount / std::chrono::duration<double>(clock::now() - start).count());
-        }
-        return highest;
-    }
-
 private:
     turns       turns_;
     thread_pool threads_;
 };
 
+// The highest of what measure(loop) returns for several loops. Whatever else runs on the machine only makes a loop slower.
+template <typename F> double find_highest_rate(F && measure) {
+    measure(0); // starts the threads
+    double       highest = 0.0;
+    const double end = wall_time() + 0.1;
+    for (int64_t loop = 1; loop < 5 || wall_time() < end; loop++) {
+        highest = std::max(highest, measure(loop));
+    }
+    return highest;
+}
+
 } // namespace
 
 double measure_multiply_adds(const linear_product & product, int n_thread) {
-    constexpr int n_round = 2000; // a block of some 10 microseconds
-    return idle_threads(n_thread).find_highest_rate(64 * n_thread,
-                                                    [&](int64_t, int32_t) { return product.repeat_multiply_adds(n_round); });
+    constexpr int n_round = 10000; // a block of tens of microseconds, many times what reading the clock takes
+    idle_threads  threads(n_thread);
+    return find_highest_rate([&](int64_t) {
+        std::atomic<int64_t> n_multiply_add{0}, nanoseconds{0};
+        threads.run(16 * n_thread, [&](int32_t) {
+            const double start = processor_time();
+            n_multiply_add += product.repeat_multiply_adds(n_round);
+            nanoseconds += (int64_t) (1e9 * (processor_time() - start));
+        });
+        return 1e9 * n_thread * (double) n_multiply_add / (double) std::max<int64_t>(nanoseconds, 1);
+    });
 }
 
 double measure_memory_reads(int n_thread) {
@@ -60,10 +80,13 @@ double measure_memory_reads(int n_thread) {
     // written first, since pages that nobody wrote to are one page of zeros; by all threads, so that each node has some
     threads.run(n_block, [&](int32_t block) { std::fill_n(block_begin(block), n_value_block, (uint64_t) block); });
     std::atomic<uint64_t> total{0}; // so that the compiler can't leave out the reads
-    return threads.find_highest_rate(n_block_loop, [&](int64_t loop, int32_t block) {
-        const uint64_t * first = block_begin(loop * n_block_loop + block);
-        total += std::accumulate(first, first + n_value_block, (uint64_t) 0);
-        return n_value_block * (int64_t) sizeof(uint64_t);
+    return find_highest_rate([&](int64_t loop) {
+        const double start = wall_time();
+        threads.run(n_block_loop, [&](int32_t block) {
+            const uint64_t * first = block_begin(loop * n_block_loop + block);
+            total += std::accumulate(first, first + n_value_block, (uint64_t) 0);
+        });
+        return (double) (n_block_loop * n_value_block * (int64_t) sizeof(uint64_t)) / (wall_time() - start);
     });
 }
 
