@@ -21,7 +21,7 @@ double wall_time() { return seconds(std::chrono::steady_clock::now().time_since_
 // Of the calling thread, without the time of other programs on its processor.
 double processor_time() {
 #if defined(CLOCK_THREAD_CPUTIME_ID)
-    timespec time;
+    timespec time = {};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
 #else
