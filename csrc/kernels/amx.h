@@ -17,6 +17,23 @@ struct tile_rows {
     int n_done; // of its rows, which an earlier tile has brought
 };
 
+// As linear_product::repeat_multiply_adds, with bytes in tiles of the largest size.
+inline int64_t repeat_tile_products(int n_round) {
+    tile_configuration sizes;
+    for (int tile = 0; tile < n_tile; tile++) {
+        sizes.set_size(tile, n_tile_row, n_tile_bytes);
+    }
+    isa::configure_tiles(sizes); // which makes them zero
+    for (int i = 0; i < n_round; i++) {
+        isa::dot_tiles<4, 0, 2>();
+        isa::dot_tiles<5, 0, 3>();
+        isa::dot_tiles<6, 1, 2>();
+        isa::dot_tiles<7, 1, 3>();
+    }
+    isa::release_tiles();
+    return (int64_t) n_round * 4 * n_tile_row * n_tile_row * n_tile_bytes;
+}
+
 inline tile_rows place_tile(int n_row, int n_tile_row, int first) {
     const int last = larger(n_row - n_tile_row, 0);
     return first <= last ? tile_rows{first, 0} : tile_rows{last, first - last};

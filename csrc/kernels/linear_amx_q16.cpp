@@ -81,9 +81,13 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
     isa::release_tiles();
 }
 
+// Three products of bytes make one of 16 bits.
+int64_t repeat_multiply_adds(int n_round) { return repeat_tile_products(n_round) / 3; }
+
 } // namespace
 
 extern const linear_product product_amx_q16;
-const linear_product        product_amx_q16 = {row_format::q16, takes, q16_row_size, quantize_q16, multiply_panel};
+const linear_product        product_amx_q16 = {"16-bit tiles", row_format::q16,     takes, q16_row_size, quantize_q16,
+                                               multiply_panel, repeat_multiply_adds};
 
 } // namespace omni::OMNI_VARIANT

@@ -62,6 +62,7 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
 } // namespace
 
 extern const linear_product product_amx_q8;
-const linear_product        product_amx_q8 = {row_format::q8, takes, q8_row_size, quantize_q8, multiply_panel};
+const linear_product        product_amx_q8 = {"int8 tiles",   row_format::q8,      takes, q8_row_size, quantize_q8,
+                                              multiply_panel, repeat_tile_products};
 
 } // namespace omni::OMNI_VARIANT
