@@ -102,11 +102,16 @@ template <typename F> void kernel_graph::run_blocks(int64_t n_block, F && work) 
 }
 
 template <typename F> void kernel_graph::run_rows(ggml_tensor * dst, F && work) {
-    // a block of work is large enough that handing it to another thread pays
-    const int64_t n_row = std::max<int64_t>(1, 16384 / dst->ne[0]);
-    run_blocks((dst->ne[1] + n_row - 1) / n_row, [&](int32_t block, float * scratch) {
-        const int64_t first = block * n_row;
-        for (int64_t row = first; row < std::min(first + n_row, dst->ne[1]); row++) {
+    // Equal parts for the threads, so that none waits for another where there are few rows. But a block of work takes over a
+    // microsecond: handing it to another thread takes half of one.
+    constexpr int64_t n_most = 16384, n_least = 4096; // values of a block
+    const int64_t     n_row = dst->ne[1], n_value = n_row * dst->ne[0], n_thread = device().threads.size();
+    const int64_t     n_share = (n_value + n_most * n_thread - 1) / (n_most * n_thread); // blocks of each thread
+    const int64_t     n_block = std::clamp<int64_t>(n_share * n_thread, 1, std::max<int64_t>(1, n_value / n_least));
+    const int64_t     n_together = std::max<int64_t>(1, (n_row + n_block - 1) / n_block);
+    run_blocks((n_row + n_together - 1) / n_together, [&](int32_t block, float * scratch) {
+        const int64_t first = block * n_together;
+        for (int64_t row = first; row < std::min(first + n_together, n_row); row++) {
             work(row, static_cast<uint8_t *>(dst->data) + row * dst->nb[1], scratch);
         }
     });
