@@ -161,6 +161,8 @@ class Result:
         The first side's speed over this one's, turn by turn; above 1 the first side is faster.
     cosine
         The least cosine between an embedding of the first side and this one's; None where they don't compare.
+    accuracy
+        The least cosine between an embedding of the reference and this side's; None without one.
     """
 
     row: str
@@ -170,6 +172,7 @@ class Result:
     rate: Spread
     ratio: Spread
     cosine: float | None
+    accuracy: float | None
     load_s: float
     peak_mib: float
 
@@ -188,7 +191,15 @@ def least_cosine(a: Any, b: Any) -> float:
 
 
 def compare(
-    row: str, sides: Sequence[Side], work: Any, amount: float, unit: str, repeats: int, *, comparable: bool = True
+    row: str,
+    sides: Sequence[Side],
+    work: Any,
+    amount: float,
+    unit: str,
+    repeats: int,
+    *,
+    comparable: bool = True,
+    reference: Any = None,
 ) -> list[Result]:
     """Run the sides in turn (A B A B ...) after one turn that isn't counted.
 
@@ -208,6 +219,8 @@ def compare(
         Turns that count.
     comparable
         Whether the sides compute the same, so that the cosine between what they return says something.
+    reference
+        The embeddings that all sides approximate, if there are any.
 
     Returns
     -------
@@ -230,6 +243,7 @@ def compare(
             # other work on the machine slows down neighbouring turns alike, so the ratio is taken turn by turn
             Spread.of([s / first for s, first in zip(taken, seconds[0], strict=True)]),
             least_cosine(outputs[0], output) if comparable else None,
+            None if reference is None else least_cosine(reference, output),
             side.load_s,
             side.peak_mib,
         )

@@ -24,10 +24,17 @@ def draw(scores: Sequence[Score], path: Path) -> None:
         if score.target is not None:
             axes.plot([score.target] * 2, [y - 0.4, y + 0.4], color="black", linewidth=2)
     axes.axvline(1, color="black", linewidth=0.5, linestyle=":")
-    axes.set_yticks(range(len(scores)), [f"{score.work} | {score.against}" for score in scores], fontsize=7)
+    axes.set_yticks(range(len(scores)), map(_label, scores), fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("times as fast, or share of the peak (thin: least to most; thick: the target)", fontsize=7)
     _save(figure, path)
+
+
+def _label(score: Score) -> str:
+    label = f"{score.work} | {score.against}"
+    if score.accuracy is None or score.our_accuracy is None:
+        return label
+    return f"{label} | cosine {score.accuracy:.4f}, ours {score.our_accuracy:.4f}"
 
 
 def draw_latencies(results: Sequence[dict[str, Any]], path: Path) -> None:

@@ -45,11 +45,15 @@ def show(results: Sequence[Result]) -> None:
     """Print one row of a benchmark."""
     first = results[0]
     for r in results:
-        ratio = "" if r is first else f"  {first.side} is {r.ratio} times as fast"
-        if ratio and r.cosine is not None:
-            ratio += f", cosine {r.cosine:.6f}"
-        memory = f"peak {r.peak_mib:.0f} MiB, load {r.load_s:.2f} s"
-        print(f"  {r.side:<16} {r.rate} {r.unit}/s, {1000 * r.seconds.median:.0f} ms, {memory}{ratio}")
+        words = [f"{r.rate} {r.unit}/s", f"{1000 * r.seconds.median:.0f} ms"]
+        words += [f"peak {r.peak_mib:.0f} MiB", f"load {r.load_s:.2f} s"]
+        if r.accuracy is not None:
+            words.append(f"cosine to float32 {r.accuracy:.6f}")
+        if r is not first:
+            words.append(f"{first.side} is {r.ratio} times as fast")
+            if r.accuracy is None and r.cosine is not None:
+                words.append(f"cosine {r.cosine:.6f}")
+        print(f"  {r.side:<16} {', '.join(words)}")
     print(flush=True)
 
 

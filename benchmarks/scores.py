@@ -11,12 +11,21 @@ from benchmarks.compare import Spread
 
 @dataclass(frozen=True)
 class Score:
-    """One opponent on one line; without a ratio it was not installed."""
+    """One opponent on one line; without a ratio it was left out.
+
+    Attributes
+    ----------
+    accuracy, our_accuracy
+        The least cosine to torch's float32 embeddings, of the opponent and of this library; None where the line was not
+        compared with those.
+    """
 
     work: str
     against: str
     ratio: Spread | None = None
     target: float | None = None
+    accuracy: float | None = None
+    our_accuracy: float | None = None
 
     @property
     def reached(self) -> bool | None:
@@ -27,11 +36,17 @@ class Score:
 def read_scores(lines: Iterable[dict[str, Any]]) -> Iterator[Score]:
     """Yield the scores of the scoreboard's JSON file, line by line."""
     for line in lines:
+        ours: float | None = None
         for result in line["results"]:
-            if result["side"] != "jina_omni":
+            accuracy = result.get("accuracy")
+            if result["side"] == "jina_omni":
+                # the first of each row
+                ours = accuracy
+            else:
                 # a share of the peak has no words of its own for the weight type and the size
                 more = f": {result['type']}, {result['row']}" if "peak" in result["side"] else ""
                 target = line["targets"].get(result["side"])
-                yield Score(line["work"] + more, result["side"], Spread(**result["ratio"]), target)
+                ratio = Spread(**result["ratio"])
+                yield Score(line["work"] + more, result["side"], ratio, target, accuracy, ours)
         for name in line["left_out"]:
             yield Score(line["work"], name)
