@@ -2,6 +2,7 @@
 #include "thread_pool.h"
 
 #include <chrono>
+#include <cstdlib>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -12,7 +13,12 @@ namespace omni {
 namespace {
 
 // Longer than the last block of one loop and what lies before the next, and too short to matter where nothing follows.
-constexpr auto spin_time = std::chrono::milliseconds(1);
+// OMP_WAIT_POLICY=passive has OpenMP's threads sleep at once, and these too: then processor time is that of work alone.
+std::chrono::milliseconds find_spin_time() {
+    const char * policy = std::getenv("OMP_WAIT_POLICY");
+    const bool   passive = policy != nullptr && (policy[0] == 'p' || policy[0] == 'P');
+    return std::chrono::milliseconds(passive ? 0 : 1);
+}
 
 void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -25,6 +31,8 @@ void relax() {
 } // namespace
 
 void waiting_room::wait(const std::function<bool()> & ready) {
+    static const std::chrono::milliseconds spin_time = find_spin_time();
+
     const auto end = std::chrono::steady_clock::now() + spin_time;
     do {
         for (int i = 0; i < 64; i++) {
