@@ -83,8 +83,9 @@ class Side:
         self.name = name
         self.peak_mib = 0.0
         if cpu_of_threads:
-            # a child process begins with this environment; a spinning thread would count as a working one
-            os.environ["OMP_WAIT_POLICY"] = "passive"
+            # A child process begins with this environment; a spinning thread would count as a working one. LLVM's and
+            # Intel's OpenMP take the second before the first, and ggml makes it 200 ms where it is unset.
+            os.environ |= {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make, arguments, cpu_of_threads), daemon=True)

@@ -15,6 +15,7 @@ from benchmarks import report
 from benchmarks.checkpoint import Checkpoints
 from benchmarks.compare import Engine, Side, compare
 from benchmarks.models import Item, OursModel, TorchModel
+from testing.engine import llama
 from testing.engine.build import build_mtmd
 
 
@@ -108,6 +109,9 @@ class Turns:
         if self._args.no_mtmd:
             return
         build_mtmd()
+        if self._args.clock == "cpu" and not llama.has_openmp():
+            print("libmtmd is left out, since it was built without OpenMP, and its threads spin while they wait")
+            return
         files = {"text": self._files.text("F16"), "projector": self._projector(kind)}
         self._row(row, engines, files, work, amount, unit, comparable=comparable)
 

@@ -65,6 +65,7 @@ def _keep_log(_level: int, text: bytes | None, _user_data: int | None) -> None:
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "llama_backend_init": (None, []),
+    "llama_print_system_info": (c.c_char_p, []),
     "llama_log_set": (None, [_LOG_CALLBACK, c.c_void_p]),
     "llama_max_parallel_sequences": (c.c_size_t, []),
     "llama_model_default_params": (ModelParams, []),
@@ -115,6 +116,17 @@ def library() -> c.CDLL:
     lib.llama_log_set(_keep_log, None)
     lib.llama_backend_init()
     return lib
+
+
+def has_openmp() -> bool:
+    """Return whether the engine's threads are OpenMP's.
+
+    Returns
+    -------
+    bool
+        False where the compiler has none; ggml's own threads spin while they wait for each other within a graph.
+    """
+    return b"OPENMP = 1" in library().llama_print_system_info()
 
 
 def _failed(what: str) -> EngineError:
