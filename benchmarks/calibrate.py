@@ -1,46 +1,79 @@
-"""Finds libllama's best settings for one file and one kind of input, by trying, and remembers them beside the file."""
+"""Finds an engine's best settings for one file and one kind of input, by trying, and remembers them beside the file."""
 
 from __future__ import annotations
 
 import json
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare import Side
-from benchmarks.engines import LlamaSettings, LlamaText, Tokens
+from benchmarks.compare import Engine, Side
+from benchmarks.engines import Tokens
 from benchmarks.report import cpu
-
-# One after the other, each with the best of those before it. n_batch goes with n_ubatch: a larger one only makes the
-# mask larger.
-_KNOBS: Sequence[Sequence[dict[str, Any]]] = (
-    ({"use_extra_bufts": False},),
-    ({"kv_unified": False},),
-    (
-        {"n_batch": 128, "n_ubatch": 128},
-        {"n_batch": 256, "n_ubatch": 256},
-        {"n_batch": 1024, "n_ubatch": 1024},
-        {"n_batch": 2048, "n_ubatch": 2048},
-        {"n_batch": 2048, "n_ubatch": 256},
-    ),
-    ({"flash_attn": False},),
-    ({"kv_unified": False},),
-)
+from benchmarks.settings import Settings
 
 # The number of fastest settings that run once more in turn, since the load of the machine changes by the minute.
 _FINALISTS = 4
 
 
-def _seconds(common: dict[str, Any], candidates: Sequence[LlamaSettings], sample: Tokens, repeats: int) -> list[float]:
+@dataclass(frozen=True)
+class Tuning:
+    """An engine whose best settings are found by trying.
+
+    Attributes
+    ----------
+    name
+        What the report calls it.
+    make
+        Makes the engine.
+    settings
+        The class of its settings.
+    """
+
+    name: str
+    make: Callable[..., Engine]
+    settings: type[Settings]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What settings are the best for.
+
+    Attributes
+    ----------
+    ftype
+        The type of our text file.
+    path
+        The file that the engine reads, or is made of.
+    n_threads
+        Its threads.
+    passive
+        Whether processor time is measured, so that waiting threads have to sleep.
+    """
+
+    ftype: str
+    path: Path
+    n_threads: int
+    passive: bool
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what every `Side` of them takes."""
+        cpu_of_threads = self.n_threads if self.passive else None
+        return {"path": self.path, "n_threads": self.n_threads, "cpu_of_threads": cpu_of_threads}
+
+
+def _seconds(
+    tuning: Tuning, conditions: Conditions, candidates: Sequence[Settings], sample: Tokens, repeats: int
+) -> list[float]:
     lengths = [len(ids) for ids in sample]
     seconds: list[list[float]] = [[] for _ in candidates]
     with ExitStack() as stack:
         sides = [
-            stack.enter_context(Side("libllama", LlamaText, **common, settings=settings, lengths=lengths))
+            stack.enter_context(Side(tuning.name, tuning.make, **conditions.arguments(), **settings.arguments(lengths)))
             for settings in candidates
         ]
         for side in sides:
@@ -51,13 +84,15 @@ def _seconds(common: dict[str, Any], candidates: Sequence[LlamaSettings], sample
     return [statistics.median(taken) for taken in seconds]
 
 
-def calibrate(common: dict[str, Any], sample: Tokens, repeats: int = 3) -> LlamaSettings:
+def calibrate(tuning: Tuning, conditions: Conditions, sample: Tokens, repeats: int = 3) -> Settings:
     """Return the fastest settings that were tried, and print all that were.
 
     Parameters
     ----------
-    common
-        The file, the threads and the clock: arguments of `Side` for `LlamaText`.
+    tuning
+        The engine.
+    conditions
+        The file, the threads and the clock.
     sample
         Token ids: a part of the row's input that has its mixture of lengths.
     repeats
@@ -65,26 +100,26 @@ def calibrate(common: dict[str, Any], sample: Tokens, repeats: int = 3) -> Llama
 
     Returns
     -------
-    LlamaSettings
+    Settings
         The best ones.
     """
     n_tokens = sum(len(ids) for ids in sample)
-    longest = max(len(ids) for ids in sample)
-    tried: dict[LlamaSettings, float] = {}
+    lengths = [len(ids) for ids in sample]
+    tried: dict[Settings, float] = {}
 
-    def time(candidates: Sequence[LlamaSettings]) -> None:
-        for settings, seconds in zip(candidates, _seconds(common, candidates, sample, repeats), strict=True):
+    def time(candidates: Sequence[Settings]) -> None:
+        taken = _seconds(tuning, conditions, candidates, sample, repeats)
+        for settings, seconds in zip(candidates, taken, strict=True):
             tried[settings] = seconds
             print(f"    {n_tokens / seconds:8.1f} tokens/s  {settings}", flush=True)
 
-    best = LlamaSettings(n_batch=max(512, longest))
+    given = {"passive": conditions.passive}
+    best = tuning.settings.first(conditions.ftype, lengths, **given)
     time([best])
-    for knob in _KNOBS:
+    for knob in tuning.settings.knobs(conditions.ftype, **given):
         for change in knob:
-            settings = replace(best, **change)
-            settings = replace(settings, n_batch=max(settings.n_batch, longest))
-            # a batch that holds the whole sample already can't get better by being larger
-            if settings not in tried and not settings.n_batch > best.n_batch >= n_tokens:
+            settings = best.change(change, lengths)
+            if settings is not None and settings not in tried:
                 time([settings])
         best = min(tried, key=tried.__getitem__)
     print("    the fastest in turn:", flush=True)
@@ -98,22 +133,23 @@ class Memory:
 
     Parameters
     ----------
-    common
-        As in `calibrate`. Settings are remembered for the machine, the file, the threads and the clock.
+    tuning, conditions
+        As in `calibrate`. Settings are remembered for the machine and for these.
     """
 
-    def __init__(self, common: dict[str, Any]) -> None:
-        path: Path = common["path"]
-        self._file = path.with_name("calibration.json")
-        clock = "cpu" if common["cpu_of_threads"] else "wall"
-        self._key = f"{platform.node()}, {cpu()}, {path.name}, {common['n_threads']} threads, {clock} time"
+    def __init__(self, tuning: Tuning, conditions: Conditions) -> None:
+        self._settings = tuning.settings
+        self._file = conditions.path.with_name("calibration.json")
+        clock = "cpu" if conditions.passive else "wall"
+        what = f"{conditions.path.name} for {conditions.ftype}, {conditions.n_threads} threads, {clock} time"
+        self._key = f"{platform.node()}, {cpu()}, {tuning.name}, {what}"
 
-    def find(self, row: str, repeats: int = 1) -> LlamaSettings | None:
+    def find(self, row: str, repeats: int = 1) -> Settings | None:
         """Return the settings for a row that were found with at least so many repeats, or None."""
         found = self._all().get(f"{self._key}, {row}")
-        return LlamaSettings(**found["settings"]) if found and found["repeats"] >= repeats else None
+        return self._settings(**found["settings"]) if found and found["repeats"] >= repeats else None
 
-    def keep(self, row: str, repeats: int, settings: LlamaSettings) -> None:
+    def keep(self, row: str, repeats: int, settings: Settings) -> None:
         """Remember settings."""
         known = self._all() | {f"{self._key}, {row}": {"repeats": repeats, "settings": asdict(settings)}}
         self._file.write_text(json.dumps(known, indent=1) + "\n")

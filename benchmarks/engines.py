@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bfloat16 import to_bfloat16
+from benchmarks.padding import make_padded_batches
+from benchmarks.settings import Changes, Settings
 
 Tokens = Sequence[Sequence[int]]
 Rows = NDArray[np.float32]
@@ -41,7 +44,7 @@ class OursText:
 
 
 @dataclass(frozen=True)
-class LlamaSettings:
+class LlamaSettings(Settings):
     """The settings of libllama's embedding context; the size of its cache follows from them."""
 
     n_batch: int = 512
@@ -49,6 +52,39 @@ class LlamaSettings:
     kv_unified: bool = True
     use_extra_bufts: bool = True
     flash_attn: bool | None = None
+
+    @classmethod
+    def first(cls, ftype: str, lengths: Sequence[int], *, passive: bool) -> LlamaSettings:  # noqa: ARG003
+        """Return the settings as they come, with room for the longest text."""
+        return cls(n_batch=max(512, *lengths))
+
+    @classmethod
+    def knobs(cls, ftype: str, *, passive: bool) -> Sequence[Changes]:  # noqa: ARG003
+        """Return the changes to try. n_batch goes with n_ubatch: a larger one only makes the mask larger."""
+        return (
+            ({"use_extra_bufts": False},),
+            ({"kv_unified": False},),
+            (
+                {"n_batch": 128, "n_ubatch": 128},
+                {"n_batch": 256, "n_ubatch": 256},
+                {"n_batch": 1024, "n_ubatch": 1024},
+                {"n_batch": 2048, "n_ubatch": 2048},
+                {"n_batch": 2048, "n_ubatch": 256},
+            ),
+            ({"flash_attn": False},),
+            ({"kv_unified": False},),
+        )
+
+    def change(self, change: Mapping[str, Any], lengths: Sequence[int]) -> LlamaSettings | None:
+        """Return these settings with a change, or None where it makes no difference to texts of such lengths."""
+        changed = replace(self, **change)
+        changed = replace(changed, n_batch=max(changed.n_batch, *lengths))
+        # a batch that holds all texts already can't get better by being larger
+        return None if changed.n_batch > self.n_batch >= sum(lengths) else changed
+
+    def arguments(self, lengths: Sequence[int]) -> dict[str, Any]:
+        """Return what the engine takes besides the file and the threads, for texts of such lengths."""
+        return {"settings": self, "lengths": lengths}
 
     def n_seq_max(self, lengths: Sequence[int]) -> int:
         """Return the sequences of one decode that its tokens allow."""
@@ -61,9 +97,6 @@ class LlamaSettings:
             return self.n_batch
         # every sequence has a cache of its own, in steps of 256 cells
         return max(self.n_batch, self.n_seq_max(lengths) * -(-max(lengths) // 256) * 256)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{key}={value}" for key, value in asdict(self).items())
 
 
 class LlamaText:
@@ -97,6 +130,20 @@ class LlamaPython:
         return np.array(self._llama.embed([str(i) for i in range(len(work))]), np.float32)
 
 
+def load_torch(path: Path) -> Any:
+    """Return transformers' module in float32 with the weights of a text file."""
+    import torch
+
+    from testing.checkpoints import torch_reference
+    from testing.checkpoints.weights import Weights
+
+    model = torch_reference.TorchText(path)._model
+    # the reference reads single rows from the file; a user's model holds the table
+    table = torch.from_numpy(Weights(path)["token_embd.weight"])
+    model.embed_tokens = torch.nn.Embedding.from_pretrained(table)
+    return model
+
+
 class TorchText:
     """transformers' module in float32, or in bfloat16, with the weights of the same file."""
 
@@ -106,15 +153,9 @@ class TorchText:
     def __init__(self, path: Path, n_threads: int, *, bfloat16: bool = False) -> None:
         import torch
 
-        from testing.checkpoints import torch_reference
-        from testing.checkpoints.weights import Weights
-
         torch.set_num_threads(n_threads)
         self._torch = torch
-        self._model = torch_reference.TorchText(path)._model
-        # the reference reads single rows from the file; a user's model holds the table
-        table = torch.from_numpy(Weights(path)["token_embd.weight"])
-        self._model.embed_tokens = torch.nn.Embedding.from_pretrained(table)
+        self._model = load_torch(path)
         if bfloat16:
             to_bfloat16(self._model)
         self._causal = self._model.config.model_type == "qwen3"
@@ -123,21 +164,14 @@ class TorchText:
         """Embed token-id sequences, those of similar length together and padded on the right."""
         torch = self._torch
         out = np.empty((len(work), self._model.config.hidden_size), np.float32)
-        order = sorted(range(len(work)), key=lambda i: -len(work[i]))
-        while order:
-            longest = len(work[order[0]])
-            batch = order[: max(1, self._BATCH_TOKENS // longest)]
-            order = order[len(batch) :]
-            ids = torch.zeros((len(batch), longest), dtype=torch.int64)
-            mask = torch.zeros_like(ids)
-            for k, i in enumerate(batch):
-                ids[k, : len(work[i])] = torch.tensor(work[i])
-                mask[k, : len(work[i])] = 1
+        for batch in make_padded_batches(work, lambda longest: max(1, self._BATCH_TOKENS // longest)):
+            ids, last = torch.from_numpy(batch.ids), torch.from_numpy(batch.last)
+            mask = (torch.arange(ids.shape[1]) <= last[:, None]).long()
             # behind a causal mask the padding on the right is never seen, and without a mask torch is faster
             needs_mask = not self._causal and bool((mask == 0).any())
             with torch.inference_mode():
                 hidden = self._model(
                     input_ids=ids, attention_mask=mask if needs_mask else None, use_cache=False
                 ).last_hidden_state
-                out[batch] = hidden[torch.arange(len(batch)), mask.sum(dim=1) - 1].numpy()
+                out[batch.rows] = hidden[torch.arange(len(batch.rows)), last].numpy()
         return out

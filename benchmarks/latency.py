@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from benchmarks import report, text
 from benchmarks.checkpoint import Checkpoints
+from benchmarks.opponents import Sides
+from benchmarks.reference import find_reference
 from benchmarks.report import Figures
 
 _ROW = text.ROWS["c"]
@@ -30,21 +31,23 @@ def run(args: argparse.Namespace) -> Figures:
     inputs = _ROW.inputs(files.shape.text.n_vocab)
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):
-        path = files.text(ftype)
-        print(f"{ftype}, {_ROW.name}, {path.name}", flush=True)
-        settings = text.best_settings(args, path, _ROW, inputs)
+        opponents = Sides(args, files, ftype)
+        print(f"{ftype}, {_ROW.name}, {opponents.path.name}", flush=True)
+        repeats = args.repeats * _ROW.repeats
+        settings = opponents.find_settings(_ROW.name, inputs, inputs, repeats)
+        reference = find_reference(files.text("F16"), inputs, args.threads)
         with ExitStack() as stack:
-            sides = text.open_sides(stack, args, path, inputs, settings)
-            idle = text.measure(_ROW.name, sides, inputs, args.repeats * _ROW.repeats)
+            sides = opponents.open(stack, settings, inputs)
+            idle = text.measure(_ROW.name, sides, inputs, repeats, reference)
             beside = f"beside {args.busy} busy processes"
             print(f"  {beside}", flush=True)
             with _busy(args.busy):
-                busy = text.measure(f"{_ROW.name} {beside}", sides, inputs, args.repeats * _ROW.repeats)
+                busy = text.measure(f"{_ROW.name} {beside}", sides, inputs, repeats, reference)
         for a, b in zip(idle, busy, strict=True):
             p50 = a["seconds"]["median"]
             b["times_idle"] = b["seconds"]["median"] / p50
             print(f"  {a['side']:<16} p50 {1000 * p50:.1f} ms, {beside} {b['times_idle']:.2f} times that", flush=True)
-        results += [{"type": ftype, **r, "settings": asdict(settings)} for r in idle + busy]
+        results += [{"type": ftype, **r, "settings": text.describe(settings, r["side"])} for r in idle + busy]
         report.save(args.json, report.figures(facts, results))
     return report.figures(facts, results)
 

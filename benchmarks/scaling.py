@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks import report, text
-from benchmarks.calibrate import Memory
 from benchmarks.checkpoint import Checkpoints
-from benchmarks.engines import LlamaSettings
+from benchmarks.opponents import Sides
 from benchmarks.report import Figures
 
 
@@ -26,37 +23,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Figures:
-    """Run the benchmark. libllama's settings are those that the text benchmark found before, if it did."""
+    """Run the benchmark. The opponents' settings are those that the text benchmark found before, if it did."""
     files = Checkpoints(args.cache, args.size)
     facts = report.heading(shape=files.describe(), turns=args.repeats, clock=args.clock)
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):
-        path = files.text(ftype)
         for axis, value, lengths, threads in _points(args):
             row = f"{len(lengths)} x {lengths[0]} tokens, {threads} threads"
             print(f"{ftype}, {row}", flush=True)
             here = argparse.Namespace(**{**vars(args), "threads": threads})
             like = text.ROWS["a" if lengths[0] > 64 else "b" if len(lengths) > 1 else "c"]
-            settings = Memory(text.common(here, path)).find(like.name) or LlamaSettings()
-            settings = replace(settings, n_batch=max(settings.n_batch, lengths[0]))
             inputs = text.Row(row, lambda _, lengths=lengths: lengths, 1).inputs(files.shape.text.n_vocab)
             try:
-                found = _measure(here, row, path, inputs, settings)
+                found = _measure(Sides(here, files, ftype), row, like, inputs, args.repeats)
             except RuntimeError as error:
                 # such as libllama without the memory for a row of logits per token
                 print(f"  ours alone, since {str(error).splitlines()[-1]}", flush=True)
-                found = _measure(argparse.Namespace(**{**vars(here), "against": []}), row, path, inputs, settings)
+                alone = argparse.Namespace(**{**vars(here), "against": []})
+                found = _measure(Sides(alone, files, ftype), row, like, inputs, args.repeats)
             results += [{"type": ftype, "axis": axis, "value": value, **r} for r in found]
             report.save(args.json, report.figures(facts, results))
     return report.figures(facts, results)
 
 
-def _measure(
-    args: argparse.Namespace, row: str, path: Path, inputs: text.TokenLists, settings: LlamaSettings
-) -> list[dict[str, Any]]:
+def _measure(sides: Sides, row: str, like: text.Row, inputs: text.TokenLists, repeats: int) -> list[dict[str, Any]]:
     with ExitStack() as stack:
-        sides = text.open_sides(stack, args, path, inputs, settings)
-        return text.measure(row, sides, inputs, args.repeats)
+        settings = sides.recall_settings(like.name, inputs)
+        return text.measure(row, sides.open(stack, settings, inputs), inputs, repeats)
 
 
 def _points(args: argparse.Namespace) -> Iterator[tuple[str, int, list[int], int]]:

@@ -40,22 +40,43 @@ class Line:
 
 _TORCH = "torch,torch-bf16"
 _LLAMA = "libllama,llama-server,llama-cpp-python"
+_RUNTIMES = "openvino,onnxruntime"
 
 LINES = {
-    "text-q8": Line("8 texts of 512 tokens, Q8_0", "text --types Q8_0 --rows a --against libllama", {"libllama": 4.0}),
-    "text-q4": Line("8 texts of 512 tokens, Q4_K_M", "text --types Q4_K_M --rows a", {"libllama": 2.2}),
+    "text-q8": Line(
+        "8 texts of 512 tokens, Q8_0",
+        f"text --types Q8_0 --rows a --against libllama,{_RUNTIMES}",
+        {"libllama": 4.0, "openvino": 1.2, "onnxruntime": 1.2},
+    ),
+    "text-q4": Line(
+        "8 texts of 512 tokens, Q4_K_M",
+        f"text --types Q4_K_M --rows a --against libllama,{_RUNTIMES}",
+        {"libllama": 2.2, "openvino": 1.2, "onnxruntime": 1.2},
+    ),
     "text-f16": Line(
         "8 texts of 512 tokens, F16",
-        f"text --types F16 --rows a --against libllama,{_TORCH}",
+        f"text --types F16 --rows a --against libllama,{_TORCH},{_RUNTIMES}",
         {"libllama": 2.0, "torch": 1.2},
     ),
+    "short-q8": Line(
+        "256 texts of 8 to 64 tokens, Q8_0",
+        f"text --types Q8_0 --rows b --against {_RUNTIMES}",
+        {"openvino": 1.15, "onnxruntime": 1.15},
+    ),
     "short": Line(
-        "256 texts of 8 to 64 tokens, Q4_K_M", f"text --types Q4_K_M --rows b --against {_LLAMA}", {"libllama": 3.0}
+        "256 texts of 8 to 64 tokens, Q4_K_M",
+        f"text --types Q4_K_M --rows b --against {_LLAMA},{_RUNTIMES}",
+        {"libllama": 3.0, "openvino": 1.15, "onnxruntime": 1.15},
+    ),
+    "query-q8": Line(
+        "a query of 12 tokens, Q8_0, p50",
+        f"text --types Q8_0 --rows c --against {_RUNTIMES}",
+        {"openvino": 1.2, "onnxruntime": 1.2},
     ),
     "query": Line(
         "a query of 12 tokens, Q4_K_M, p50",
-        f"text --types Q4_K_M --rows c --against {_LLAMA}",
-        {"libllama": 2.0, "llama-server": 2.5},
+        f"text --types Q4_K_M --rows c --against {_LLAMA},{_RUNTIMES}",
+        {"libllama": 2.0, "llama-server": 2.5, "openvino": 1.2, "onnxruntime": 1.2},
     ),
     "image": Line("an image of 512 x 512", "image --rows a --images 1", {"libmtmd": 1.8, "torch": 1.2}),
     "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2}),
@@ -71,7 +92,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of this benchmark."""
     names = f"any of {','.join(LINES)}; with none the file's table is printed again (default: all)"
     parser.add_argument("--lines", type=make_choices_parser(LINES), default=",".join(LINES), help=names)
-    parser.add_argument("--no-calibration", action="store_true", help="take libllama's settings as they come")
+    parser.add_argument("--no-calibration", action="store_true", help="look for no opponent's best settings")
     parser.set_defaults(json=Path("build", "scoreboard.json"))
 
 
@@ -119,7 +140,9 @@ _REACHED = {None: "", True: "yes", False: "no"}
 
 
 def _print_table(scores: Sequence[Score]) -> None:
-    print("| work | against | ratio: median (least..most) | target | reached |\n| --- | --- | --- | --- | --- |")
+    print("| work | against | ratio: median (least..most) | target | reached | cosine to float32: theirs | ours |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for score in scores:
-        cells = (score.work, score.against, score.ratio or "left out", score.target or "")
-        print(f"| {' | '.join(map(str, cells))} | {_REACHED[score.reached]} |")
+        cells = (score.work, score.against, score.ratio or "left out", score.target or "", _REACHED[score.reached])
+        accuracies = ("" if cosine is None else f"{cosine:.6f}" for cosine in (score.accuracy, score.our_accuracy))
+        print(f"| {' | '.join(map(str, (*cells, *accuracies)))} |")

@@ -1,27 +1,24 @@
-"""Text: ours against libllama's embedding context with its best settings, and against other ways to run the file."""
+"""Text: ours against libllama's embedding context with its best settings, and against other ways to run the weights."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import report
-from benchmarks.calibrate import Memory, calibrate
 from benchmarks.checkpoint import Checkpoints
-from benchmarks.compare import Engine, Side, compare
-from benchmarks.engines import LlamaPython, LlamaSettings, LlamaText, OursText, TorchText
+from benchmarks.compare import Side, compare
+from benchmarks.engines import Rows
+from benchmarks.opponents import OPPONENTS, Sides
 from benchmarks.options import make_choices_parser
+from benchmarks.reference import find_reference
 from benchmarks.report import Figures
-from benchmarks.server import LlamaServer
-from testing.engine.server import build_server
+from benchmarks.settings import Settings
 
 TokenLists = list[list[int]]
 
@@ -57,32 +54,6 @@ ROWS = {
 }
 
 
-@dataclass(frozen=True)
-class Opponent:
-    """What ours is compared with.
-
-    Attributes
-    ----------
-    package
-        What has to be installed for it.
-    tuned
-        Whether it takes libllama's settings.
-    """
-
-    make: Callable[..., Engine]
-    package: str | None = None
-    tuned: bool = True
-
-
-OPPONENTS = {
-    "libllama": Opponent(LlamaText),
-    "llama-server": Opponent(LlamaServer),
-    "llama-cpp-python": Opponent(LlamaPython, "llama_cpp"),
-    "torch": Opponent(TorchText, "transformers", tuned=False),
-    "torch-bf16": Opponent(partial(TorchText, bfloat16=True), "transformers", tuned=False),
-}
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of this benchmark."""
     add_shared_options(parser, types="F16,Q8_0,Q4_K_M")
@@ -106,7 +77,7 @@ def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str
     parser.add_argument(
         "--no-calibration",
         action="store_true",
-        help="take libllama's settings as they come, and don't look for the best, which are remembered",
+        help="take the settings that calibration begins with, and don't look for the best, which are remembered",
     )
 
 
@@ -116,82 +87,30 @@ def run(args: argparse.Namespace) -> Figures:
     facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock)
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):
-        path = files.text(ftype)
+        sides = Sides(args, files, ftype)
         for row in (ROWS[key] for key in args.rows.split(",")):
             inputs = row.inputs(files.shape.text.n_vocab)[: args.inputs]
-            print(f"{ftype}, {row.name} ({sum(map(len, inputs))} tokens), {path.name}", flush=True)
-            settings = best_settings(args, path, row, inputs)
+            print(f"{ftype}, {row.name} ({sum(map(len, inputs))} tokens), {sides.path.name}", flush=True)
+            repeats = args.repeats * row.repeats
+            settings = sides.find_settings(row.name, inputs, inputs[: row.sample], repeats)
+            reference = find_reference(files.text("F16"), inputs, args.threads)
             with ExitStack() as stack:
-                sides = open_sides(stack, args, path, inputs, settings)
-                found = measure(row.name, sides, inputs, args.repeats * row.repeats)
-            results += [{"type": ftype, **r, "settings": asdict(settings)} for r in found]
+                found = measure(row.name, sides.open(stack, settings, inputs), inputs, repeats, reference)
+            results += [{"type": ftype, **r, "settings": describe(settings, r["side"])} for r in found]
             # after every row: a long run that breaks off has still measured something
             report.save(args.json, report.figures(facts, results))
     return report.figures(facts, results)
 
 
-def best_settings(args: argparse.Namespace, path: Path, row: Row, inputs: TokenLists) -> LlamaSettings:
-    """Return libllama's best settings for a row, from memory or by trying; others where the command line says so."""
-    plain = LlamaSettings(n_batch=max(512, *map(len, inputs)))
-    if args.no_calibration or not any(OPPONENTS[name].tuned for name in args.against):
-        return plain
-    memory = Memory(common(args, path))
-    repeats = args.repeats * row.repeats
-    best = memory.find(row.name, repeats)
-    if best is None:
-        print("  libllama's settings:", flush=True)
-        best = calibrate(common(args, path), inputs[: row.sample], repeats)
-        memory.keep(row.name, repeats, best)
-    print(f"  libllama's best settings: {best}", flush=True)
-    return best
+def describe(settings: Mapping[str, Settings], side: str) -> dict[str, Any] | None:
+    """Return a side's settings for JSON, or None where it has none."""
+    return asdict(settings[side]) if side in settings else None
 
 
-def open_sides(
-    stack: ExitStack, args: argparse.Namespace, path: Path, inputs: TokenLists, settings: LlamaSettings
-) -> list[Side]:
-    """Start the sides of the command line, which `stack` ends.
-
-    Parameters
-    ----------
-    stack
-        Ends them.
-    args
-        Of the command line.
-    path
-        The text file.
-    inputs
-        For whose lengths libllama's context is made.
-    settings
-        libllama's.
-
-    Returns
-    -------
-    list of Side
-        Ours first.
-    """
-    tuned = {"settings": settings, "lengths": [len(ids) for ids in inputs]}
-    sides = [stack.enter_context(Side("jina_omni", OursText, **common(args, path)))]
-    for name in args.against:
-        opponent = OPPONENTS[name]
-        if opponent.package and importlib.util.find_spec(opponent.package) is None:
-            print(f"  {name}: not installed", flush=True)
-        elif name == "llama-server" and args.clock == "cpu":
-            print(f"  {name}: left out, since its processor time is another process's", flush=True)
-        else:
-            if opponent.make is LlamaServer:
-                build_server()
-            options = common(args, path) | (tuned if opponent.tuned else {})
-            sides.append(stack.enter_context(Side(name, opponent.make, **options)))
-    return sides
-
-
-def measure(row: str, sides: list[Side], inputs: TokenLists, repeats: int) -> list[dict[str, Any]]:
+def measure(
+    row: str, sides: list[Side], inputs: TokenLists, repeats: int, reference: Rows | None = None
+) -> list[dict[str, Any]]:
     """Run sides in turn, print what comes of it, and return that."""
-    found = compare(row, sides, inputs, sum(map(len, inputs)), "tokens", repeats)
+    found = compare(row, sides, inputs, sum(map(len, inputs)), "tokens", repeats, reference=reference)
     report.show(found)
     return [r.as_dict() for r in found]
-
-
-def common(args: argparse.Namespace, path: Path) -> dict[str, Any]:
-    """Return the arguments that all sides take."""
-    return {"path": path, "n_threads": args.threads, "cpu_of_threads": args.threads if args.clock == "cpu" else None}
