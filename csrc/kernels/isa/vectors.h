@@ -22,13 +22,24 @@ inline void prefetch(const void * p) {
 
 // Keeps the compiler from knowing the value of a vector, so that what is computed with it is neither left out nor merged.
 template <typename V> inline void hide(V & v) {
-#if defined(__x86_64__)
-    __asm__ volatile("" : "+v"(v));
-#elif defined(__aarch64__)
-    __asm__ volatile("" : "+w"(v));
+#if defined(__AVX512F__)
+    constexpr size_t n_register = 64; // bytes
+#elif defined(__AVX__)
+    constexpr size_t n_register = 32;
 #else
-    __asm__ volatile("" : "+m"(v));
+    constexpr size_t n_register = 16;
 #endif
+    if constexpr (sizeof(V) > n_register) {
+        __asm__ volatile("" : "+m"(v));
+    } else {
+#if defined(__x86_64__)
+        __asm__ volatile("" : "+v"(v));
+#elif defined(__aarch64__)
+        __asm__ volatile("" : "+w"(v));
+#else
+        __asm__ volatile("" : "+m"(v));
+#endif
+    }
 }
 
 typedef float   vec __attribute__((vector_size(width * sizeof(float))));
