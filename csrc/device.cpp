@@ -25,7 +25,7 @@ void compute_lane::allocate(ggml_cgraph * graph) {
 }
 
 void linear_work::add(const linear_operands & layer) {
-    const auto product = std::find(products_.begin(), products_.end(), layer.product);
+    const auto    product = std::find(products_.begin(), products_.end(), layer.product);
     const int64_t n_weights = layer.gate != nullptr ? 2 : 1;
     multiply_adds_[product - products_.begin()] += n_weights * layer.n_row * layer.n_in * layer.n_out;
     weight_bytes_ += n_weights * (int64_t) ggml_row_size(layer.type, layer.n_in) * layer.n_out;
