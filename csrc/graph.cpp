@@ -56,6 +56,7 @@ ggml_tensor * graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_te
 
 std::vector<ggml_tensor *> graph::linear_side_by_side(const std::vector<const linear_layer *> & layers, ggml_tensor * x) {
     std::vector<ggml_tensor *> results;
+    results.reserve(layers.size());
     for (const linear_layer * layer : layers) {
         results.push_back(linear(*layer, x));
     }

@@ -61,12 +61,12 @@ private:
 
     // A linear layer and what follows it in the same operation, as linear_operands has it.
     struct layer_call {
-        const linear_product * product;
+        const linear_product * product = nullptr;
         linear_layer           layer;
-        ggml_tensor *          gate; // or null
-        ggml_tensor *          rows; // of x, in the format of the product
-        ggml_tensor *          residual;
-        void (*activation)(const float * sums, int64_t n, float * result);
+        ggml_tensor *          rows = nullptr;     // of x, in the format of the product
+        ggml_tensor *          residual = nullptr; // or null
+        ggml_tensor *          gate = nullptr;     // or null
+        void (*activation)(const float * sums, int64_t n, float * result) = nullptr;
 
         bool is_product() const { return layer.bias == nullptr && !gate && !residual && !activation; } // and nothing else
     };
@@ -235,7 +235,7 @@ ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, 
     if (product == nullptr) {
         return graph::linear(layer, x, residual);
     }
-    return add_layer({product, layer, nullptr, rows_for(x, *product), residual, nullptr});
+    return add_layer({product, layer, rows_for(x, *product), residual});
 }
 
 std::vector<ggml_tensor *> kernel_graph::linear_side_by_side(const std::vector<const linear_layer *> & layers,
@@ -246,7 +246,7 @@ std::vector<ggml_tensor *> kernel_graph::linear_side_by_side(const std::vector<c
         if (product == nullptr || (!calls.empty() && product->x != calls.front().product->x)) {
             return graph::linear_side_by_side(layers, x);
         }
-        calls.push_back({product, *layer, nullptr, rows_for(x, *product), nullptr, nullptr});
+        calls.push_back({product, *layer, rows_for(x, *product)});
     }
     ggml_tensor *              all = add_layers(calls, nullptr);
     std::vector<ggml_tensor *> results;

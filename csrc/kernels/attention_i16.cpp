@@ -66,7 +66,12 @@ struct workspace {
     float *   out;     // n_attention_row x n, columns in the order of packed_block::values
     float *   head;    // n
     int16_t * q;       // n_attention_row x n
-    size_t    n_float;
+
+    // The floats of one.
+    static size_t size(int head_dim) {
+        const size_t n = padded_head(head_dim);
+        return n_attention_row * (2 + simd::width) + n_attention_row * n + n + n_attention_row * n / 2;
+    }
 
     workspace(float * p, int head_dim) : n(padded_head(head_dim)) {
         q_scale = p;
@@ -75,7 +80,6 @@ struct workspace {
         out = total + n_attention_row * simd::width;
         head = out + (size_t) n_attention_row * n;
         q = (int16_t *) (head + n);
-        n_float = head + n + (size_t) n_attention_row * n / 2 - p;
     }
 };
 
@@ -287,7 +291,7 @@ void pack_keys(const attention_operands & p, const attention_key_block & block, 
 }
 
 size_t scratch_size(int head_dim) {
-    return larger(workspace(nullptr, head_dim).n_float, (size_t) padded_head(head_dim) * (1 + n_key_group / 2));
+    return larger(workspace::size(head_dim), (size_t) padded_head(head_dim) * (1 + n_key_group / 2));
 }
 
 void attend_tile(const attention_operands & p, const attention_tile & tile, float * scratch) {

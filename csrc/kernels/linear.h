@@ -11,6 +11,6 @@ namespace omni::OMNI_VARIANT {
 
 int32_t count_linear_blocks(const linear_operands & p);
 size_t  linear_scratch(int64_t n_row);
-void    compute_linear_block(const linear_operands & p, int32_t block, float * scratch);
+void    compute_linear_block(const linear_operands & p, int32_t index, float * scratch);
 
 } // namespace omni::OMNI_VARIANT

@@ -29,7 +29,7 @@ template <typename V> inline void hide(V & v) {
 #else
     constexpr size_t n_register = 16;
 #endif
-    if constexpr (sizeof(V) > n_register) {
+    if constexpr (sizeof(V) > n_register) { // NOLINT(bugprone-branch-clone): the constraints differ
         __asm__ volatile("" : "+m"(v));
     } else {
 #if defined(__x86_64__)
