@@ -19,6 +19,8 @@ from tests.native.weight_types import TYPES
 
 CPU = find_device("cpu")
 SEQUENCES = [[np.random.default_rng(n).integers(0, 2000, n).tolist()] for n in (1, 2, 7, 12, 31, 64, 130, 600)]
+# A mean of as many is a measure of rounding: that of a few depends on which values happen to round up.
+MANY_SEQUENCES = [[np.random.default_rng(n).integers(0, 2000, 3 + n % 58).tolist()] for n in range(256)]
 GRIDS = np.array([(1, 6, 10), (2, 8, 12)], np.int32)
 PATCHES = np.random.default_rng(0).uniform(-1, 1, (60 + 192, 1536)).astype(np.float32)
 
@@ -54,9 +56,10 @@ def test_every_instruction_set_gives_the_vectors_of_the_best(
     contexts: dict[str, Context], quantized: dict[str, Path], weight_type: str
 ) -> None:
     text = TextModel(quantized[weight_type], CPU)
-    best, fast, exact = (pooled(contexts[name], text, SEQUENCES) for name in ("best", "fast", "exact"))
+    exact = pooled(contexts["exact"], text, SEQUENCES)
     assert cosines(exact, expected(quantized[weight_type])).min() > 0.99999
     # Where the last bit of a float differs, a value rounds to another of 8 bits now and then: no worse, not the same.
+    best, fast, exact = (pooled(contexts[name], text, MANY_SEQUENCES) for name in ("best", "fast", "exact"))
     assert cosines(fast, exact).mean() > cosines(best, exact).mean() - 1e-4
     if weight_type == "F16":
         assert cosines(fast, exact).min() > 0.99999
