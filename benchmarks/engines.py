@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bfloat16 import to_bfloat16
-from benchmarks.padding import make_padded_batches
+from benchmarks.padding import Batch, embed_in_batches
 from benchmarks.settings import Changes, Settings
 
 Tokens = Sequence[Sequence[int]]
@@ -162,16 +162,17 @@ class TorchText:
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences, those of similar length together and padded on the right."""
+        width = self._model.config.hidden_size
+        return embed_in_batches(work, lambda longest: max(1, self._BATCH_TOKENS // longest), width, self._embed)
+
+    def _embed(self, batch: Batch) -> Rows:
         torch = self._torch
-        out = np.empty((len(work), self._model.config.hidden_size), np.float32)
-        for batch in make_padded_batches(work, lambda longest: max(1, self._BATCH_TOKENS // longest)):
-            ids, last = torch.from_numpy(batch.ids), torch.from_numpy(batch.last)
-            mask = (torch.arange(ids.shape[1]) <= last[:, None]).long()
-            # behind a causal mask the padding on the right is never seen, and without a mask torch is faster
-            needs_mask = not self._causal and bool((mask == 0).any())
-            with torch.inference_mode():
-                hidden = self._model(
-                    input_ids=ids, attention_mask=mask if needs_mask else None, use_cache=False
-                ).last_hidden_state
-                out[batch.rows] = hidden[torch.arange(len(batch.rows)), last].numpy()
-        return out
+        ids, last = torch.from_numpy(batch.ids), torch.from_numpy(batch.last)
+        mask = (torch.arange(ids.shape[1]) <= last[:, None]).long()
+        # behind a causal mask the padding on the right is never seen, and without a mask torch is faster
+        needs_mask = not self._causal and bool((mask == 0).any())
+        with torch.inference_mode():
+            hidden = self._model(
+                input_ids=ids, attention_mask=mask if needs_mask else None, use_cache=False
+            ).last_hidden_state
+            return hidden[torch.arange(len(batch.rows)), last].numpy()

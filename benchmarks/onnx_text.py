@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.engines import Rows, Tokens
 from benchmarks.exports import find_export, make_export
-from benchmarks.padding import make_padded_batches
+from benchmarks.padding import Batch, embed_in_batches
 from benchmarks.settings import Changes, PaddedSettings
 
 WEIGHTS = {"F16": ("float32",), "Q8_0": ("int8", "int8-blocks"), "Q4_K_M": ("int4-blocks",)}
@@ -64,10 +62,11 @@ class OnnxText:
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences."""
-        out = np.empty((len(work), self._session.get_outputs()[0].shape[1]), np.float32)
-        for batch in make_padded_batches(work, lambda _: self._n_rows):
-            out[batch.rows] = self._session.run(None, {"input_ids": batch.ids, "last": batch.last})[0]
-        return out
+        width = self._session.get_outputs()[0].shape[1]
+        return embed_in_batches(work, lambda _: self._n_rows, width, self._embed)
+
+    def _embed(self, batch: Batch) -> Rows:
+        return self._session.run(None, {"input_ids": batch.ids, "last": batch.last})[0]
 
 
 def export(source: Path, ftype: str) -> None:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.engines import Rows, Tokens, load_torch
 from benchmarks.exports import find_export, make_export
-from benchmarks.padding import make_padded_batches
+from benchmarks.padding import Batch, embed_in_batches
 from benchmarks.settings import Changes, PaddedSettings
 
 WEIGHTS = {"F16": "f16", "Q8_0": "int8", "Q4_K_M": "int4"}
@@ -73,10 +71,11 @@ class OpenVinoText:
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences."""
-        out = np.empty((len(work), self._model.output(0).partial_shape[1].get_length()), np.float32)
-        for batch in make_padded_batches(work, lambda _: self._n_rows):
-            out[batch.rows] = self._model({"input_ids": batch.ids, "last": batch.last})[0]
-        return out
+        width = self._model.output(0).partial_shape[1].get_length()
+        return embed_in_batches(work, lambda _: self._n_rows, width, self._embed)
+
+    def _embed(self, batch: Batch) -> Rows:
+        return self._model({"input_ids": batch.ids, "last": batch.last})[0]
 
 
 def export(source: Path, ftype: str) -> None:

@@ -47,3 +47,26 @@ def make_padded_batches(sequences: Sequence[Sequence[int]], count: Callable[[int
         for k, i in enumerate(rows):
             ids[k, : len(sequences[i])] = sequences[i]
         yield Batch(rows, ids, np.array([len(sequences[i]) - 1 for i in rows]))
+
+
+def embed_in_batches(
+    sequences: Sequence[Sequence[int]],
+    count: Callable[[int], int],
+    width: int,
+    embed: Callable[[Batch], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Return the embeddings of sequences, in their order.
+
+    Parameters
+    ----------
+    sequences, count
+        As in `make_padded_batches`.
+    width
+        Of an embedding.
+    embed
+        Returns those of a batch.
+    """
+    out = np.empty((len(sequences), width), np.float32)
+    for batch in make_padded_batches(sequences, count):
+        out[batch.rows] = embed(batch)
+    return out
