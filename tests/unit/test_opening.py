@@ -74,7 +74,12 @@ def test_a_path_that_exists_comes_before_a_name_on_the_hub(
 
 
 @pytest.mark.parametrize("name", ["./small", "../small", "~/small", "/no/small", "a/b/c", "C:\\models\\small", "a\\b"])
-def test_a_path_that_does_not_exist_is_not_asked_for(name: str, asked: list[tuple[str, str]]) -> None:
+def test_a_path_that_does_not_exist_is_not_asked_for(
+    name: str, asked: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)  # beside which there is nothing
     with pytest.raises(ModelLoadError, match=r": there is no such file or folder; check the path$"):
         find_model(name)
     with pytest.raises(ModelLoadError, match="there is no such file or folder"):
