@@ -136,8 +136,8 @@ typedef enum omni_priority {
 // Instruction sets of the CPU that it computes with, the best first: NULL from their count on.
 const char * omni_kernels_name(int32_t index);
 
-// The linear products of an instruction set, the fastest first, by what they multiply: "int8", "int16" or "float32". NULL from
-// their count on, and where there is no such instruction set.
+// The linear products of an instruction set, the fastest first, by what they multiply: "int8", "int16", "float32", or on AMX
+// "int8 tiles" and "16-bit tiles". NULL from their count on, and where there is no such instruction set.
 const char * omni_product_name(int32_t kernels, int32_t product);
 
 // What n_threads threads reach at most, each measured for about 0.1 s: the multiply-adds of such a product in a second, on

@@ -20,7 +20,9 @@ def instruction_sets() -> list[str]:
 
 
 def linear_products(instruction_set: str) -> list[str]:
-    """Return what an instruction set multiplies in linear layers, the fastest first: ``int8``, ``int16``, ``float32``.
+    """Return what an instruction set multiplies in linear layers, the fastest first.
+
+    These are ``int8``, ``int16`` and ``float32``; on AMX also ``int8 tiles`` and ``16-bit tiles``.
 
     Raises
     ------
