@@ -18,13 +18,19 @@ template <int n_most, typename F> inline void in_last_block(int n_row, int first
     }
 }
 
-// Calls work(row_count<n>(), first) for the rows [first, first + n): n_block rows at a time, and then the rest.
+// Calls work(row_count<n>(), first) for the rows [first, first + n): n_block rows at a time, and the rest in two halves where it
+// is more, since a block of one or two rows would have too few accumulators to keep the processor busy.
 template <int n_block, typename F> inline void in_register_blocks(int n_row, F && work) {
     int first = 0;
-    for (; n_row - first >= n_block; first += n_block) {
+    for (; n_row - first >= 2 * n_block; first += n_block) {
         work(row_count<n_block>(), first);
     }
-    in_last_block<n_block - 1>(n_row - first, first, work);
+    if (n_row - first > n_block) {
+        const int n_half = (n_row - first + 1) / 2;
+        in_last_block<n_block>(n_half, first, work);
+        first += n_half;
+    }
+    in_last_block<n_block>(n_row - first, first, work);
 }
 
 } // namespace omni::OMNI_VARIANT
