@@ -17,6 +17,7 @@ add_library(omni STATIC
     csrc/mapped_file.cpp
     csrc/models.cpp
     csrc/native_log.cpp
+    csrc/packed_memory.cpp
     csrc/piece_rate.cpp
     csrc/printable.cpp
     csrc/rotary_table.cpp

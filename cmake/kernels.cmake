@@ -5,7 +5,7 @@ set(kernels_dir "${CMAKE_CURRENT_LIST_DIR}/../csrc/kernels")
 set(variants "") # for kernels.cpp: V(name, whether this processor runs it), the best first
 
 # What a linear product needs beside linear_NAME.cpp.
-set(sources_q8 q8_rows.cpp weight_types.cpp weight_types_k.cpp)
+set(sources_q8 packed_q8.cpp q8_rows.cpp weight_types.cpp weight_types_k.cpp)
 set(sources_q14 q14_rows.cpp)
 set(sources_amx_q16 q16_rows.cpp) # amx_q8 needs q8 beside it
 

@@ -41,6 +41,9 @@ public:
     const uint8_t *     base() const { return file_.base(); } // page aligned
     size_t              size() const { return file_.size(); }
 
+    // As mapped_file::release_pages.
+    void release_pages() const { file_.release_pages(); }
+
     // An error about this file, to be thrown: "<path>: <what>".
     omni::error error(const std::string & what) const { return file_.error(what); }
 

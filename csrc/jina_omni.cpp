@@ -280,6 +280,24 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
 
 void omni_context_free(omni_context * context) { delete context; }
 
+omni_status omni_text_pack(omni_text * text, omni_context * context, int64_t * n_bytes, omni_error * error) {
+    return guarded(error, [&] {
+        omni::text_tower & tower = *require_pointer(text, "text").tower;
+        int64_t &          sum = require_pointer(n_bytes, "n_bytes");
+        sum = tower.pack(require_pointer(context, "context").device);
+    });
+}
+
+omni_status omni_projector_pack(omni_projector * projector, omni_context * context, int64_t * n_bytes, omni_error * error) {
+    return guarded(error, [&] {
+        omni_projector &       towers = require_pointer(projector, "projector");
+        omni::compute_device & device = require_pointer(context, "context").device;
+        int64_t &              sum = require_pointer(n_bytes, "n_bytes");
+        sum = towers.vision != nullptr ? towers.vision->pack(device) : 0;
+        sum += towers.audio != nullptr ? towers.audio->pack(device) : 0;
+    });
+}
+
 int64_t omni_context_multiply_adds(const omni_context * context, int32_t product) {
     return value_or((int64_t) -1, [&] {
         const omni::compute_device & device = require_pointer(context, "context").device;

@@ -152,6 +152,12 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
                               omni_context ** context, omni_error * error);
 void        omni_context_free(omni_context * context);
 
+// Keeps the weights of linear layers in memory too, as the products of the context take them: with few rows these then compute
+// faster. *n_bytes: the memory that this takes, about the size of the tensors; 0 where nothing is packed, as on an accelerator
+// and with exact. Contexts with other kernels, or with exact, still read the file. Not while anything is computed with the file.
+omni_status omni_text_pack(omni_text * text, omni_context * context, int64_t * n_bytes, omni_error * error);
+omni_status omni_projector_pack(omni_projector * projector, omni_context * context, int64_t * n_bytes, omni_error * error);
+
 // What the linear layers of a context have computed so far by our kernels: the multiply-adds with a product of its instruction
 // set, and the bytes of their weights, each layer counted once for a forward pass. -1 where there is no such product or context.
 int64_t omni_context_multiply_adds(const omni_context * context, int32_t product);

@@ -65,10 +65,13 @@ private:
         linear_layer           layer;
         ggml_tensor *          rows = nullptr;     // of x, in the format of the product
         ggml_tensor *          residual = nullptr; // or null
-        ggml_tensor *          gate = nullptr;     // or null
+        linear_layer           gate;               // without weight: none
         void (*activation)(const float * sums, int64_t n, float * result) = nullptr;
 
-        bool is_product() const { return layer.bias == nullptr && !gate && !residual && !activation; } // and nothing else
+        bool is_product() const { return !layer.bias && !gate.weight && !residual && !activation; } // and nothing else
+        bool is_packed() const {
+            return layer.is_packed_for(*product) && (gate.weight == nullptr || gate.is_packed_for(*product));
+        }
     };
 
     // The rows of x in the format of a linear product.
@@ -172,7 +175,7 @@ ggml_tensor * kernel_graph::add_layers(const std::vector<layer_call> & calls, co
     int64_t                    n_out = 0;
     const int64_t              n_row = calls.front().rows->ne[1];
     for (const layer_call & call : calls) {
-        for (ggml_tensor * t : {call.layer.weight, call.layer.bias, call.gate, call.rows, call.residual}) {
+        for (ggml_tensor * t : {call.layer.weight, call.layer.bias, call.gate.weight, call.rows, call.residual}) {
             if (t != nullptr && std::find(args.begin(), args.end(), t) == args.end()) {
                 args.push_back(t);
             }
@@ -191,13 +194,16 @@ ggml_tensor * kernel_graph::add_layers(const std::vector<layer_call> & calls, co
             p.type = weight->type;
             p.n_in = weight->ne[0];
             p.n_out = weight->ne[1];
-            p.weight = weight->data;
+            p.packed = call.is_packed();
+            p.weight = p.packed ? call.layer.packed->panels : weight->data;
             p.x = static_cast<const uint8_t *>(call.rows->data);
             p.x_stride = call.rows->nb[1];
             p.n_row = n_row;
             p.bias = floats(call.layer.bias);
             p.activation = call.activation;
-            p.gate = call.gate != nullptr ? call.gate->data : nullptr;
+            if (call.gate.weight != nullptr) {
+                p.gate = p.packed ? call.gate.packed->panels : call.gate.weight->data;
+            }
             p.residual = floats(call.residual);
             p.y_product = y_product;
             p.y = y;
@@ -235,7 +241,7 @@ ggml_tensor * kernel_graph::linear(const linear_layer & layer, ggml_tensor * x, 
     if (product == nullptr) {
         return graph::linear(layer, x, residual);
     }
-    return add_layer({product, layer, rows_for(x, *product), residual});
+    return add_layer({product, layer, rows_for(x, *product), residual, {}});
 }
 
 std::vector<ggml_tensor *> kernel_graph::linear_side_by_side(const std::vector<const linear_layer *> & layers,
@@ -246,7 +252,7 @@ std::vector<ggml_tensor *> kernel_graph::linear_side_by_side(const std::vector<c
         if (product == nullptr || (!calls.empty() && product->x != calls.front().product->x)) {
             return graph::linear_side_by_side(layers, x);
         }
-        calls.push_back({product, *layer, rows_for(x, *product)});
+        calls.push_back({product, *layer, rows_for(x, *product), nullptr, {}});
     }
     ggml_tensor *              all = add_layers(calls, nullptr);
     std::vector<ggml_tensor *> results;
@@ -291,7 +297,7 @@ ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
         const layer_call &a = of_gate->second, &b = of_up->second;
         if (a.is_product() && b.is_product() && a.layer.weight->type == b.layer.weight->type && a.rows == b.rows) {
             layer_call call = b;
-            call.gate = a.layer.weight;
+            call.gate = a.layer;
             return add_layer(call);
         }
     }

@@ -3,13 +3,23 @@
 #pragma once
 
 #include "ggml.h"
+#include "kernels/kernels.h"
 
 namespace omni {
 
+// A matrix as a product packs it, beside that of the file.
+struct packed_matrix {
+    const linear_product * product = nullptr; // null: not packed
+    const uint8_t *        panels = nullptr;
+};
+
 // weight * x + bias
 struct linear_layer {
-    ggml_tensor * weight = nullptr;
-    ggml_tensor * bias = nullptr; // null: none
+    ggml_tensor *         weight = nullptr;
+    ggml_tensor *         bias = nullptr;   // null: none
+    const packed_matrix * packed = nullptr; // of weight; null: never packed
+
+    bool is_packed_for(const linear_product & product) const { return packed != nullptr && packed->product == &product; }
 };
 
 // The norm of x * weight + bias

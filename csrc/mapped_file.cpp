@@ -135,6 +135,8 @@ void mapped_file::map() {
     size_ = size_t(size.QuadPart);
 }
 
+void mapped_file::release_pages() const { VirtualUnlock(const_cast<uint8_t *>(base_), size_); }
+
 #else
 
 mapped_file::~mapped_file() { munmap(const_cast<uint8_t *>(base_), size_); }
@@ -169,6 +171,8 @@ void mapped_file::map() {
     base_ = static_cast<const uint8_t *>(base);
     size_ = size;
 }
+
+void mapped_file::release_pages() const { madvise(const_cast<uint8_t *>(base_), size_, MADV_DONTNEED); }
 
 #endif
 

@@ -24,6 +24,9 @@ public:
     const uint8_t *     base() const { return base_; } // page aligned
     size_t              size() const { return size_; }
 
+    // Lets go of the pages that were read, which come back when they are read again: memory that this process need not hold.
+    void release_pages() const;
+
     // An error about this file, to be thrown: "<path>: <what>".
     omni::error error(const std::string & what) const;
 

@@ -22,7 +22,7 @@ std::shared_ptr<const gguf_file> open_whole_file(const std::string & path) {
 
 text_model::text_model(const std::string & path_utf8, ggml_backend_dev_t device)
     : file(open_whole_file(path_utf8)), architecture(read_text_architecture(*file)), vocabulary(*file, architecture),
-      tower(std::make_shared<const text_tower>(file, architecture, vocabulary.size(), device)) {}
+      tower(std::make_shared<text_tower>(file, architecture, vocabulary.size(), device)) {}
 
 projector::projector(const std::string & path_utf8, ggml_backend_dev_t device) : file(open_whole_file(path_utf8)) {
     const std::string_view architecture = file->required_string("general.architecture");
@@ -43,11 +43,11 @@ projector::projector(const std::string & path_utf8, ggml_backend_dev_t device) :
                           ", a vision file has 'qwen3vl_merger' and an audio file 'qwen2.5o'");
     }
     if (has_vision) {
-        vision = std::make_shared<const vision_tower>(file, device);
+        vision = std::make_shared<vision_tower>(file, device);
         n_embd_out = vision->hparams().n_embd_out;
     }
     if (has_audio) {
-        audio = std::make_shared<const audio_tower>(file, device);
+        audio = std::make_shared<audio_tower>(file, device);
         if (has_vision && audio->hparams().n_embd_out != n_embd_out) {
             throw file->error("key 'clip.vision.projection_dim' is " + std::to_string(n_embd_out) +
                               ", but 'clip.audio.projection_dim' is " + std::to_string(audio->hparams().n_embd_out));

@@ -20,20 +20,20 @@ namespace omni {
 struct text_model {
     text_model(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
 
-    std::shared_ptr<const gguf_file>  file;
-    const text_architecture &         architecture; // in the table, which lives as long as the process
-    omni::vocabulary                  vocabulary;
-    std::shared_ptr<const text_tower> tower;
+    std::shared_ptr<const gguf_file> file;
+    const text_architecture &        architecture; // in the table, which lives as long as the process
+    omni::vocabulary                 vocabulary;
+    std::shared_ptr<text_tower>      tower;
 };
 
 // A projector file: vision tower, audio tower or both.
 struct projector {
     projector(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
 
-    std::shared_ptr<const gguf_file>    file;
-    std::shared_ptr<const vision_tower> vision;
-    std::shared_ptr<const audio_tower>  audio;
-    int32_t                             n_embd_out = 0;
+    std::shared_ptr<const gguf_file> file;
+    std::shared_ptr<vision_tower>    vision;
+    std::shared_ptr<audio_tower>     audio;
+    int32_t                          n_embd_out = 0;
 };
 
 } // namespace omni

@@ -63,6 +63,7 @@ public:
         return n_position(inputs) / hparams_.n_merge() * hparams_.n_embd_out;
     }
     int64_t n_pass_position(const compute_device & device) const override;
+    int64_t pack(compute_device & device) override { return weights_.pack(device); }
     void    encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const override;
 
 private:

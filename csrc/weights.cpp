@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weights.h"
 
+#include "device.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 
@@ -89,15 +90,18 @@ ggml_tensor * weights::vector(const std::string & name, int64_t n) {
 }
 
 linear_layer weights::linear(const std::string & name, int64_t n_in, int64_t n_out) {
-    return {matrix(name + ".weight", n_in, n_out), nullptr};
+    const layer_matrix & m = layer_matrices_.emplace_back(layer_matrix{matrix(name + ".weight", n_in, n_out), {}});
+    return {m.tensor, nullptr, &m.packed};
 }
 
 linear_layer weights::linear_with_bias(const std::string & name, int64_t n_in, int64_t n_out) {
-    return {matrix(name + ".weight", n_in, n_out), vector(name + ".bias", n_out)};
+    linear_layer layer = linear(name, n_in, n_out);
+    layer.bias = vector(name + ".bias", n_out);
+    return layer;
 }
 
 linear_layer weights::linear_f32_with_bias(const std::string & name, int64_t n_in, int64_t n_out) {
-    return {matrix_f32(name + ".weight", n_in, n_out), vector(name + ".bias", n_out)};
+    return {matrix_f32(name + ".weight", n_in, n_out), vector(name + ".bias", n_out), nullptr};
 }
 
 norm_layer weights::rms_norm(const std::string & name, int64_t n) { return {vector(name + ".weight", n), nullptr}; }
@@ -151,6 +155,48 @@ void weights::place() {
     for (const ggml_backend_buffer_ptr & buffer : buffers_) {
         ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     }
+}
+
+// ---- packing ------------------------------------------------------------------------------------------------------------
+
+int64_t weights::pack(compute_device & device) {
+    struct job {
+        layer_matrix *         matrix;
+        const linear_product * product;
+        size_t                 panel_size;
+        size_t                 first; // byte in the packed memory
+
+        int64_t n_panel() const { return matrix->tensor->ne[1] / product->packing->n_column; }
+    };
+    std::vector<job> jobs;
+    size_t           n_byte = 0;
+    if (device.runs_kernels()) {
+        for (layer_matrix & m : layer_matrices_) {
+            const ggml_tensor *    t = m.tensor;
+            const linear_product * product = choose_product(device.kernels, device.exact, t->type, t->ne[0], t->ne[1]);
+            const weight_packing * packing = product != nullptr ? product->packing : nullptr;
+            const size_t           panel_size = packing != nullptr ? packing->panel_size(t->type, t->ne[0]) : 0;
+            if (panel_size > 0) {
+                n_byte += panel_size * jobs.emplace_back(job{&m, product, panel_size, n_byte}).n_panel();
+            }
+        }
+    }
+    if (jobs.empty()) {
+        return 0;
+    }
+    packed_ = packed_memory(n_byte);
+    uint8_t * memory = packed_.data();
+    for (const job & j : jobs) {
+        const ggml_tensor * t = j.matrix->tensor;
+        const auto *        columns = static_cast<const uint8_t *>(t->data);
+        const size_t        source_size = j.product->packing->n_column * t->nb[1];
+        device.threads.run(priority::background, (int32_t) j.n_panel(), cancel_flag(nullptr), [&](int, int32_t i) {
+            j.product->packing->pack_panel(t->type, t->ne[0], columns + i * source_size, memory + j.first + i * j.panel_size);
+        });
+        j.matrix->packed = {j.product, memory + j.first};
+    }
+    file_->release_pages();
+    return (int64_t) n_byte;
 }
 
 } // namespace omni

@@ -5,13 +5,17 @@
 #include "ggml-cpp.h"
 #include "gguf_file.h"
 #include "layers.h"
+#include "packed_memory.h"
 #include "tensor_memory.h"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace omni {
+
+struct compute_device;
 
 class weights {
 public:
@@ -33,6 +37,10 @@ public:
     // Maps or copies all declared tensors.
     void place();
 
+    // Keeps the matrices of linear layers in memory too, as the products of the device pack them; those that none packs are
+    // still read from the file. Returns the bytes that this takes. Not while they are computed with. Throws std::bad_alloc.
+    int64_t pack(compute_device & device);
+
     int64_t n_params() const { return n_params_; }
     int64_t n_bytes() const { return n_bytes_; }
 
@@ -42,6 +50,11 @@ private:
         const gguf_tensor * source; // in file_
 
         bool converts() const { return tensor->type != source->type; }
+    };
+
+    struct layer_matrix {
+        ggml_tensor * tensor;
+        packed_matrix packed;
     };
 
     ggml_tensor *       matrix(const std::string & name, int64_t n_in, int64_t n_out);
@@ -55,7 +68,9 @@ private:
     ggml_backend_dev_t                   device_;
     tensor_memory                        context_;
     std::vector<placement>               placements_;
+    std::deque<layer_matrix>             layer_matrices_; // that layers refer to
     std::vector<ggml_backend_buffer_ptr> buffers_;
+    packed_memory                        packed_;
     int64_t                              n_params_ = 0;
     int64_t                              n_bytes_ = 0;
 };

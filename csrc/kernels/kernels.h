@@ -18,6 +18,15 @@ enum class row_format { f32, q8, q14, q16 };
 
 struct linear_operands;
 
+// A way of packing weights for a product, which then spends less time on unpacking them.
+struct weight_packing {
+    int64_t n_column; // of a panel
+    // The bytes of a packed panel; 0 where the product takes such weights only as they lie in the file.
+    size_t (*panel_size)(ggml_type type, int64_t n_in);
+    // Packs the n_column columns of n_in weights that begin at `columns`.
+    void (*pack_panel)(ggml_type type, int64_t n_in, const void * columns, uint8_t * packed);
+};
+
 // A way of multiplying rows of activations with weights.
 struct linear_product {
     const char * name; // of what it multiplies: "int8", "int16" or "float32"
@@ -39,6 +48,8 @@ struct linear_product {
     // Repeats the multiply-adds of its micro-kernel on registers alone, without loads, conversions and scales; returns how many
     // it did. Their rate is what the product could reach at most. n_round: up to 10,000, so that integer sums don't overflow.
     int64_t (*repeat_multiply_adds)(int n_round);
+
+    const weight_packing * packing; // or null
 };
 
 // y[i] = f(weight * x[i] + bias) + residual[i] for n_row rows: weight has n_out rows of n_in values.
@@ -47,7 +58,8 @@ struct linear_operands {
     ggml_type              type;
     int64_t                n_in;
     int64_t                n_out;
-    const void *           weight;
+    const void *           weight; // and gate: as in the file, or panel after panel as the product packs them
+    bool                   packed;
     const uint8_t *        x;        // rows in the product's format
     size_t                 x_stride; // bytes
     int64_t                n_row;

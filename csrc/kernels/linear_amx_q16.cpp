@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The product in 16 bits on AMX: weights of all types but float32, quantized like the rows of q16_rows.h that they are
 // multiplied with.
+#include "memory_ahead.h"
 #include "micro_kernel_amx_q16.h"
 #include "weight_blocks.h"
 #include "weight_panels.h"
@@ -45,7 +46,8 @@ struct q16_panel_memory {
         alignas(64) uint8_t columns[n_column][2 * n_in_panel + n_panel_group * sizeof(float)];
         const int64_t       n_panel = (p.n_in + n_in_panel - 1) / n_in_panel;
         for (int64_t c = 0; c < n_column; c++) {
-            prefetch_panel(p, row_size, out_first, in_first / n_in_panel * n_column + c, n_panel * n_column);
+            const int64_t piece = in_first / n_in_panel * n_column + c;
+            next_panel(p, n_column * row_size, out_first, piece, piece + 1, n_panel * n_column).step();
             convert_values(p, (out_first + c) * p.n_in + in_first, n, values);
             quantize_q16(values, 0, n, n, columns[c]);
             for (int64_t g = 0; g < n / n_q16_group; g++) {
@@ -87,7 +89,7 @@ int64_t repeat_multiply_adds(int n_round) { return repeat_tile_products(n_round)
 } // namespace
 
 extern const linear_product product_amx_q16;
-const linear_product        product_amx_q16 = {"16-bit tiles", row_format::q16,     takes, q16_row_size, quantize_q16,
-                                               multiply_panel, repeat_multiply_adds};
+const linear_product        product_amx_q16 = {"16-bit tiles", row_format::q16,      takes,  q16_row_size, quantize_q16,
+                                               multiply_panel, repeat_multiply_adds, nullptr};
 
 } // namespace omni::OMNI_VARIANT

@@ -38,6 +38,7 @@ void multiply_panels(const linear_operands & p, int64_t out_first, int64_t row_f
     for (int64_t in_first = 0; in_first < p.n_in; in_first += n_in_panel) {
         const int64_t  n_in = smaller(n_in_panel, p.n_in - in_first);
         const q8_panel panel = memory.unpack(p, coding, weight_row_size, out_first, in_first, n_in);
+        next_panel(p, n_column * weight_row_size, out_first, in_first, in_first + n_in, p.n_in).step();
         make_signed<form>(memory.codes, n_in * n_column);
         multiply_amx_q8<form>((int) n_row, (const int8_t *) x + in_first,
                               (const q8_group *) (x + p.n_in) + in_first / n_q8_group, p.x_stride, panel, sums, sums_stride,
@@ -56,13 +57,14 @@ void multiply_panel(const linear_operands & p, int64_t out_first, int64_t row_fi
         case code_form::offset_half:
             return multiply_panels<code_form::offset_half>(p, out_first, row_first, n_row, sums, sums_stride);
         case code_form::minimum: return multiply_panels<code_form::minimum>(p, out_first, row_first, n_row, sums, sums_stride);
+        case code_form::minimum_of_halves: break; // only of packed weights, which this does not take
     }
 }
 
 } // namespace
 
 extern const linear_product product_amx_q8;
-const linear_product        product_amx_q8 = {"int8 tiles",   row_format::q8,      takes, q8_row_size, quantize_q8,
-                                              multiply_panel, repeat_tile_products};
+const linear_product        product_amx_q8 = {"int8 tiles",   row_format::q8,       takes,  q8_row_size, quantize_q8,
+                                              multiply_panel, repeat_tile_products, nullptr};
 
 } // namespace omni::OMNI_VARIANT

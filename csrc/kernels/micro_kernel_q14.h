@@ -2,6 +2,7 @@
 // The product of 14-bit rows with a panel of 14-bit weights: integer sums inside a group of 32, float32 sums over the groups.
 #pragma once
 
+#include "memory_ahead.h"
 #include "panel.h"
 #include "q14_rows.h"
 #include "register_blocks.h"
@@ -41,7 +42,7 @@ inline void quantize_q14_columns(const float * values, int16_t * codes, float * 
 // y[r][0..n_column) (+)= row r times the panel
 template <int n_row>
 inline void multiply_rows_q14(const int16_t * x, const float * x_scales, size_t x_stride, const q14_panel & panel, float * y,
-                              size_t y_stride, bool accumulate) {
+                              size_t y_stride, bool accumulate, memory_ahead ahead) {
     using namespace simd;
     vec total[n_row][2];
     for (int r = 0; r < n_row; r++) {
@@ -50,6 +51,7 @@ inline void multiply_rows_q14(const int16_t * x, const float * x_scales, size_t 
     }
     const int16_t * codes = panel.codes;
     for (int g = 0; g < panel.n_group; g++) {
+        ahead.step();
         ivec sum[n_row][2] = {};
         for (int i = 0; i < n_q14_group; i += 2, x += 2, codes += 2 * n_column) {
             const ivec a = load_int(codes), b = load_int(codes + 2 * width);
@@ -78,11 +80,12 @@ inline void multiply_rows_q14(const int16_t * x, const float * x_scales, size_t 
 
 // The same for any number of rows; a row's result does not depend on how many there are.
 inline void multiply_q14(int n_row, const int16_t * x, const float * x_scales, size_t x_stride, const q14_panel & panel,
-                         float * y, size_t y_stride, bool accumulate) {
+                         float * y, size_t y_stride, bool accumulate, const memory_ahead & ahead) {
     in_register_blocks<isa::register_block_i16>(n_row, [&](auto n, int first) {
         multiply_rows_q14<n.value>((const int16_t *) ((const char *) x + first * x_stride),
                                    (const float *) ((const char *) x_scales + first * x_stride), x_stride, panel,
-                                   y + first * y_stride, y_stride, accumulate);
+                                   y + first * y_stride, y_stride, accumulate,
+                                   ahead.part(first, first + n.value, n_row, panel.n_group));
     });
 }
 

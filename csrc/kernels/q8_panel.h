@@ -34,14 +34,12 @@ template <int64_t n_in> struct q8_panel_memory {
     q8_panel unpack(const linear_operands & p, const weight_coding & coding, size_t row_size, int64_t out_first,
                     int64_t in_first, int64_t n) {
         const int64_t n_group = coding.n_weight / n_q8_group, n_half = coding.form == code_form::offset_half ? 2 : 1;
-        const int64_t n_block = p.n_in / coding.n_weight, first_block = in_first / coding.n_weight;
         weight_blocks blocks = {(const uint8_t *) p.weight + out_first * row_size + ggml_row_size(p.type, in_first), row_size};
         for (int64_t i = 0; i < n / coding.n_weight; i++, blocks.first += ggml_type_size(p.type)) {
             uint8_t *     to = codes + i * coding.n_weight * n_column;
             const int64_t at = i * n_group * n_column;
             coding.unpack(blocks, to, scales + n_half * at, minima + at);
             join_units(to, coding.n_weight / n_unit_codes);
-            prefetch_panel(p, row_size, out_first, first_block + i, n_block);
         }
         return {codes, scales, minima, (int) (n / n_q8_group)};
     }

@@ -42,16 +42,25 @@ inline void load_units(const uint8_t * columns, size_t stride, simd::ivec (&unit
     }
 }
 
-// Blocks of n_column columns, stride bytes apart.
+// Blocks of n_column columns: stride bytes apart as in the file, or packed: then each unit and each float16 of a column lies beside
+// those of the other columns, from n_column times its place in the block on.
 struct weight_blocks {
     const uint8_t * first;
-    size_t          stride;
+    size_t          stride; // 0: packed
+
+    bool is_packed() const { return stride == 0; }
 
     // Calls use(u, v, units) for the 4 units that begin `at` bytes into each block: unit u of the columns of vector v.
     template <typename F> void each_unit(size_t at, F && use) const {
         for (int v = 0; v < 2; v++) {
             simd::ivec units[4];
-            load_units(first + v * simd::width * stride + at, stride, units);
+            if (is_packed()) {
+                for (int u = 0; u < 4; u++) {
+                    units[u] = simd::load_int(first + (at + u * n_unit_codes) * n_column + v * sizeof(simd::ivec));
+                }
+            } else {
+                load_units(first + v * simd::width * stride + at, stride, units);
+            }
             for (int u = 0; u < 4; u++) {
                 use(u, v, units[u]);
             }
@@ -60,12 +69,34 @@ struct weight_blocks {
 
     // Reads a float16 of each block.
     void read_float16(size_t at, float * out) const {
-        simd::f16 values[n_column];
-        for (int column = 0; column < n_column; column++) {
-            std::memcpy(&values[column], first + column * stride + at, sizeof(simd::f16));
+        for (int v = 0; v < 2; v++) {
+            simd::shorts      bits;
+            const simd::f16 * values = (const simd::f16 *) &bits;
+            if (is_packed()) {
+                values = (const simd::f16 *) (first + at * n_column) + v * simd::width;
+            } else {
+                bits = gather(at, v, simd::elements());
+            }
+            simd::store(out + v * simd::width, simd::load(values));
         }
-        simd::store(out, simd::load(values));
-        simd::store(out + simd::width, simd::load(values + simd::width));
+    }
+
+    // Packs the unit or float16 that begins `at` bytes into each block.
+    template <typename T> void pack(size_t at, uint8_t * packed) const {
+        for (int column = 0; column < n_column; column++) {
+            std::memcpy(packed + column * sizeof(T), first + column * stride + at, sizeof(T));
+        }
+    }
+
+private:
+    // The float16 that begins `at` bytes into the blocks of vector v. An array in memory would be read before it is written out.
+    template <int... column> simd::shorts gather(size_t at, int v, std::integer_sequence<int, column...>) const {
+        const auto bits = [=](int i) {
+            uint16_t of_block;
+            std::memcpy(&of_block, first + (v * simd::width + i) * stride + at, sizeof(of_block));
+            return of_block;
+        };
+        return simd::shorts{bits(column)...};
     }
 };
 

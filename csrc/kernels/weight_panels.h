@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the linear products share: panels of the weights as floats, and prefetching the next panel.
+// What the linear products share: panels of the weights as floats.
 #pragma once
 
 #include "kernels.h"
@@ -11,21 +11,6 @@ constexpr int64_t n_in_convert = 256; // values of a column that are converted t
 
 inline bool fits_panels(ggml_type type, int64_t n_out) {
     return n_out % n_column == 0 && n_in_convert % ggml_blck_size(type) == 0;
-}
-
-// Prefetches piece `piece` of `n_piece` of the panel that this thread is likely to get next, since few rows leave no time to
-// wait for the memory. The columns of a panel are rows of the file, one after the other: in their order memory is several times
-// as fast as in that of the panel.
-inline void prefetch_panel(const linear_operands & p, size_t row_size, int64_t out_first, int64_t piece, int64_t n_piece) {
-    constexpr size_t n_line = 64;
-    out_first += n_column * p.n_thread;
-    if (out_first < p.n_out) {
-        const size_t n = n_column * row_size / n_line;
-        const char * panel = (const char *) p.weight + out_first * row_size;
-        for (size_t i = piece * n / n_piece; i < (piece + 1) * n / n_piece; i++) {
-            simd::prefetch(panel + i * n_line);
-        }
-    }
 }
 
 // Converts columns [out_first, out_first + n_column) and values [in_first, in_first + n_in) to a panel of floats. Types that

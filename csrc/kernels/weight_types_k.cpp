@@ -10,11 +10,6 @@ using namespace simd;
 namespace {
 
 // The block formats of GGUF files, as ggml-common.h has them.
-struct block_q4_k {
-    f16     scale, minimum;
-    uint8_t sub_blocks[12];
-    uint8_t low_high[128];
-};
 struct block_q5_k {
     f16     scale, minimum;
     uint8_t sub_blocks[12];
@@ -31,34 +26,6 @@ struct block_q6_k {
 static_assert(sizeof(block_q4_k) == 144 && sizeof(block_q5_k) == 176 && sizeof(block_q6_k) == 210, "a block has padding");
 
 constexpr int n_sub_block_unit = 32 / n_unit_codes; // of the codes that share a scale and a minimum
-
-// The scales and minima of a block that begins as block_q4_k does. Eight pairs of 6-bit integers lie in 12 bytes: four scales,
-// four minima, and the lower 4 bits of the other pairs, whose upper bits are the two that the first eight bytes have left.
-void read_scales_and_minima(const weight_blocks & blocks, float * scales, float * minima) {
-    static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
-                      offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks) &&
-                      offsetof(block_q4_k, sub_blocks) == 4,
-                  "the two begin differently");
-    float scale[n_column], minimum[n_column];
-    blocks.read_float16(offsetof(block_q4_k, scale), scale);
-    blocks.read_float16(offsetof(block_q4_k, minimum), minimum);
-    ivec units[4][2];
-    blocks.each_unit(0, [&](int u, int v, ivec unit) { units[u][v] = unit; });
-    for (int v = 0; v < 2; v++) {
-        const auto put_four = [&](ivec four, const float * of_block, float * out) {
-            const vec factor = load(of_block + v * width);
-            for (int i = 0; i < 4; i++) {
-                store(out + i * n_column + v * width, to_float(four >> 8 * i & 255) * factor);
-            }
-        };
-        const ivec first_scales = units[1][v], first_minima = units[2][v], others = units[3][v];
-        const auto last_four = [](ivec low, ivec first) { return (low & repeat_byte(15)) | (first >> 2 & repeat_byte(48)); };
-        put_four(first_scales & repeat_byte(63), scale, scales);
-        put_four(last_four(others, first_scales), scale, scales + 4 * n_column);
-        put_four(first_minima & repeat_byte(63), minimum, minima);
-        put_four(last_four(others >> 4, first_minima), minimum, minima + 4 * n_column);
-    }
-}
 
 // 16 bytes at a time; 32 of them are a pair of sub-blocks, the lower halves of the bytes before the upper ones.
 void unpack_q4_k(const weight_blocks & blocks, uint8_t * codes, float * scales, float * minima) {
@@ -121,6 +88,34 @@ void unpack_q6_k(const weight_blocks & blocks, uint8_t * codes, float * scales, 
 }
 
 } // namespace
+
+// Eight pairs of 6-bit integers lie in 12 bytes: four scales,
+// four minima, and the lower 4 bits of the other pairs, whose upper bits are the two that the first eight bytes have left.
+void read_scales_and_minima(const weight_blocks & blocks, float * scales, float * minima) {
+    static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
+                      offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks) &&
+                      offsetof(block_q4_k, sub_blocks) == 4,
+                  "the two begin differently");
+    float scale[n_column], minimum[n_column];
+    blocks.read_float16(offsetof(block_q4_k, scale), scale);
+    blocks.read_float16(offsetof(block_q4_k, minimum), minimum);
+    ivec units[4][2];
+    blocks.each_unit(0, [&](int u, int v, ivec unit) { units[u][v] = unit; });
+    for (int v = 0; v < 2; v++) {
+        const auto put_four = [&](ivec four, const float * of_block, float * out) {
+            const vec factor = load(of_block + v * width);
+            for (int i = 0; i < 4; i++) {
+                store(out + i * n_column + v * width, to_float(four >> 8 * i & 255) * factor);
+            }
+        };
+        const ivec first_scales = units[1][v], first_minima = units[2][v], others = units[3][v];
+        const auto last_four = [](ivec low, ivec first) { return (low & repeat_byte(15)) | (first >> 2 & repeat_byte(48)); };
+        put_four(first_scales & repeat_byte(63), scale, scales);
+        put_four(last_four(others, first_scales), scale, scales + 4 * n_column);
+        put_four(first_minima & repeat_byte(63), minimum, minima);
+        put_four(last_four(others >> 4, first_minima), minimum, minima + 4 * n_column);
+    }
+}
 
 const weight_coding coding_q4_k = {code_form::minimum, n_super_block, unpack_q4_k};
 const weight_coding coding_q5_k = {code_form::minimum, n_super_block, unpack_q5_k};

@@ -54,6 +54,8 @@ class ModelInfo:
         Of all towers that are loaded.
     n_bytes : int
         Of their tensors.
+    packed_bytes : int
+        Memory that weights take beside the files with ``pack=True``; see `Model`.
     license : str
         From the text model file; by default that of the published files.
     """
@@ -80,6 +82,7 @@ class ModelInfo:
     instruction_set: str
     n_params: int
     n_bytes: int
+    packed_bytes: int
     license: str
 
     def __str__(self) -> str:

@@ -29,11 +29,16 @@ class ModelFiles:
     audio: Projector | None
     task: str | None
 
+    @property
+    def distinct(self) -> list[TextModel | Projector]:
+        """The files, each once: one may hold both towers."""
+        files = (self.text, self.vision, self.audio)
+        return list({id(file): file for file in files if file is not None}.values())
+
     def close(self) -> None:
         """Release all files."""
-        for file in (self.text, self.vision, self.audio):
-            if file is not None:
-                file.close()
+        for file in self.distinct:
+            file.close()
 
 
 def load_files(path: PathLike, mmproj: Sequence[PathLike], device: Device, task: str | None) -> ModelFiles:

@@ -115,6 +115,10 @@ class Model(AsyncEncoding):
         On a CPU, ``fast`` rounds both sides of a layer's products, 32 values at a time: activations for weights of 4 to
         8 bits to 8 bits, and other weights and their activations to 14, which leaves a cosine over 0.99999. ``exact``
         computes in float32 with the file's weights, and takes longer. F32 weights are exact either way.
+    pack : bool
+        On a CPU with ``fast``, keep the weights of the layers in memory too, in the order in which they are multiplied:
+        a query takes less time, with the same vectors. That memory belongs to this process alone, where a file that is
+        only mapped is shared with others. ``info.packed_bytes`` is how much it is.
     dialect : {"card", "sentence-transformers"}
         The convention of prompting. Vectors of two dialects don't compare.
     task : {"retrieval", "text-matching", "clustering", "classification"}, optional
@@ -152,10 +156,11 @@ class Model(AsyncEncoding):
         device: str = "auto",
         n_threads: int | None = None,
         compute: Compute = "fast",
+        pack: bool = False,
         dialect: Dialect = "card",
         task: str | None = None,
     ) -> None:
-        _check_model_options(device=device, n_threads=n_threads, compute=compute, dialect=dialect, task=task)
+        _check_model_options(device=device, n_threads=n_threads, compute=compute, pack=pack, dialect=dialect, task=task)
         paths = find_model(model, mmproj, modality)
         # The files, not the name of a folder or on the Hub: a pickle must open the same ones.
         self._arguments = {
@@ -164,6 +169,7 @@ class Model(AsyncEncoding):
             "device": device,
             "n_threads": n_threads,
             "compute": compute,
+            "pack": pack,
             "dialect": dialect,
             "task": task,
         }
@@ -178,10 +184,11 @@ class Model(AsyncEncoding):
         self._files = load_files(paths.text, paths.mmproj, found, task)
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
+        packed_bytes = sum(map(self._context.pack, self._files.distinct)) if pack else 0
         self._preparer = InputPreparer(self._files, dialect)
         self._encoder = Encoder(self._files, self._context, self._preparer)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
-        self._info = _describe(paths, self._files, found, threads, instruction_set, compute, dialect)
+        self._info = _describe(paths, self._files, found, threads, instruction_set, compute, packed_bytes, dialect)
 
     @classmethod
     def from_hub(
@@ -779,11 +786,14 @@ def _check_model_options(
     device: str = "auto",
     n_threads: int | None = None,
     compute: Compute = "fast",
+    pack: bool = False,
     dialect: Dialect = "card",
     task: str | None = None,
 ) -> None:
     check_str("device", device)
     check_choice("compute", compute, COMPUTES)
+    if pack and compute == "exact":
+        raise ValueError("pack=True packs weights for compute='fast', but compute is 'exact'; leave one of them out")
     check_choice("dialect", dialect, DIALECTS)
     if n_threads is not None:
         check_int("n_threads", n_threads, 1, MAX_THREADS)
@@ -803,10 +813,10 @@ def _describe(
     n_threads: int,
     instruction_set: str,
     compute: Compute,
+    packed_bytes: int,
     dialect: Dialect,
 ) -> ModelInfo:
     text, vision, audio = files.text, files.vision, files.audio
-    projectors = {id(p): p for p in (vision, audio) if p is not None}.values()  # one file may hold both towers
     special = text.special_token
     return ModelInfo(
         path=paths.text,
@@ -830,8 +840,9 @@ def _describe(
         n_threads=n_threads,
         instruction_set=instruction_set,
         license=text.metadata("general.license") or MODEL_LICENSE,
-        n_params=text.n_params + sum(p.n_params for p in projectors),
-        n_bytes=text.n_bytes + sum(p.n_bytes for p in projectors),
+        n_params=sum(file.n_params for file in files.distinct),
+        n_bytes=sum(file.n_bytes for file in files.distinct),
+        packed_bytes=packed_bytes,
     )
 
 

@@ -21,6 +21,7 @@ class ModelOptions(TypedDict, total=False):
     device: str
     n_threads: int | None
     compute: Compute
+    pack: bool
     dialect: Dialect
     task: str | None
 

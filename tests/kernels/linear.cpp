@@ -32,7 +32,7 @@ bool random_matrix(ggml_type type, int64_t n_in, matrix & m) {
         return true;
     }
     const int64_t n_block = ggml_blck_size(type);
-    const size_t  size    = ggml_type_size(type);
+    const size_t  size = ggml_type_size(type);
     m.bytes.resize(n_in * n_out / n_block * size);
     for (size_t i = 0; i < m.values.size() / n_block; i++) {
         uint8_t * block = m.bytes.data() + i * size;
@@ -78,10 +78,10 @@ float read_part(const uint8_t * row, int64_t n_in, int64_t j, bool high) {
 // Value j of a row, which has n_in.
 float read_value(row_format format, const uint8_t * row, int64_t n_in, int64_t j) {
     switch (format) {
-        case row_format::q8: return ((const omni::of_a_row::q8_group *) (row + n_in))[j / 32].scale * (float) (int8_t) row[j];
+        case row_format::q8:  return ((const omni::of_a_row::q8_group *) (row + n_in))[j / 32].scale * (float) (int8_t) row[j];
         case row_format::q14: return ((const float *) (row + 2 * n_in))[j / 32] * (float) ((const int16_t *) row)[j];
         case row_format::q16: return read_part(row, n_in, j, true) + read_part(row, n_in, j, false);
-        default: return ((const float *) row)[j];
+        default:              return ((const float *) row)[j];
     }
 }
 
@@ -90,7 +90,7 @@ rows random_rows(const linear_product & product, int64_t n, int64_t n_in) {
     r.bytes.assign(n * r.stride, 255);
     for (int64_t i = 0; i < n; i++) {
         uint8_t * row = r.bytes.data() + i * r.stride;
-        float * values = r.values.data() + i * n_in;
+        float *   values = r.values.data() + i * n_in;
         product.quantize(values, 0, n_in, n_in, row);
         for (int64_t j = 0; j < n_in; j++) {
             values[j] = read_value(product.x, row, n_in, j);
@@ -152,8 +152,8 @@ template <typename F>
 void check_products(const matrix & m, const rows & x, const floats & y, F && error, const std::string & what) {
     for (int64_t row = 0; row < n_row; row++) {
         for (int64_t o = 0; o < n_out; o++) {
-            const float * w = m.values.data() + o * m.n_in, * v = x.values.data() + row * m.n_in;
-            double sum = 0.0, tolerance = 0.0;
+            const float *w = m.values.data() + o * m.n_in, *v = x.values.data() + row * m.n_in;
+            double       sum = 0.0, tolerance = 0.0;
             for (int64_t i = 0; i < m.n_in; i++) {
                 sum += (double) w[i] * v[i];
                 tolerance += 2e-6 * std::fabs((double) w[i] * v[i]) + error(o, i) * std::fabs(v[i]);
@@ -183,7 +183,7 @@ void check_products_of_bytes(const linear_product & product, const matrix & m, c
     const floats x_low = read_parts(x.bytes.data(), x.stride, n_row, false);
     for (int64_t i = 0; i < n_row * n_out; i++) {
         const int64_t v = i / n_out * m.n_in, w = i % n_out * m.n_in;
-        double sum = 0.0, tolerance = 0.0;
+        double        sum = 0.0, tolerance = 0.0;
         for (int64_t j = 0; j < m.n_in; j++) {
             const double product = (double) x_high[v + j] * w_high[w + j] + (double) x_high[v + j] * w_low[w + j] +
                                    (double) x_low[v + j] * w_high[w + j];
@@ -196,10 +196,10 @@ void check_products_of_bytes(const linear_product & product, const matrix & m, c
 
 void check_layer(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const std::string what = std::string(ggml_type_name(m.type)) + " times " + describe(product);
-    const rows   x = random_rows(product, n_row, m.n_in);
-    const floats bias = random_floats(n_out), residual = random_floats(n_row * n_out);
-    const floats y    = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
-    const floats more = run(kernels, product, m, x, 0, n_row, bias.data(), residual.data());
+    const rows        x = random_rows(product, n_row, m.n_in);
+    const floats      bias = random_floats(n_out), residual = random_floats(n_row * n_out);
+    const floats      y = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
+    const floats      more = run(kernels, product, m, x, 0, n_row, bias.data(), residual.data());
 
     floats errors(m.values.size() / 32 + 1); // of the weights of each 32
     for (size_t i = 0; product.x == row_format::q14 && i < m.values.size() / 32; i++) {
@@ -216,7 +216,7 @@ void check_layer(const omni::kernel_set & kernels, const linear_product & produc
     }
     for (int64_t n = 1; n < n_row; n += n < 20 ? 1 : 7) {
         const int64_t first = random_bits()() % (n_row - n + 1);
-        const floats  part  = run(kernels, product, m, x, first, n, bias.data(), residual.data());
+        const floats  part = run(kernels, product, m, x, first, n, bias.data(), residual.data());
         check_same_bits(part.data(), more.data() + first * n_out, n * n_out, what + ": a row's bits depend on the other rows");
     }
 }
@@ -224,10 +224,10 @@ void check_layer(const omni::kernel_set & kernels, const linear_product & produc
 // NaN and infinity in a row propagate to its result, and don't change the other rows.
 void check_poison(const omni::kernel_set & kernels, const linear_product & product, const matrix & m, float poison) {
     const std::string what = std::string(ggml_type_name(m.type)) + ", " + describe(product) + ", " + std::to_string(poison);
-    const int64_t n = 13, poisoned = 5;
-    const size_t  stride = product.row_size(m.n_in);
-    floats        values = random_floats(n * m.n_in);
-    floats        y[2];
+    const int64_t     n = 13, poisoned = 5;
+    const size_t      stride = product.row_size(m.n_in);
+    floats            values = random_floats(n * m.n_in);
+    floats            y[2];
     for (floats & result : y) {
         rows x = {std::vector<uint8_t>(n * stride), stride, {}};
         for (int64_t i = 0; i < n; i++) {
@@ -250,9 +250,9 @@ void check_poison(const omni::kernel_set & kernels, const linear_product & produ
 // Weights of float16 and bfloat16 that are at least an eighth of the largest keep their value in 14 bits. NaN and infinity
 // change only their column.
 void check_weights_in_14_bits(const omni::kernel_set & kernels, const linear_product & product, ggml_type type) {
-    const int64_t n_in = 96, spoilt = 7;
+    const int64_t                         n_in = 96, spoilt = 7;
     std::uniform_real_distribution<float> eighth(1.0f, 7.99f);
-    matrix m = {type, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
+    matrix                                m = {type, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
     for (float & v : m.values) {
         v = std::copysign(eighth(random_bits()), v);
     }
@@ -278,7 +278,7 @@ void check_weights_in_14_bits(const omni::kernel_set & kernels, const linear_pro
 // `outlier` times as large as the others are.
 double measure_error(const omni::kernel_set & kernels, const linear_product & product, float outlier) {
     const int64_t n_in = 1024;
-    matrix m = {GGML_TYPE_F16, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
+    matrix        m = {GGML_TYPE_F16, n_in, std::vector<uint8_t>(n_in * n_out * 2), random_floats(n_in * n_out)};
     ggml_fp32_to_fp16_row(m.values.data(), (ggml_fp16_t *) m.bytes.data(), n_in * n_out);
     ggml_fp16_to_fp32_row((const ggml_fp16_t *) m.bytes.data(), m.values.data(), n_in * n_out);
     rows x = {{}, product.row_size(n_in), random_floats(n_row * n_in)};
@@ -288,7 +288,7 @@ double measure_error(const omni::kernel_set & kernels, const linear_product & pr
         product.quantize(x.values.data() + i * n_in, 0, n_in, n_in, x.bytes.data() + i * x.stride);
     }
     const floats y = run(kernels, product, m, x, 0, n_row, nullptr, nullptr);
-    double error = 0.0, size = 0.0;
+    double       error = 0.0, size = 0.0;
     for (int64_t i = 0; i < n_row * n_out; i++) {
         double sum = 0.0;
         for (int64_t j = 0; j < n_in; j++) {
@@ -327,6 +327,31 @@ void check_same_product(const omni::kernel_set & kernels, const linear_product &
     }
 }
 
+// Packed weights give the same bits as those of the file, for any number of rows.
+bool check_packed(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
+    const size_t size = product.packing != nullptr ? product.packing->panel_size(m.type, m.n_in) : 0;
+    if (size == 0) {
+        return false;
+    }
+    const int64_t        n_column = product.packing->n_column, n_panel = n_out / n_column;
+    std::vector<uint8_t> packed(n_panel * size + 1, 170);
+    for (int64_t i = 0; i < n_panel; i++) {
+        const uint8_t * columns = m.bytes.data() + i * n_column * ggml_row_size(m.type, m.n_in);
+        product.packing->pack_panel(m.type, m.n_in, columns, packed.data() + i * size);
+    }
+    check(packed.back() == 170, "packing writes past its panel");
+    const rows x = random_rows(product, n_row, m.n_in);
+    for (int64_t n = 1; n <= n_row; n++) {
+        omni::linear_operands p = operands(product, m, x, n_row - n, n);
+        const floats          of_file = run(kernels, p);
+        p.weight = packed.data();
+        p.packed = true;
+        check_same_bits(run(kernels, p).data(), of_file.data(), of_file.size(),
+                        std::string(ggml_type_name(m.type)) + " times " + describe(product) + ": packed weights differ");
+    }
+    return true;
+}
+
 // More rows than one block of the work has.
 void check_many_rows(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const int64_t n = 1100;
@@ -341,9 +366,9 @@ void check_many_rows(const omni::kernel_set & kernels, const linear_product & pr
 // An activation, a gate and the rounding of the result give what they give by themselves, to the bit.
 void check_what_follows(const omni::kernel_set & kernels, const linear_product & product, const matrix & m) {
     const std::string what = std::string(ggml_type_name(m.type)) + " times " + describe(product);
-    const rows   x = random_rows(product, n_row, m.n_in);
-    const floats bias = random_floats(n_out);
-    matrix       gate;
+    const rows        x = random_rows(product, n_row, m.n_in);
+    const floats      bias = random_floats(n_out);
+    matrix            gate;
     random_matrix(m.type, m.n_in, gate);
     omni::linear_operands p = operands(product, m, x, 0, n_row);
     p.bias = bias.data();
@@ -375,6 +400,7 @@ void check_what_follows(const omni::kernel_set & kernels, const linear_product &
 
 void check_linear(const omni::kernel_set & kernels) {
     int n_checked[4] = {}; // of each format
+    int n_packed = 0;
     for (int t = 0; t < GGML_TYPE_COUNT; t++) {
         const ggml_type type = (ggml_type) t;
         if (type != GGML_TYPE_F32 && !ggml_get_type_traits(type)->to_float) {
@@ -386,13 +412,14 @@ void check_linear(const omni::kernel_set & kernels) {
             const int64_t n_group = product->x == row_format::f32 ? 1 : product->x == row_format::q16 ? 64 : 32;
             const int64_t n_whole = std::max(n_block, n_group);
             const int64_t n_in = n_whole == 1 ? 333 : n_whole == 32 ? 21 * n_whole : n_whole == 64 ? 11 * n_whole : 3 * n_whole;
-            matrix m;
+            matrix        m;
             if (!product->takes(type, n_in, n_out) || !random_matrix(type, n_in, m)) {
                 continue;
             }
             n_checked[(int) product->x]++;
             check_layer(kernels, *product, m);
             check_what_follows(kernels, *product, m);
+            n_packed += check_packed(kernels, *product, m);
             for (float poison : {NAN, INFINITY, -INFINITY}) {
                 check_poison(kernels, *product, m, poison);
             }
@@ -414,8 +441,8 @@ void check_linear(const omni::kernel_set & kernels) {
             }
         }
     }
-    std::printf("  %d types times float rows, %d times q8 rows, %d times q14 rows, %d times q16 rows\n", n_checked[0],
-                n_checked[1], n_checked[2], n_checked[3]);
+    std::printf("  %d types times float rows, %d times q8 rows, %d times q14 rows, %d times q16 rows; %d packed\n",
+                n_checked[0], n_checked[1], n_checked[2], n_checked[3], n_packed);
     check(n_checked[0] >= 20, "fewer types than GGUF files have");
 }
 
@@ -426,9 +453,9 @@ void check_same_q8(const omni::kernel_set & kernels, const omni::kernel_set & ot
         if (!ggml_get_type_traits(type)->to_float) {
             continue;
         }
-        const int64_t   n_in = ggml_blck_size(type) == 32 ? 672 : 768;
-        matrix          m;
-        const auto      choose = [&](const omni::kernel_set & k) { return omni::choose_product(k, false, type, n_in, n_out); };
+        const int64_t n_in = ggml_blck_size(type) == 32 ? 672 : 768;
+        matrix        m;
+        const auto    choose = [&](const omni::kernel_set & k) { return omni::choose_product(k, false, type, n_in, n_out); };
         if (choose(kernels) && choose(kernels)->x == row_format::q8 && random_matrix(type, n_in, m)) {
             check_same_product(kernels, *choose(kernels), others, *choose(others), m);
             n_checked++;

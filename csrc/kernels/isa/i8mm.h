@@ -15,14 +15,14 @@ struct i8mm : dotprod {
     }
 
     // Two rows with two columns at a time. A row without another is taken twice.
-    template <typename, bool, int n_row>
-    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
-                            ivec (&sum)[n_row][2]) {
+    template <typename, bool, int n_row, typename F>
+    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2],
+                            F && decode) {
         int32x4_t square[(n_row + 1) / 2][4] = {};
         for (int i = first; i < end; i += 8, codes += 16 * simd::width) {
             int8x16_t columns[4];
             for (int c = 0; c < 4; c++) {
-                columns[c] = vld1q_s8((const int8_t *) codes + 16 * c);
+                columns[c] = (int8x16_t) decode(simd::load_int(codes + 16 * c));
             }
             for (int r = 0; r < n_row; r += 2) {
                 const int8_t *  one = x + r * x_stride + i, *other = r + 1 < n_row ? one + x_stride : one;

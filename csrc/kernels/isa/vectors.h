@@ -42,9 +42,10 @@ template <typename V> inline void hide(V & v) {
     }
 }
 
-typedef float   vec __attribute__((vector_size(width * sizeof(float))));
-typedef int32_t ivec __attribute__((vector_size(width * sizeof(float))));
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef float    vec __attribute__((vector_size(width * sizeof(float))));
+typedef int32_t  ivec __attribute__((vector_size(width * sizeof(float))));
+typedef uint8_t  bytes16 __attribute__((vector_size(16)));
+typedef uint16_t shorts __attribute__((vector_size(width * sizeof(uint16_t)), may_alias));
 
 // Vectors in memory, where nothing is aligned to the size of a vector.
 typedef float    stored_vec __attribute__((vector_size(width * sizeof(float)), aligned(4), may_alias));
@@ -169,14 +170,14 @@ struct vectors {
     static constexpr int n_side_codes = 4;
 
     // Adds to the sums of each row the products of its values [first, end), a multiple of 16, with as many codes of every
-    // column of a panel. small: all codes are below 64. `set` is the instruction set that this is called for, whose dot_i8 adds
+    // column of a panel, once decode has brought them into bytes of their own. small: all codes are below 64. `set` is the instruction set that this is called for, whose dot_i8 adds
     // the four products of its bytes to each element.
-    template <typename set, bool small, int n_row>
-    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes,
-                            ivec (&sum)[n_row][2]) {
+    template <typename set, bool small, int n_row, typename F>
+    static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2],
+                            F && decode) {
         using namespace simd;
         for (int i = first; i < end; i += 4, codes += 8 * width) {
-            const ivec a = load_int(codes), b = load_int(codes + 4 * width);
+            const ivec a = decode(load_int(codes)), b = decode(load_int(codes + 4 * width));
             for (int r = 0; r < n_row; r++) {
                 int32_t four;
                 std::memcpy(&four, x + r * x_stride + i, 4);

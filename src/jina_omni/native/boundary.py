@@ -39,6 +39,7 @@ _ARRAY_TYPES = {
     np.dtype(np.float32): "float[]",
     np.dtype(np.float64): "double[]",
     np.dtype(np.int32): "int32_t[]",
+    np.dtype(np.int64): "int64_t[]",
     np.dtype(np.uintp): "size_t[]",
 }
 

@@ -35,17 +35,21 @@ class ModelFile(Handle):
         Of its handle.
     path : str or PathLike
     device : Device
+
+    Attributes
+    ----------
+    c_type : str
     """
 
     def __init__(self, c_type: str, path: str | os.PathLike[str], device: Device) -> None:
         index = require("device", device, Device, ", as find_device returns it").index
         super().__init__(c_type, f"{c_type}_load", _encode_path(path), index)
-        self._c_type = c_type
+        self.c_type = c_type
 
     def metadata(self, key: str) -> str | None:
         """Return the string value of a metadata key of the file, None where it has none."""
         utf8 = encode("key", key)
-        return None if b"\0" in utf8 else read_string(f"{self._c_type}_metadata", self, utf8, n_max=_METADATA_BYTES)
+        return None if b"\0" in utf8 else read_string(f"{self.c_type}_metadata", self, utf8, n_max=_METADATA_BYTES)
 
 
 class TextModel(ModelFile):
