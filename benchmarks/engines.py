@@ -24,13 +24,15 @@ class OursText:
     # the default of Model on a CPU
     _BATCH_TOKENS = 4096
 
-    def __init__(self, path: Path, n_threads: int) -> None:
+    def __init__(self, path: Path, n_threads: int, *, pack: bool = False) -> None:
         from jina_omni.batching import make_batches
         from jina_omni.native import Context, TextModel, find_device
 
         device = find_device("cpu")
         self._model = TextModel(path, device)
         self._context = Context(device, n_threads)
+        if pack:
+            self._context.pack(self._model)
         self._make_batches = make_batches
 
     def run(self, work: Tokens) -> Rows:

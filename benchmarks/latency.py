@@ -27,7 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     files = Checkpoints(args.cache, args.size)
-    facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock)
+    facts = report.heading(
+        threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock, pack=args.pack
+    )
     inputs = _ROW.inputs(files.shape.text.n_vocab)
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):

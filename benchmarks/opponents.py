@@ -208,7 +208,8 @@ class Sides:
             Ours first.
         """
         lengths = [len(ids) for ids in inputs]
-        sides = [stack.enter_context(Side("jina_omni", OursText, **self._conditions(self.path).arguments()))]
+        ours = self._conditions(self.path).arguments() | {"pack": self._args.pack}
+        sides = [stack.enter_context(Side("jina_omni", OursText, **ours))]
         for name, path in self._paths.items():
             arguments = self._conditions(path).arguments()
             if name in settings:

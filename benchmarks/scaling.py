@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark. The opponents' settings are those that the text benchmark found before, if it did."""
     files = Checkpoints(args.cache, args.size)
-    facts = report.heading(shape=files.describe(), turns=args.repeats, clock=args.clock)
+    facts = report.heading(shape=files.describe(), turns=args.repeats, clock=args.clock, pack=args.pack)
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):
         for axis, value, lengths, threads in _points(args):

@@ -74,6 +74,7 @@ def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str
     parser.add_argument("--types", default=types, help="file types (default: %(default)s)")
     names = f"any of {', '.join(OPPONENTS)} (default: %(default)s)"
     parser.add_argument("--against", type=make_choices_parser(OPPONENTS), default=against, help=names)
+    parser.add_argument("--pack", action="store_true", help="ours packs its weights, as most of the others do")
     parser.add_argument(
         "--no-calibration",
         action="store_true",
@@ -84,7 +85,9 @@ def add_shared_options(parser: argparse.ArgumentParser, types: str, against: str
 def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
     files = Checkpoints(args.cache, args.size)
-    facts = report.heading(threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock)
+    facts = report.heading(
+        threads=args.threads, shape=files.describe(), turns=args.repeats, clock=args.clock, pack=args.pack
+    )
     results: list[dict[str, Any]] = []
     for ftype in args.types.split(","):
         sides = Sides(args, files, ftype)
