@@ -16,7 +16,7 @@ from pillow_heif import from_pillow
 
 ENDINGS = (
     *("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic", "svg"),
-    *("mp4", "avi", "mov", "mkv", "webm", "flv", "wmv"),
+    *("mp4", "avi", "mov", "mkv", "webm", "flv", "wmv", "ogv", "mpg", "ts", "m2v"),
     *("wav", "mp3", "flac", "ogg", "m4a", "opus"),
     "pdf",
 )
@@ -37,6 +37,10 @@ CODECS = {  # container and codec
     "webm": ("webm", "libvpx"),
     "flv": ("flv", "flv1"),
     "wmv": ("asf", "wmv2"),
+    "ogv": ("ogg", "libvpx"),
+    "mpg": ("mpeg", "mpeg2video"),
+    "ts": ("mpegts", "mpeg2video"),
+    "m2v": ("mpeg2video", "mpeg2video"),
     "m4a": ("ipod", "aac"),
     "aac": ("adts", "aac"),
     "opus": ("ogg", "libopus"),

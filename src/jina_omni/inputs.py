@@ -23,7 +23,8 @@ from jina_omni.media.files import BYTES_LIKE, open_path, read_media_type
 from jina_omni.media.image import Image
 from jina_omni.media.kinds import Media, is_media, wrap_file
 from jina_omni.media.pdf import Pdf
-from jina_omni.media.video import Video, has_moving_pictures
+from jina_omni.media.video import Video
+from jina_omni.media.video_streams import has_moving_pictures
 
 __all__ = ["Fetch", "Input", "Part", "Text", "Value", "make_part"]
 

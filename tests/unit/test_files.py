@@ -41,6 +41,10 @@ TYPES = {
     "webm": ("video/webm", Video),
     "flv": ("video/x-flv", Video),
     "wmv": ("video/x-ms-asf", Video),
+    "ogv": ("video/ogg", Video),
+    "mpg": ("video/mpeg", Video),
+    "ts": ("video/mp2t", Video),
+    "m2v": ("video/mpv", Video),
     "wav": ("audio/wav", Audio),
     "rf64": ("audio/wav", Audio),
     "mp3": ("audio/mpeg", Audio),
@@ -79,6 +83,11 @@ def test_a_head_cut_or_changed_is_never_an_error(ending):
 
 def box(name, body=b""):
     return (8 + len(body)).to_bytes(4, "big") + name + body
+
+
+def ogg_page(packet, *, first=True):
+    """Write a page with one packet (RFC 3533, 6)."""
+    return b"OggS\0" + bytes([2 * first]) + bytes(20) + bytes([1, len(packet)]) + packet
 
 
 @pytest.mark.parametrize(
@@ -120,6 +129,26 @@ def test_a_quicktime_film_without_a_brand(head):
         (b"\0\0\0\x14ftypisom\0\0\0\0isom", "video/mp4"),
         (b"\n\n%PDF-1.4\n", "application/pdf"),
         (b"\x1f\x8b\x08", "application/gzip"),
+        (b"\0\0\1\xba\x44\0", "video/mpeg"),
+        (b"\0\0\1\xb3\x0a\0", "video/mpv"),
+        (b"\0\0\1\xb0\x01\0\0\1\xb5", "video/mp4v-es"),
+        (b"\0\0\1\0\0\0\1\x20", "video/mp4v-es"),
+        (b"\0\0\1\0\1\0\x10\x10", "image/x-icon"),
+        (b"\0\0\0\1\x67\x64\0\x0b", "video/h264"),
+        (b"\0\0\1\x09\x10\0\0\1", "video/h264"),
+        (b"\0\0\0\1\x40\1\x0c", "video/h265"),
+        ((b"G" + bytes(187)) * 5, "video/mp2t"),
+        (bytes(77) + (b"G" + bytes(187)) * 5, "video/mp2t"),
+        ((bytes(4) + b"G" + bytes(187)) * 5, "video/mp2t"),
+        ((b"G" + bytes(203)) * 5, "video/mp2t"),
+        ((b"G" + bytes(187)) * 4, ""),
+        (ogg_page(b"\x80theora\3\2\1"), "video/ogg"),
+        (ogg_page(b"fishead\0") + ogg_page(b"\x01vorbis") + ogg_page(b"\x80theora\3\2\1"), "video/ogg"),
+        (ogg_page(b"\x01vorbis") + ogg_page(b"OVP80\1\1\0"), "video/ogg"),
+        (ogg_page(b"\x01vorbis") + ogg_page(b"\x03vorbis", first=False) + ogg_page(b"\x80theora"), "audio/ogg"),
+        (ogg_page(b"OpusHead"), "audio/ogg"),
+        (ogg_page(b"\x80theora")[:30], "audio/ogg"),
+        (b"OggS\0", "audio/ogg"),
     ],
 )
 def test_signatures_of_a_type(head, media_type):
@@ -136,6 +165,8 @@ def test_signatures_of_a_type(head, media_type):
         "ID3 tags come first",
         "P5 is a processor",
         "OggS",
+        "GGGG\n" * 300,
+        ("G" + "a" * 187) * 5,
         "<p>An <svg> element in prose</p>",
         "# How to write <svg/>",
         "<?xml version='1.0'?><html><svg/></html>",

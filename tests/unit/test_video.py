@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from jina_omni import optional_packages
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import video as video_module
+from jina_omni.media import video_streams
 from jina_omni.media.frame_selection import select_frames
 from jina_omni.media.patches import VisionGeometry, smart_resize
-from jina_omni.media.video import Video, has_moving_pictures, has_sound, read_patches, select
+from jina_omni.media.video import Video, read_patches, select
+from jina_omni.media.video_streams import has_moving_pictures, has_sound
 from testing.checkpoints import pixels
 from testing.media_files import noise_block, remuxed, track_file, video_file
 from tests.reference_pack import PACK, needs_pack
@@ -49,6 +51,8 @@ CONTAINERS = {
     "flv-h264": ("flv", "libx264"),
     "wmv": ("asf", "wmv2"),
     "mpeg": ("mpeg", "mpeg1video"),
+    "mpeg-ts": ("mpegts", "libx264"),
+    "ogg": ("ogg", "libvpx"),
 }
 
 WHOLE = {
@@ -59,6 +63,7 @@ WHOLE = {
     "avi": ("avi", "mpeg4", {}),
     "flv": ("flv", "flv1", {}),
     "wmv": ("asf", "wmv2", {}),
+    "ogg": ("ogg", "libvpx", {}),
 }
 
 
@@ -330,6 +335,62 @@ def test_frames_that_can_not_be_shown_are_not_counted(dialect):
     assert selection.n_frames == len(shown)
 
 
+# ---- frames that repeat ----
+
+
+def test_packets_without_content_repeat_the_frame_before_them():
+    """As Theora has them wherever nothing moves; here of a film of pictures on their own."""
+    film = bytearray(video_file(map(numbered, range(8)), "mov", "mjpeg", rate=10, pix_fmt="yuvj420p"))
+    sizes = film.index(b"stsz") + 16  # ISO 14496-12, 8.7.3.2
+    for i in (1, 2, 5, 7):
+        film[sizes + 4 * i : sizes + 4 * i + 4] = bytes(4)
+    selection, patches, found = embedded(Video(bytes(film)), WRAPPER)
+    assert selection is found
+    assert (selection.n_frames, selection.fps) == (8, 10)
+    assert [number_of(frame) for frame in frames_of(patches, selection.grid)] == [0, 0, 0, 1, 2, 2, 3, 3]
+
+
+# ---- streams without a container, or without a beginning ----
+
+STREAMS = {
+    "mpeg1": ("mpeg1video", "mpeg1video", {}),
+    "mpeg2": ("mpeg2video", "mpeg2video", {"bf": "2"}),
+    "mpeg4": ("m4v", "mpeg4", {}),
+    "h264": ("h264", "libx264", {}),
+    "hevc": ("hevc", "libx265", {}),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_bare_stream_is_the_film_of_its_packets(name):
+    container, codec, options = STREAMS[name]
+    bare, wrapped = (
+        video_file(map(numbered, range(101)), to, codec, rate=25, options=options) for to in (container, "matroska")
+    )
+    selection, patches, _ = embedded(Video(bare))
+    expected, same, _ = embedded(Video(wrapped))
+    assert (selection.n_frames, selection.fps, selection.indices) == (101, 25, expected.indices)
+    assert np.array_equal(patches, same)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "libx265"])
+@pytest.mark.parametrize("place", [188 * 20, 188 * 20 + 77])
+def test_a_recording_of_a_transport_stream_begins_anywhere(codec, place):
+    whole = video_file(map(numbered, range(100)), "mpegts", codec, rate=25, options={"g": "12"})
+    _, patches, found = embedded(Video(whole[place:]))
+    first = 12  # the first key frame behind that place
+    assert found.n_frames == 100 - first
+    numbers = [number_of(frame) for frame in frames_of(patches, found.grid)]
+    assert numbers[: len(found.indices)] == [first + i for i in found.indices]
+
+
+def test_packets_of_192_bytes_are_those_of_188():
+    stream = video_file(map(numbered, range(30)), "mpegts", "mpeg2video", rate=25)
+    packets = [stream[i : i + 188] for i in range(0, len(stream), 188)]
+    m2ts = b"".join(i.to_bytes(4, "big") + packet for i, packet in enumerate(packets))
+    assert np.array_equal(embedded(Video(m2ts))[1], embedded(Video(stream))[1])
+
+
 # ---- pixels ----
 
 
@@ -560,14 +621,14 @@ def test_an_unknown_codec_is_refused():
 
 
 def test_frames_of_too_many_pixels_are_refused(monkeypatch):
-    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 96 * 160 - 1)
+    monkeypatch.setattr(video_streams, "MAX_FRAME_PIXELS", 96 * 160 - 1)
     with pytest.raises(InputError, match="frames of 160 x 96 pixels, over the limit of 15,359; shrink it"):
         select(Video(clip_file("mkv", 31)), GEOMETRY, CARD)
     # Also where the header understates them: the decoder keeps to the limit by itself.
-    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 96 * 160)
+    monkeypatch.setattr(video_streams, "MAX_FRAME_PIXELS", 96 * 160)
     video = Video(clip_file("mkv", 31))
     selection = select(video, GEOMETRY, CARD)
-    monkeypatch.setattr(video_module, "_find_stream", with_limit(96 * 160 - 1, video_module._find_stream))
+    monkeypatch.setattr(video_streams, "_find_stream", with_limit(96 * 160 - 1, video_streams._find_stream))
     with pytest.raises(DecodeError, match="only 0 of its 31 frames"):
         read_patches(video, selection, GEOMETRY, CARD)
 

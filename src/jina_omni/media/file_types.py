@@ -64,7 +64,7 @@ _ROWS = (
     FileType("image/vnd.adobe.photoshop", "Photoshop", "image", rb"8BPS"),
     FileType("image/jp2", "JPEG 2000", "image", rb"\0\0\0\x0cjP  \r\n\x87\n"),
     FileType("image/jxl", "JPEG XL", "image", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
-    FileType("image/x-icon", "ICO", "image", rb"\0\0\x01\0"),
+    FileType("image/x-icon", "ICO", "image", rb"\0\0\x01\0(?!\0\0\x01)"),
     FileType("video/mp4", "MP4", "video", b"", "ffmpeg", "mov"),
     FileType("video/quicktime", "MOV", "video", b"", "ffmpeg", "mov"),
     # EBML, whose header names the document's type
@@ -73,12 +73,20 @@ _ROWS = (
     FileType("video/x-msvideo", "AVI", "video", rb"RIFF.{4}AVI ", "ffmpeg", "avi"),
     FileType("video/x-flv", "FLV", "video", rb"FLV\x01", "ffmpeg", "flv"),
     FileType("video/x-ms-asf", "WMV", "video", rb"0&\xb2u\x8ef\xcf\x11", "ffmpeg", "asf"),
-    FileType("video/mpeg", "MPEG", "video", rb"\0\0\x01[\xba\xb3]", "ffmpeg", "mpeg"),
+    FileType("video/mp2t", "MPEG-TS", "video", b"", "ffmpeg", "mpegts"),
+    FileType("video/ogg", "Ogg (Theora)", "video", b"", "ffmpeg", "ogg"),
+    # a pack header (ISO 13818-1, 2.5.3.3), and the headers that bare streams begin with: of a sequence (ISO 13818-2,
+    # 6.2.2), of an MPEG-4 object (ISO 14496-2, 6.2.2), SPS or delimiter (ISO 14496-10, 7.3.1; ISO 23008-2, 7.3.1)
+    FileType("video/mpeg", "MPEG", "video", rb"\0\0\x01\xba", "ffmpeg", "mpeg"),
+    FileType("video/mpv", "MPEG-1 and MPEG-2", "video", rb"\0\0\x01\xb3", "ffmpeg", "mpegvideo"),
+    FileType("video/mp4v-es", "MPEG-4", "video", rb"\0\0\x01(?:\xb0|[\0-\x1f]\0\0\x01)", "ffmpeg", "m4v"),
+    FileType("video/h264", "H.264", "video", rb"\0?\0\0\x01(?:[\x27\x47\x67]|\x09.\0)", "ffmpeg", "h264"),
+    FileType("video/h265", "HEVC", "video", rb"\0?\0\0\x01[\x40\x46]\x01", "ffmpeg", "hevc"),
     # RF64 and BW64 are WAV files of over 4 GiB
     FileType("audio/wav", "WAV", "audio", rb"(?:RIFF|RF64|BW64).{4}WAVE", "libsndfile", "wav"),
     FileType("audio/mpeg", "MP3", "audio", rb"ID3[\x02-\x04]", "libsndfile", "mp3"),
     FileType("audio/flac", "FLAC", "audio", rb"fLaC", "libsndfile", "flac"),
-    FileType("audio/ogg", "Ogg (Vorbis and Opus)", "audio", rb"OggS\0", "libsndfile", "ogg"),
+    FileType("audio/ogg", "Ogg (Vorbis and Opus)", "audio", b"", "libsndfile", "ogg"),
     FileType("audio/aiff", "AIFF", "audio", rb"FORM.{4}AIF[FC]", "libsndfile", "aiff"),
     FileType("audio/mp4", "M4A", "audio", b"", "ffmpeg", "mov"),
     FileType("audio/aac", "AAC", "audio", b"", "ffmpeg", "aac"),
@@ -93,6 +101,14 @@ FILE_TYPES: dict[str, FileType] = {row.media_type: row for row in _ROWS}
 """The rows by media type."""
 
 _SIGNATURES = tuple((re.compile(row.signature, re.DOTALL), row.media_type) for row in _ROWS if row.signature)
+
+# What the first packet of a stream of pictures begins with in Ogg: Theora (its specification, 6.2), Ogg's mapping of
+# VP8, Dirac, and OGM.
+_OGG_PICTURES = (b"\x80theora", b"OVP80", b"BBCD\0", b"\x01video")
+
+# Five packets of 188 bytes that begin with 47 (ISO 13818-1, 2.4.3.2), the first of which may be incomplete; with a time
+# before each (M2TS), or a checksum behind it, 192 or 204 bytes.
+_TRANSPORT_STREAM = re.compile(rb".{0,203}?G(?:(?:.{187}G){4}|(?:.{191}G){4}|(?:.{203}G){4})", re.DOTALL)
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # QuickTime File Format, before it had ftyp
@@ -128,6 +144,8 @@ def detect_media_type(head: bytes) -> str:
             return media_type
     if head[4:8] == b"ftyp":
         return _detect_iso(head)
+    if head.startswith(b"OggS\0"):
+        return _detect_ogg(head)
     if b"%PDF-" in head[:1024]:  # PDF 1.7, annex H.3.4.1: readers look for it there
         return "application/pdf"
     return _detect_text(head) or _detect_binary(head)
@@ -195,6 +213,18 @@ def _detect_iso(head: bytes) -> str:
     return "video/quicktime" if major == b"qt  " else "video/mp4"
 
 
+def _detect_ogg(head: bytes) -> str:
+    """Return the type of an Ogg file: it begins with the first pages of all its streams, which say so (RFC 3533, 6)."""
+    page = 0
+    while head.startswith(b"OggS\0", page) and int.from_bytes(head[page + 5 : page + 6], "big") & 2:
+        n_segments = int.from_bytes(head[page + 26 : page + 27], "big")
+        packet = page + 27 + n_segments
+        if head.startswith(_OGG_PICTURES, packet):
+            return "video/ogg"
+        page = packet + sum(head[page + 27 : packet])
+    return "audio/ogg"
+
+
 def _detect_text(head: bytes) -> str:
     utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     ascii_head = head.decode("utf-16", "ignore").encode() if utf16 else head.removeprefix(codecs.BOM_UTF8)
@@ -211,6 +241,8 @@ def _detect_binary(head: bytes) -> str:
     """Return the types whose marks are so short that a text may have them."""
     if head[4:8] in _QUICKTIME_ATOMS:
         return "video/quicktime"
+    if _TRANSPORT_STREAM.match(head):
+        return "video/mp2t"
     sync = head.lstrip(b"\0")[:3]  # some MP3 files begin with zeros
     if len(sync) < 3 or sync[0] != 0xFF:
         return ""

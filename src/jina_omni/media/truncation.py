@@ -10,6 +10,8 @@ from jina_omni.errors import DecodeError
 
 __all__ = ["check_length"]
 
+_MAX_OGG_PAGE = 27 + 255 + 255 * 255  # bytes (RFC 3533, 6)
+
 
 def check_length(file: BinaryIO, media_type: str) -> None:
     """Check that a file is as long as it says.
@@ -19,7 +21,8 @@ def check_length(file: BinaryIO, media_type: str) -> None:
     file : binary file
         At its start, where it is again afterwards.
     media_type : str
-        Of the file. Only MP4, QuickTime and Matroska are checked: in the others FFmpeg finds what is missing itself.
+        Of the file. Only MP4, QuickTime, Matroska and Ogg with pictures are checked: in the others FFmpeg finds what is
+        missing itself.
 
     Raises
     ------
@@ -33,6 +36,8 @@ def check_length(file: BinaryIO, media_type: str) -> None:
         length = _iso_length(file, there)
     elif media_type in ("video/matroska", "video/webm"):
         length = _matroska_length(file, there)
+    elif media_type == "video/ogg":
+        length = _ogg_length(file, there)
     file.seek(0)
     if there < length:
         raise DecodeError(f"is cut short: {there:,} of {length:,} bytes are there; get it whole")
@@ -63,6 +68,18 @@ def _matroska_length(file: BinaryIO, there: int) -> int:
         return 0
     length = _ebml_length(file)
     return file.tell() + length if length else 0
+
+
+def _ogg_length(file: BinaryIO, there: int) -> int:
+    """Return where the last page ends, whose head has the lengths of its segments (RFC 3533, 6); 0 without a page."""
+    file.seek(max(there - _MAX_OGG_PAGE, 0))
+    tail = file.read(_MAX_OGG_PAGE)
+    page = tail.rfind(b"OggS\0")
+    if page < 0:
+        return 0
+    n_segments = int.from_bytes(tail[page + 26 : page + 27], "big")
+    lengths = tail[page + 27 : page + 27 + n_segments]
+    return there - len(tail) + page + 27 + n_segments + sum(lengths)
 
 
 def _ebml_length(file: BinaryIO) -> int:

@@ -2,9 +2,7 @@
 """Video: the input `Video`, and the way from files and arrays of frames to patches.
 
 Frames decide parity, so the reference's own arithmetic selects them, and they are decoded and converted to RGB as it
-does it: by FFmpeg, through PyAV. What `select` finds without decoding is what torchcodec finds, from which the raw
-torch path samples: the number of frames from the packets, since headers can be wrong, and their mean rate, also where
-it varies.
+does it: by FFmpeg, through PyAV (`video_streams`). Animated pictures are decoded by Pillow (`animations`).
 
 Pixels are taken as they are stored. A rotation in the file's metadata is not applied, as in the reference (torchcodec
 applies it from 0.11 on); nor is a pixel aspect ratio.
@@ -16,12 +14,12 @@ length of a film takes time but no memory. PyAV drops what FFmpeg logs, unless t
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +27,11 @@ from PIL import Image as PILImage
 
 from jina_omni.describe import describe_type
 from jina_omni.dialects import Dialect
-from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
+from jina_omni.errors import Cancelled, DecodeError, InputError, located
+from jina_omni.media import animations, video_streams
 from jina_omni.media.audio import measure_track
-from jina_omni.media.containers import open_container
-from jina_omni.media.decoders import as_decode_error, describe_cause
-from jina_omni.media.file_types import FILE_TYPES, unsupported_type
-from jina_omni.media.files import (
-    BYTES_LIKE,
-    FileSource,
-    describe_options,
-    describe_source,
-    open_source,
-    read_media_type,
-)
+from jina_omni.media.excerpts import WHOLE, Excerpt, list_excerpts, make_excerpt
+from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
 from jina_omni.media.frame_selection import (
     UNKNOWN_FPS,
     FrameOptions,
@@ -49,27 +39,12 @@ from jina_omni.media.frame_selection import (
     check_options,
     select_frames,
 )
-from jina_omni.media.limits import MAX_FRAME_PIXELS
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
 from jina_omni.media.towers import Towers
-from jina_omni.media.truncation import check_length
+from jina_omni.media.video_streams import Film, Frame, has_sound
 
-__all__ = [
-    "Video",
-    "check",
-    "decode_first_frame",
-    "has_moving_pictures",
-    "has_sound",
-    "measure",
-    "read_patches",
-    "select",
-]
-
-# Types of sound whose containers may hold moving pictures too.
-_SOUND_TYPES = {"audio/mp4", "audio/ogg"}
-
-_THREADS = 4  # each holds frames of its own
+__all__ = ["Video", "check", "measure", "read_patches", "select"]
 
 
 # Compared by identity: two arrays, compared, give an array.
@@ -80,9 +55,10 @@ class Video:
     Parameters
     ----------
     source : path, bytes-like or array
-        A path (a str too, here), the bytes of an MP4, MOV, MKV, WebM, AVI, FLV or WMV file, or frames: an array of
-        uint8 of the shape (n, height, width, 3), all of which are taken. It is read when it is embedded, not before.
-        A file's rotation metadata are not applied, as in the reference.
+        A path (a str too, here), the bytes of a file, or frames: an array of uint8 of the shape (n, height, width, 3),
+        all of which are taken. Files are MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG, MPEG-TS, Ogg, the bare streams of
+        MPEG and H.264, and animated GIF, WebP, PNG and AVIF. It is read when it is embedded, not before. A file's
+        rotation metadata are not applied, as in the reference.
     fps : float, optional
         Of a file: frames to take per second of its mean rate. By default 2, and in the dialect
         ``sentence-transformers`` all frames, whatever their rate. Of an array: its frames per second, 24 by default,
@@ -94,6 +70,9 @@ class Video:
         Whether the seconds are written before each pair of frames, or which, one for each pair; an odd last frame is a
         pair of its own. By default they are; nano's prompts never have them. They are those of the frames, but in the
         dialect ``sentence-transformers`` without ``fps`` they are as if a file's chosen frames were 24 per second.
+    start, end : float, optional
+        Take only the frames from `start` to before `end`, as a video of their own, whose timestamps begin at 0. In
+        seconds from the beginning; see `split`.
 
     Examples
     --------
@@ -105,9 +84,45 @@ class Video:
     fps: float | None = field(default=None, kw_only=True)
     max_frames: int | None = field(default=None, kw_only=True)
     timestamps: bool | Sequence[float] | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    end: float | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
-        return f"Video({describe_source(self.source)}{describe_options(self, 'fps', 'max_frames', 'timestamps')})"
+        options = describe_options(self, "fps", "max_frames", "timestamps", "start", "end")
+        return f"Video({describe_source(self.source)}{options})"
+
+    def split(self, seconds: float = 30, overlap: float = 0) -> list[Video]:
+        """Return consecutive excerpts as videos of their own, for one vector per excerpt.
+
+        The file is read now, to find its length, but not decoded. For an excerpt it is decoded from the last key frame
+        before it, if its container can be searched for one, and otherwise from its beginning.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of an excerpt; the last may be shorter.
+        overlap : float
+            Seconds that an excerpt has in common with the next.
+
+        Returns
+        -------
+        list of Video
+            In order. Their `start` and `end` are seconds from the beginning of the film.
+
+        Raises
+        ------
+        InputError
+            The file can't be read, or the arguments are out of range.
+
+        Examples
+        --------
+        >>> parts = Video(np.zeros((50, 64, 64, 3), np.uint8), fps=2).split(seconds=10)
+        >>> [(part.start, part.end) for part in parts]
+        [(0.0, 10.0), (10.0, 20.0), (20.0, 25.0)]
+        """
+        with located(((repr(self), None),)):
+            parts = list_excerpts(_find_excerpt(self), _measure(self, WHOLE).seconds, seconds, overlap)
+            return [replace(self, start=part.start, end=part.end) for part in parts]
 
 
 def check(video: Video) -> None:
@@ -153,10 +168,13 @@ def measure(
     selection = select(video, geometry, towers.dialect)
     frames = _measure_frames(video, selection, geometry, towers.dialect)
     # The sentence-transformers wrapper puts a file's sound before its pictures.
-    if towers.dialect == "card" or isinstance(video.source, np.ndarray) or not has_sound(video.source):
+    source = video.source
+    if towers.dialect == "card" or isinstance(source, np.ndarray) or animations.is_animation(source):
+        return [frames]
+    if not has_sound(source):
         return [frames]
     seconds = selection.n_frames / selection.fps
-    return [measure_track(video.source, seconds, towers, truncate=truncate), frames]
+    return [measure_track(source, seconds, towers, truncate=truncate), frames]
 
 
 def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeometry, dialect: Dialect) -> Medium:
@@ -202,15 +220,11 @@ def select(video: Video, geometry: VisionGeometry, dialect: Dialect) -> FrameSel
     """
     options = _read_options(video)
     check_options(options)
-    if isinstance(video.source, np.ndarray):
-        n_frames, height, width, _ = _check_array(video.source).shape
-        fps = float(video.fps or UNKNOWN_FPS)
-    else:
-        with _open_video(video.source) as container:
-            stream = _find_stream(container)
-            height, width = stream.codec_context.height, stream.codec_context.width
-            n_frames, fps = _count_frames(container, stream)
-    return select_frames(options, dialect, n_frames, (height, width), fps, geometry)
+    excerpt = _find_excerpt(video)
+    film = _measure(video, excerpt)
+    if not (film.n_frames or excerpt.is_whole):
+        raise InputError(f"has no frame from {excerpt}; leave this part out")
+    return select_frames(options, dialect, film.n_frames, film.size, film.fps, geometry)
 
 
 def read_patches(
@@ -269,36 +283,6 @@ def read_patches(
     return pack_patches(frames, geometry)[0], selection
 
 
-def has_moving_pictures(source: FileSource) -> bool:
-    """Return whether a file has moving pictures; a cover picture does not count.
-
-    Parameters
-    ----------
-    source : path or bytes-like
-        A file of a type that can hold both pictures and sound: MP4, M4A, MOV, MKV, WebM, AVI, FLV, WMV or Ogg.
-
-    Raises
-    ------
-    InputError
-        As in `select`, as far as the header shows it.
-    """
-    with _open_video(source) as container:
-        return any(map(_is_moving, container.streams.video))
-
-
-def has_sound(source: FileSource) -> bool:
-    """Return whether a file has sound; parameters and errors are those of `has_moving_pictures`."""
-    with _open_video(source) as container:
-        return bool(container.streams.audio)
-
-
-def decode_first_frame(source: FileSource) -> PILImage.Image:
-    """Return the first frame of a video as RGB; errors are those of `select`."""
-    with _open_video(source) as container:
-        frame: PILImage.Image = next(container.decode(_find_stream(container))).to_image()
-    return frame
-
-
 def _read_options(video: Video) -> FrameOptions:
     return FrameOptions(video.fps, video.max_frames, video.timestamps, isinstance(video.source, np.ndarray))
 
@@ -317,27 +301,56 @@ def _check_array(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return frames
 
 
+def _find_excerpt(video: Video) -> Excerpt:
+    return make_excerpt(video.start, video.end)
+
+
+def _measure(video: Video, excerpt: Excerpt) -> Film:
+    source = video.source
+    if not isinstance(source, np.ndarray):
+        if animations.is_animation(source):
+            return animations.measure_film(source, excerpt)
+        return video_streams.measure_film(source, excerpt)
+    n_frames, height, width, _ = _check_array(source).shape
+    fps = float(video.fps or UNKNOWN_FPS)
+    chosen = _find_frames(n_frames, fps, excerpt)
+    return Film((height, width), len(chosen), fps, chosen.stop / fps)
+
+
+def _find_frames(n_frames: int, fps: float, excerpt: Excerpt) -> range:
+    """Return the frames of an array whose times are in an excerpt."""
+    begin, end = (min(math.ceil(min(time * fps, n_frames)), n_frames) for time in excerpt)
+    return range(begin, end)
+
+
+def _decode(video: Video, n_frames: int) -> Generator[Frame, None, None]:
+    source, excerpt = video.source, _find_excerpt(video)
+    if not isinstance(source, np.ndarray):
+        if animations.is_animation(source):
+            return animations.decode_frames(source, excerpt)
+        return video_streams.decode_frames(source, n_frames, excerpt)
+    frames = np.asarray(source)
+    size = frames.shape[1], frames.shape[2]
+    chosen = _find_frames(len(frames), float(video.fps or UNKNOWN_FPS), excerpt)
+    return (Frame(size, functools.partial(frames.__getitem__, i)) for i in chosen)
+
+
 def _decode_selection(
     video: Video, selection: FrameSelection, geometry: VisionGeometry, stop: threading.Event | None
 ) -> tuple[npt.NDArray[np.uint8], int, tuple[int, int]]:
     """Return the selected frames, the number of the source's frames, and the size of the first."""
     height, width = (side * geometry.patch_size for side in selection.grid[1:])
     selected = np.empty((len(selection.indices), height, width, 3), np.uint8)
-    if isinstance(video.source, np.ndarray):
-        frames = np.asarray(video.source)
-        for position, i in enumerate(selection.indices):
-            selected[position] = _resize(frames[i], height, width)
-        return selected, selection.n_frames, selection.size
     positions = {i: position for position, i in enumerate(selection.indices)}
     count, size = 0, selection.size
-    with _open_video(video.source) as container:
-        for frame in _decode_frames(container, selection):
+    with contextlib.closing(_decode(video, selection.n_frames)) as frames:
+        for frame in frames:
             if stop is not None and stop.is_set():
                 raise Cancelled
             if count == 0:
-                size = frame.height, frame.width
+                size = frame.size
             if count in positions:
-                selected[positions[count]] = _resize(frame.to_ndarray(format="rgb24"), height, width)
+                selected[positions[count]] = _resize(frame.read(), height, width)
             count += 1
     return selected, count, size
 
@@ -347,87 +360,3 @@ def _resize(frame: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArra
         return frame
     picture = PILImage.fromarray(np.ascontiguousarray(frame))
     return np.asarray(picture.resize((width, height), PILImage.Resampling.BICUBIC))
-
-
-def _decode_frames(container: Any, selection: FrameSelection) -> Iterator[Any]:
-    """Decode all frames, none of which may be damaged."""
-    stream = _find_stream(container)
-    count = 0
-    try:
-        for frame in container.decode(stream):
-            if frame.is_corrupt:
-                break
-            yield frame
-            count += 1
-        else:
-            return
-    except Exception as error:
-        raise _damaged(describe_cause(error), count, selection) from error
-    raise _damaged("the next has wrong content", count, selection)
-
-
-def _damaged(what: str, count: int, selection: FrameSelection) -> DecodeError:
-    return DecodeError(
-        f"is damaged: only {count:,} of its {selection.n_frames:,} frames can be read ({what}); to do without the "
-        "others, write it again: ffmpeg -i damaged.mp4 repaired.mp4"
-    )
-
-
-@contextlib.contextmanager
-def _open_video(source: FileSource) -> Iterator[Any]:
-    """Open a file as a container of PyAV; what fails in the body fails as an `InputError`."""
-    with as_decode_error("a video"), open_source(source) as file:
-        media_type = read_media_type(file)
-        file_type = FILE_TYPES.get(media_type)
-        if file_type is None or (file_type.kind != "video" and media_type not in _SOUND_TYPES):
-            raise unsupported_type(media_type, "video")
-        check_length(file, media_type)
-        with open_container(file, file_type) as container:
-            yield container
-
-
-def _is_moving(stream: Any) -> bool:
-    return type(stream.disposition).attached_pic not in stream.disposition
-
-
-def _find_stream(container: Any) -> Any:
-    """Return the first stream of moving pictures, ready to decode."""
-    stream = next(filter(_is_moving, container.streams.video), None)
-    if stream is None:
-        if not container.streams.audio:
-            raise DecodeError("is a video file without pictures or sound; it is damaged or cut short")
-        raise InputError("is a video file without moving pictures; embed its sound: jina_omni.Audio(...)")
-    codec = stream.codec_context
-    if codec is None:
-        raise UnsupportedMediaError(
-            "is a video of a codec that this PyAV does not decode; convert it to H.264: ffmpeg -i in out.mp4"
-        )
-    if codec.width * codec.height > MAX_FRAME_PIXELS:
-        raise InputError(
-            f"has frames of {codec.width:,} x {codec.height:,} pixels, over the limit of {MAX_FRAME_PIXELS:,}; "
-            "shrink it, as the model would do anyway"
-        )
-    codec.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # for frames that are larger than the header says
-    codec.thread_type = "AUTO"
-    codec.thread_count = _THREADS
-    return stream
-
-
-def _count_frames(container: Any, stream: Any) -> tuple[int, float]:
-    """Return the number of frames of a stream and its mean frames per second, as torchcodec finds them."""
-    count, begin, end = 0, math.inf, -math.inf
-    for packet in container.demux():  # sound too: the file may be cut short within it
-        if packet.is_corrupt:
-            raise DecodeError(f"is cut short or damaged after {count:,} frames; get it whole")
-        # An empty packet repeats a frame in an AVI file, or is PyAV's mark of the end. Packets to discard are those
-        # that an edit list cuts out.
-        if packet.stream_index != stream.index or not packet.size or packet.is_discard:
-            continue
-        count += 1
-        if packet.pts is not None:
-            begin = min(begin, packet.pts)
-            end = max(end, packet.pts + (packet.duration or 0))
-    if begin < end:
-        unit = stream.time_base
-        return count, count / (end * unit.numerator / unit.denominator - begin * unit.numerator / unit.denominator)
-    return count, float(stream.average_rate or UNKNOWN_FPS)

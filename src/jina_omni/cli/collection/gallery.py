@@ -18,7 +18,8 @@ from jina_omni.inputs import Text
 from jina_omni.media import image, pdf
 from jina_omni.media.image import Image
 from jina_omni.media.pdf import Pdf
-from jina_omni.media.video import Video, decode_first_frame
+from jina_omni.media.video import Video
+from jina_omni.media.video_streams import decode_first_frame
 from jina_omni.parsing import parse_input
 
 __all__ = ["render_gallery"]

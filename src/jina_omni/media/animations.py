@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Animated pictures as videos: GIF, WebP, PNG and AVIF, decoded by Pillow.
+
+FFmpeg does not decode animated WebP. As in an image, alpha is dropped.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Generator, Iterator
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PILImage
+from PIL import features
+
+from jina_omni.errors import InputError, UnsupportedMediaError
+from jina_omni.media.decoders import as_decode_error
+from jina_omni.media.excerpts import WHOLE, Excerpt
+from jina_omni.media.file_types import FILE_TYPES
+from jina_omni.media.files import FileSource, open_source, read_media_type
+from jina_omni.media.limits import MAX_FRAME_PIXELS
+from jina_omni.media.video_streams import Film, Frame
+
+__all__ = ["decode_frames", "is_animation", "measure_film"]
+
+_TYPES = ("image/gif", "image/webp", "image/png", "image/avif")
+
+# A frame that is to be shown no longer than this is shown for a tenth of a second, as in browsers.
+_SHORTEST, _USUAL = 0.01, 0.1
+
+
+def is_animation(source: FileSource) -> bool:
+    """Return whether a file is of a type that holds animated pictures.
+
+    Raises
+    ------
+    InputError
+        It can't be read.
+    """
+    with open_source(source) as file:
+        return read_media_type(file) in _TYPES
+
+
+def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
+    """Measure an animation, which is decoded for it: only the frames say how long they are shown.
+
+    Parameters
+    ----------
+    source : path or bytes-like
+        For which `is_animation` is true.
+    excerpt : Excerpt
+        The part that is measured; there may be no frame in it.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        This Pillow does not read it.
+    DecodeError
+        It is damaged or cut short.
+    InputError
+        It can't be read, or has more than 35 million pixels.
+    """
+    begins, end, size = [], 0.0, (0, 0)
+    for begin, seconds, frame in _decode(source):
+        size = frame.size
+        if excerpt.start <= begin < excerpt.end:
+            begins.append(begin)
+            end = begin + seconds
+    return Film(size, len(begins), len(begins) / (end - begins[0]) if begins else 0.0, end)
+
+
+def decode_frames(source: FileSource, excerpt: Excerpt = WHOLE) -> Generator[Frame, None, None]:
+    """Decode the frames of an animation; parameters and errors are those of `measure_film`."""
+    for begin, _, frame in _decode(source):
+        if excerpt.start <= begin < excerpt.end:
+            yield frame
+
+
+def _decode(source: FileSource) -> Iterator[tuple[float, float, Frame]]:
+    """Yield the frames, each with its time from the beginning and its duration, in seconds."""
+    with as_decode_error("an animation"), open_source(source) as file:
+        picture = _open_picture(file)
+        if picture.width * picture.height > MAX_FRAME_PIXELS:
+            raise InputError(
+                f"has frames of {picture.width:,} x {picture.height:,} pixels, over the limit of "
+                f"{MAX_FRAME_PIXELS:,}; shrink it, as the model would do anyway"
+            )
+        begin = 0.0
+        for i in range(getattr(picture, "n_frames", 1)):
+            picture.seek(i)
+            picture.load()  # only then a WebP knows the frame's duration
+            duration = picture.info.get("duration", 0) / 1000
+            seconds = duration if duration > _SHORTEST else _USUAL
+            yield begin, seconds, Frame((picture.height, picture.width), functools.partial(_read_rgb, picture))
+            begin += seconds
+
+
+def _open_picture(file: BinaryIO) -> PILImage.Image:
+    file_type = FILE_TYPES[read_media_type(file)]
+    name = file_type.name.upper()
+    if name in ("WEBP", "AVIF") and not features.check(name.lower()):
+        raise UnsupportedMediaError(
+            f"is {file_type.name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
+        )
+    importlib.import_module(f"PIL.{file_type.plugin}")  # or Pillow would import all its forty decoders
+    try:
+        return PILImage.open(file, formats=(name,))
+    except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
+        raise InputError(f"is too large to decode safely ({error}); shrink it") from error
+
+
+def _read_rgb(picture: PILImage.Image) -> npt.NDArray[np.uint8]:
+    # Not at once to RGB: of a picture with a transparent colour `convert` warns that it gets lost.
+    return np.asarray(picture.convert("RGBA").convert("RGB"))
