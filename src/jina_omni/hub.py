@@ -15,6 +15,7 @@ from types import ModuleType
 
 from jina_omni.errors import ModelLoadError
 from jina_omni.info import MODEL_LICENSE
+from jina_omni.optional_packages import import_optional
 from jina_omni.published import list_models, recommend_quantization
 from jina_omni.repository import Modality, ModelPaths, check_modality, choose_files, list_files
 
@@ -100,13 +101,11 @@ def download(
 
 def _import_client() -> ModuleType:
     try:
-        import huggingface_hub
-        import huggingface_hub.utils  # with errors and constants
+        hub = import_optional("huggingface_hub", "hub")
+        import_optional("huggingface_hub.utils", "hub")  # with errors and constants
     except ImportError as error:
-        raise ModelLoadError(
-            "models on the Hub need huggingface-hub: pip install 'jina-omni[hub]'; files and folders of yours don't"
-        ) from error
-    return huggingface_hub
+        raise ModelLoadError(f"models on the Hub need {error}; files and folders of yours don't") from error
+    return hub
 
 
 def _parse_name(hub: ModuleType, name: str) -> tuple[str, str | None]:

@@ -44,7 +44,18 @@ def import_optional(module: str, extra: str) -> ModuleType:
     Raises
     ------
     ImportError
-        It is not installed, or its import fails; the message names the extra.
+        It is not installed, or is but can't be imported. The message is the end of a sentence such as "a PDF needs":
+        the package, and what to do.
     """
-    with needs_extra(extra):
+    package = module.partition(".")[0].replace("_", "-")
+    try:
         return importlib.import_module(module)
+    except Exception as error:  # such as an OSError for a library that it links to
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            message = f"{package}: pip install 'jina-omni[{extra}]'"
+        else:
+            message = (
+                f"{package}, which is installed but can't be imported ({type(error).__name__}: {error}); install it "
+                f"again: pip install --force-reinstall {package}"
+            )
+        raise ImportError(message, name=module) from error

@@ -210,7 +210,7 @@ def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) 
     ("argv", "advice"),
     [
         (["embed", "x.txt", "--out", "x.parquet"], "x.parquet: a Parquet file needs pyarrow"),
-        (["index", "{folder}", "--db", "{folder}.db"], "a database needs LanceDB"),
+        (["index", "{folder}", "--db", "{folder}.db"], "a database needs lancedb"),
     ],
 )
 def test_a_missing_package_is_named_before_anything_is_embedded(

@@ -538,7 +538,7 @@ def test_a_long_film_does_not_lie_in_memory():
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     def missing(name):
-        raise ImportError(name)
+        raise ModuleNotFoundError(name, name=name)
 
     monkeypatch.setattr(optional_packages.importlib, "import_module", missing)
     message = r"^input 4 is a file of the type video/matroska, which needs .*'jina-omni\[video\]'"

@@ -34,7 +34,7 @@ def check_format(path: Path) -> None:
         try:
             import_optional("pyarrow", "parquet")
         except ImportError as error:
-            raise CommandError(f"{path}: a Parquet file needs pyarrow: pip install 'jina-omni[parquet]'") from error
+            raise CommandError(f"{path}: a Parquet file needs {error}") from error
 
 
 def write_embeddings(path: Path, names: Sequence[str], embeddings: Embeddings, identity: str) -> None:

@@ -33,8 +33,7 @@ def import_decoder(module: str, extra: str, what: str) -> ModuleType:
     try:
         return import_optional(module, extra)
     except ImportError as error:
-        package = module.replace("_", "-")
-        raise UnsupportedMediaError(f"is {what}, which needs {package}: pip install 'jina-omni[{extra}]'") from error
+        raise UnsupportedMediaError(f"is {what}, which needs {error}") from error
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ class Frame(NamedTuple):
     size : tuple of int
         Height and width, in pixels.
     read : callable
-        Returns its pixels as RGB: uint8, of the shape (height, width, 3). To be called before the next frame is decoded.
+        Returns its pixels as RGB: uint8, of the shape (height, width, 3). To be called before the next is decoded.
     """
 
     size: tuple[int, int]

@@ -102,7 +102,7 @@ class Database:
         try:
             lancedb = import_optional("lancedb", "search")
         except ImportError as error:
-            raise CommandError("a database needs LanceDB: pip install 'jina-omni[search]'") from error
+            raise CommandError(f"a database needs {error}") from error
         if not (folder / f"{_TABLE}.lance").is_dir():
             return None
         with _convert_errors(folder):
