@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -569,7 +570,7 @@ class Model(AsyncEncoding):
     def _compute(self, plan: Plan) -> Embeddings:
         call, options = plan.call, plan.call.options
         out = np.full((len(call.items), options.width), np.nan, np.float32)
-        with tqdm(total=len(call.items), unit="input", disable=not options.show_progress) as bar:
+        with tqdm(total=len(call.items), unit="input", disable=not (options.show_progress and _can_show())) as bar:
             bar.update(len(call.errors or ()))
             for batch in self._encoder.encode(
                 plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors
@@ -844,6 +845,11 @@ def _describe(
         n_bytes=sum(file.n_bytes for file in files.distinct),
         packed_bytes=packed_bytes,
     )
+
+
+def _can_show() -> bool:
+    """Return whether there is a stderr for a progress bar: a service, or a program with windows, may have none."""
+    return sys.stderr is not None and not getattr(sys.stderr, "closed", False)
 
 
 def _open(arguments: dict[str, Any]) -> Model:

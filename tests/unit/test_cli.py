@@ -25,7 +25,7 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.cli import chunks, main
-from jina_omni.cli.files import read_inputs
+from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.lock import lock
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
@@ -386,6 +386,77 @@ def test_embed_names_a_file_whose_name_is_not_unicode(
     assert main(["embed", str(folder), "--out", str(tmp_path / "x.npz"), *options]) == 1
     expected = f"  {folder}/caf\\udce9.txt has a name that is not Unicode; rename it"
     assert capsys.readouterr().err.splitlines() == ["3 embedded; 1 failed:", expected]
+
+
+def test_embed_reads_texts_by_their_byte_order_marks(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "texts").mkdir()
+    for name in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        (tmp_path / "texts" / name).write_bytes("a café".encode(name))
+    (tmp_path / "texts" / "latin-1").write_bytes("a café".encode("latin-1"))
+    assert main(["embed", str(tmp_path / "texts"), "--out", str(tmp_path / "x.npz"), *options]) == 1
+    assert "latin-1 is a text that is not UTF-8 at byte 5; convert it" in capsys.readouterr().err
+    with np.load(tmp_path / "x.npz") as written:
+        assert len(written["names"]) == 4
+        assert (written["vectors"] == written["vectors"][0]).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_linked_folders_are_followed_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, other = tmp_path / "around" / "folder", tmp_path / "other"
+    for path in (folder / "sub/a", folder / ".hidden/b", other / "c", other / "inner/d", folder / "db/e"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    links = {
+        "again": folder / "sub",
+        "hidden": folder / ".hidden",
+        "itself": folder,
+        "linked": other,
+        "part": other / "inner",
+        "second": other,
+        "to-db": folder / "db",
+        "up": tmp_path / "around",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target, target_is_directory=True)
+    (other / "back").symlink_to(folder, target_is_directory=True)
+    found = [str(path.relative_to(folder)) for path in find_files(folder, excluded=folder / "db")]
+    assert found == ["hidden/b", "linked/c", "part/d", "sub/a"]
+    (record,) = caplog.records
+    assert record.getMessage() == f"{folder / 'up'} is a link to a folder around {folder} and is not followed"
+
+
+# Closes a standard stream before Python begins; a shell does that by >&-.
+CLOSED = "import os, sys; os.close(int(sys.argv[1])); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a new process gets new streams there")
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["1", "-m", "jina_omni", "embed", "{text}"], "error: stdout is closed"),
+        (["1", "-m", "jina_omni", "models"], "error: stdout is closed"),
+        (["1", "-m", "jina_omni", "--version"], "error: stdout is closed"),
+        (["0", "-m", "jina_omni", "embed", "-"], "error: can't read stdin"),
+        (["2", "-m", "jina_omni", "embed", "{text}.missing"], ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_closed_stream_ends_in_a_message(argv: list[str], message: str, folder: Path) -> None:
+    done = run("-c", CLOSED, *(word.format(text=folder / "b.txt") for word in argv))
+    assert done.returncode == (1 if argv[0] == "2" else 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a new process gets new streams there")
+def test_no_file_gets_the_number_of_a_closed_stream(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.jsonl"
+    closed = "import os, sys; os.closerange(0, 3); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    assert run("-c", closed, "-m", "jina_omni", "embed", str(folder), "--out", str(out)).returncode == 0
+    assert len(read_rows(out)) == 3  # in which no message was written
 
 
 def test_a_text_that_is_too_long_is_cut_between_characters_when_asked_to(tmp_path: Path) -> None:

@@ -203,8 +203,8 @@ def test_an_svg_is_detected_by_its_root(text, encoding):
     assert read_media_type(io.BytesIO(text.encode(encoding))) == "image/svg+xml"
 
 
-def test_utf_16_without_an_svg_is_of_no_known_type():
-    assert detect_media_type("hello".encode("utf-16")) == ""
+def test_utf_16_without_an_svg_is_a_text():
+    assert detect_media_type("hello".encode("utf-16")) == "text/plain"
 
 
 @given(st.binary(max_size=64))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -18,6 +19,7 @@ from typing import NoReturn
 
 from jina_omni import __version__
 from jina_omni.cli import bench, demo, download, embed, index, info, models, search
+from jina_omni.cli.streams import replace_closed_streams
 from jina_omni.errors import JinaOmniError
 
 __all__ = ["create_parser", "main", "run"]
@@ -46,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Without the program's name; by default those of this process.
     """
+    replace_closed_streams()
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack characters of a file's name
-    args = create_parser().parse_args(argv)
     try:
+        args = create_parser().parse_args(argv)
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -61,11 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-        try:
-            sys.stdout.flush()
-        except OSError:  # the output itself failed
-            _drop_output()
-        return _fail(message)
+        return _fail(_flush_output() or message)
+    except SystemExit:  # after --help, or wrong options
+        if message := _flush_output():
+            return _fail(message)
+        raise
     except (JinaOmniError, ValueError) as error:  # a ValueError names a wrong argument
         return _fail(str(error))
     return status
@@ -106,6 +109,16 @@ def create_parser() -> argparse.ArgumentParser:
         module.add_options(command)
         command.set_defaults(run=module.run)
     return parser
+
+
+def _flush_output() -> str:
+    """Write what is buffered for stdout; return what is wrong where that fails, and drop it."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _drop_output()
+        return "stdout is closed" if error.errno == errno.EBADF else f"can't write to stdout: {error.strerror}"
+    return ""
 
 
 def _drop_output() -> None:

@@ -21,7 +21,8 @@ from jina_omni.cli.model_choice import ModelChoice, describe_identity, open_mode
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
-from jina_omni.errors import InputError, LocatedError
+from jina_omni.errors import DecodeError, InputError, LocatedError
+from jina_omni.media.texts import decode_text
 from jina_omni.model import Model
 from jina_omni.precision import CALIBRATED, PRECISIONS, Precision, check_precision, quantize_embeddings
 
@@ -32,9 +33,9 @@ examples:
   jina-omni embed documents/ --model model/ --out vectors.parquet --truncate-dim 256
   printf 'a red circle\\na blue square\\n' | jina-omni embed - --query --model model/
 
-Files that are UTF-8 text, whatever their name, are embedded as texts; the type of any other file is found from its
-bytes. Folders are read with all folders in them, except hidden files. With - the lines of stdin are texts; empty lines
-are left out.
+Files that are text, whatever their name, are embedded as texts: UTF-8, or UTF-16 with a byte order mark. The type of
+any other file is found from its bytes. Folders are read with all folders in them and those that are linked into them,
+except hidden files. With - the lines of stdin are texts; empty lines are left out.
 
 --out takes .jsonl (name, model, vector), .npz (names, vectors), .parquet (name, vector), or .npy (a row for each input
 in order, NaN or 0 where it failed). Without --out, JSON lines go to stdout.
@@ -113,9 +114,11 @@ def _list_items(paths: Sequence[str]) -> Iterator[_Item]:
         if len(paths) > 1:
             raise CommandError("- stands for the lines of stdin and can't be combined with files")
         try:
-            lines = sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
-        except UnicodeDecodeError as error:
-            raise CommandError(f"stdin is not UTF-8 at byte {error.start:,}; convert it") from error
+            lines = decode_text(sys.stdin.buffer.read()).split("\n")
+        except DecodeError as error:
+            raise CommandError(error.message_for("stdin")) from error
+        except OSError as error:
+            raise CommandError(f"can't read stdin: {error.strerror}") from error
         yield from (_Item(line, line) for line in (line.removesuffix("\r") for line in lines) if line)
         return
     for path in map(Path, paths):

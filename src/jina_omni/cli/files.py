@@ -3,28 +3,50 @@
 
 from __future__ import annotations
 
-import codecs
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from jina_omni.errors import DecodeError, InputError, InputTooLongError
+from jina_omni.errors import InputError, InputTooLongError
 from jina_omni.media.files import open_path, read_media_type
 from jina_omni.media.pdf import Pdf
+from jina_omni.media.texts import decode_text
 
 __all__ = ["FileInput", "find_files", "read_inputs"]
 
 FileInput: TypeAlias = str | Path | Pdf
 """An input of a file: the content of a text, a page of a PDF, or the path of any other file."""
 
+_log = logging.getLogger("jina_omni")
+
 _TEXT_LIMIT = 1 << 20  # bytes of a text; the model takes 32,768 tokens of a few bytes
 
 
 def find_files(folder: Path, *, excluded: Path | None = None) -> Iterator[Path]:
-    """Yield the files of a folder and of those in it, sorted, except hidden ones and those in the folder `excluded`."""
-    for here, folders, names in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(here, name) != excluded)
+    """Yield the files of a folder and of those in it, sorted, except hidden ones and those in the folder `excluded`.
+
+    Folders that are linked into it are followed, each once. A link to a folder around this one is not, but reported.
+    """
+    root = folder.resolve()
+    visited = {root}
+
+    def is_to_visit(path: Path) -> bool:
+        target = path.resolve()
+        if path.name.startswith(".") or target == excluded or target in visited:
+            return False
+        if path.is_symlink():
+            if root.is_relative_to(target):
+                _log.warning("%s is a link to a folder around %s and is not followed", path, folder)
+                return False
+            if target.is_relative_to(root) and not _is_hidden(target.relative_to(root)):
+                return False  # visited without the link
+        visited.add(target)
+        return True
+
+    for here, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if is_to_visit(Path(here, name))]
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
 
 
@@ -63,10 +85,11 @@ def _read_text(path: Path, *, truncate: bool) -> str:
     is_whole = len(data) <= _TEXT_LIMIT
     if not is_whole and not truncate:
         raise InputTooLongError(f"is a text of over {_TEXT_LIMIT:,} bytes; split it, or pass --truncate")
-    try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(data[:_TEXT_LIMIT], final=is_whole)
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"is a text that is not UTF-8 at byte {error.start:,}; convert it") from error
+    return decode_text(data[:_TEXT_LIMIT], is_whole=is_whole)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _raise(error: OSError) -> None:

@@ -11,6 +11,7 @@ import re
 from typing import Literal, NamedTuple
 
 from jina_omni.errors import UnsupportedMediaError
+from jina_omni.media.texts import find_encoding
 
 __all__ = ["FILE_TYPES", "HEAD_BYTES", "FileType", "detect_media_type", "find_kind", "list_names", "unsupported_type"]
 
@@ -148,7 +149,8 @@ def detect_media_type(head: bytes) -> str:
         return _detect_ogg(head)
     if b"%PDF-" in head[:1024]:  # PDF 1.7, annex H.3.4.1: readers look for it there
         return "application/pdf"
-    return _detect_text(head) or _detect_binary(head)
+    # Last what is neither: bytes that may be a text of some encoding of 8 bits.
+    return _detect_text(head) or _detect_binary(head) or ("text/plain" if find_encoding(head) else "")
 
 
 def find_kind(media_type: str) -> str:
@@ -230,11 +232,7 @@ def _detect_text(head: bytes) -> str:
     ascii_head = head.decode("utf-16", "ignore").encode() if utf16 else head.removeprefix(codecs.BOM_UTF8)
     if _SVG.match(ascii_head):
         return "image/svg+xml"
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # which takes a character that is cut at the end
-    except UnicodeDecodeError:
-        return ""
-    return "text/plain" if text and "\0" not in text else ""
+    return "text/plain" if find_encoding(head) not in ("", "latin-1") else ""
 
 
 def _detect_binary(head: bytes) -> str:
