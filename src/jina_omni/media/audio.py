@@ -16,16 +16,18 @@ import math
 import operator
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jina_omni.describe import describe_type, short_repr
-from jina_omni.errors import DecodeError, InputError, InputTooLongError
+from jina_omni.errors import DecodeError, InputError, InputTooLongError, located
+from jina_omni.media.audio_excerpts import cut_stream, measure_stream
 from jina_omni.media.audio_streams import AudioStream, Block, check_format, open_sound, open_track
+from jina_omni.media.excerpts import WHOLE, Excerpt, list_excerpts, make_excerpt
 from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
 from jina_omni.media.limits import MAX_AUDIO_SECONDS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
@@ -43,6 +45,7 @@ from jina_omni.native import Projector, audio_token_count
 __all__ = ["Audio", "check", "count_samples", "measure", "measure_track", "read_samples", "read_track"]
 
 _BLOCK_SAMPLES = 1 << 16  # of an array, converted at a time
+_PADDING_SECONDS = 0.1  # two frames of any codec, which encoders may fill up
 
 # Of each type of integers, the value of silence and the value one above the largest, as in libsndfile.
 _INTEGERS = {"u1": (128, 1 << 7), "i2": (0, 1 << 15), "i4": (0, 1 << 31)}
@@ -51,7 +54,7 @@ _INTEGERS = {"u1": (128, 1 << 7), "i2": (0, 1 << 15), "i4": (0, 1 << 31)}
 # Compared by identity: two arrays, compared, give an array.
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Audio:
-    """A sound of up to 30 seconds.
+    """A sound of up to 30 seconds; `split` makes such sounds of a longer one.
 
     Parameters
     ----------
@@ -61,6 +64,8 @@ class Audio:
         before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
     sampling_rate : int, optional
         Samples per second; needed with an array, and only there.
+    start, end : float, optional
+        Take only the sound between these times, in seconds from its beginning; see `split`.
 
     Examples
     --------
@@ -70,9 +75,47 @@ class Audio:
 
     source: FileSource | npt.NDArray[Any]
     sampling_rate: int | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    end: float | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
-        return f"Audio({describe_source(self.source)}{describe_options(self, 'sampling_rate')})"
+        return f"Audio({describe_source(self.source)}{describe_options(self, 'sampling_rate', 'start', 'end')})"
+
+    def split(self, seconds: float = MAX_AUDIO_SECONDS, overlap: float = 0) -> list[Audio]:
+        """Return consecutive excerpts as sounds of their own, for one vector per excerpt.
+
+        The file is read now, to find its length, and decoded if its header does not say it exactly. For an excerpt it
+        is decoded up to the end of that.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of an excerpt; the last may be shorter. The model takes at most 30.
+        overlap : float
+            Seconds that an excerpt has in common with the next.
+
+        Returns
+        -------
+        list of Audio
+            In order. Their `start` and `end` are seconds from the beginning of the sound.
+
+        Raises
+        ------
+        InputError
+            The file can't be read, or the arguments are out of range.
+
+        Examples
+        --------
+        >>> parts = Audio(np.zeros(70 * 8_000, np.int16), sampling_rate=8_000).split(overlap=5)
+        >>> [(part.start, part.end) for part in parts]
+        [(0.0, 30.0), (25.0, 55.0), (50.0, 70.0)]
+        """
+        with located(((repr(self), None),)):
+            excerpt = make_excerpt(self.start, self.end)
+            with _open_stream(replace(self, start=None, end=None)) as stream:
+                length, least = measure_stream(stream), 0 if stream.exact else _PADDING_SECONDS
+            parts = list_excerpts(excerpt, length, seconds, overlap, least)
+            return [replace(self, start=part.start, end=part.end) for part in parts]
 
 
 def check(audio: Audio) -> None:
@@ -119,7 +162,9 @@ def measure(
     return [_measure_samples(count_samples(audio), lambda: read_samples(audio, truncate=truncate), tower)]
 
 
-def measure_track(source: FileSource, seconds: float, towers: Towers, *, truncate: bool) -> Medium:
+def measure_track(
+    source: FileSource, seconds: float, towers: Towers, *, truncate: bool, excerpt: Excerpt = WHOLE
+) -> Medium:
     """Measure the sound track of a video, for the audio tower.
 
     Parameters
@@ -130,6 +175,8 @@ def measure_track(source: FileSource, seconds: float, towers: Towers, *, truncat
         Of the video, which its sound is expected to last.
     towers, truncate
         As in `measure`.
+    excerpt : Excerpt
+        The part of the video.
 
     Raises
     ------
@@ -139,7 +186,7 @@ def measure_track(source: FileSource, seconds: float, towers: Towers, *, truncat
     tower = towers.require_audio("a video with sound, which this dialect embeds too")
 
     def read() -> Samples:
-        samples = read_track(source, truncate=truncate)
+        samples = read_track(source, truncate=truncate, excerpt=excerpt)
         return np.empty(0, np.float32) if samples is None else samples
 
     return _measure_samples(round(seconds * SAMPLING_RATE), read, tower)
@@ -241,7 +288,7 @@ def count_samples(audio: Audio) -> int:
         return min(n_samples, MAX_SAMPLES) if length <= _max_samples(stream) else n_samples
 
 
-def read_track(source: FileSource, *, truncate: bool = False) -> Samples | None:
+def read_track(source: FileSource, *, truncate: bool = False, excerpt: Excerpt = WHOLE) -> Samples | None:
     """Return the sound track of a video as mono at 16 kHz, mixed and resampled as the reference does for videos.
 
     That is by FFmpeg's resampler instead of soxr, and its mix of a track of floats is louder than the average.
@@ -252,6 +299,8 @@ def read_track(source: FileSource, *, truncate: bool = False) -> Samples | None:
         Of a video.
     truncate : bool
         As in `read_samples`.
+    excerpt : Excerpt
+        The part that is returned.
 
     Returns
     -------
@@ -264,15 +313,19 @@ def read_track(source: FileSource, *, truncate: bool = False) -> Samples | None:
         As in `read_samples`.
     """
     with open_track(source) as stream:
-        return None if stream is None else _read_stream(stream, truncate=truncate)
+        return None if stream is None else _read_stream(cut_stream(stream, excerpt), truncate=truncate)
 
 
-def _open_stream(audio: Audio) -> contextlib.AbstractContextManager[AudioStream]:
+@contextlib.contextmanager
+def _open_stream(audio: Audio) -> Iterator[AudioStream]:
+    excerpt = make_excerpt(audio.start, audio.end)
     if isinstance(audio.source, np.ndarray):
-        return contextlib.nullcontext(_stream_array(audio.source, audio.sampling_rate))
+        yield cut_stream(_stream_array(audio.source, audio.sampling_rate), excerpt)
+        return
     if audio.sampling_rate is not None:
         raise InputError("is a file, which has its own sampling rate; pass sampling_rate with arrays only")
-    return open_sound(audio.source)
+    with open_sound(audio.source) as stream:
+        yield cut_stream(stream, excerpt)
 
 
 def _stream_array(array: npt.NDArray[Any], sampling_rate: int | None) -> AudioStream:
@@ -312,7 +365,7 @@ def _check_rate(sampling_rate: Any) -> int:
 
 def _max_samples(stream: AudioStream) -> int:
     """Return the largest number of samples that a sound may have, at its own rate."""
-    padding = 0 if stream.exact else stream.rate // 10  # two frames of any codec
+    padding = 0 if stream.exact else round(_PADDING_SECONDS * stream.rate)
     return MAX_AUDIO_SECONDS * stream.rate + padding
 
 
@@ -348,7 +401,7 @@ def _too_long(stream: AudioStream) -> InputTooLongError:
         seconds = f"{math.ceil(length * 100) / 100:,.2f}" if stream.exact else f"about {length:,.1f}"
     return InputTooLongError(
         f"is a sound of {seconds} seconds, over this model's limit of {MAX_AUDIO_SECONDS}; split it, or pass "
-        f"truncate=True to take its first {MAX_AUDIO_SECONDS} seconds"
+        f"truncate=True to take its first {MAX_AUDIO_SECONDS} seconds; Audio.split() returns its parts"
     )
 
 

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from jina_omni.describe import short_repr
 from jina_omni.errors import InputError
+from jina_omni.media.limits import MAX_EXCERPTS
 
 __all__ = ["WHOLE", "Excerpt", "list_excerpts", "make_excerpt"]
 
@@ -30,7 +34,7 @@ class Excerpt(NamedTuple):
         return self == WHOLE
 
     def __str__(self) -> str:
-        return f"{self.start:g} to {self.end:g} seconds"
+        return f"{self.start:g} seconds on" if math.isinf(self.end) else f"{self.start:g} to {self.end:g} seconds"
 
 
 WHOLE = Excerpt()
@@ -54,7 +58,7 @@ def make_excerpt(start: float | None, end: float | None) -> Excerpt:
     return Excerpt(float(excerpt.start), float(excerpt.end))
 
 
-def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: float) -> list[Excerpt]:
+def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: float, least: float = 0) -> list[Excerpt]:
     """Return consecutive excerpts that cover a part of a medium, or the whole.
 
     Parameters
@@ -67,6 +71,8 @@ def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: floa
         Length of each excerpt but the last, which may be shorter.
     overlap : float
         Seconds that an excerpt has in common with the next.
+    least : float
+        Seconds that the last excerpt must have more than the one before it, or it is left out.
 
     Returns
     -------
@@ -76,7 +82,8 @@ def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: floa
     Raises
     ------
     InputError
-        `seconds` is not a number over 0, or `overlap` is not one from 0 to under `seconds`.
+        `seconds` is not a number over 0, `overlap` is not one from 0 to under `seconds`, the medium ends before the
+        part begins, or there would be too many.
 
     Examples
     --------
@@ -90,14 +97,20 @@ def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: floa
             f"can't be split with overlap={short_repr(overlap)}; pass seconds, from 0 to under the {seconds:g} of an "
             "excerpt"
         )
+    if excerpt.start >= length:
+        raise InputError(f"is {length:g} seconds long and has nothing from {excerpt}")
     end = min(excerpt.end, length)
-    # One that would lie within the excerpt before it adds nothing.
-    n = max(math.ceil((end - excerpt.start - overlap) / (seconds - overlap)), 1)
+    # An excerpt that only rounding makes longer than nothing is none.
+    n = max(math.ceil((end - excerpt.start - overlap - least) / (seconds - overlap) - 1e-9), 1)
+    if n > MAX_EXCERPTS:
+        raise InputError(
+            f"has {n:,} excerpts of {seconds:g} seconds, over the limit of {MAX_EXCERPTS:,}; pass more seconds="
+        )
+    # Rounded to microseconds, so that one ends exactly where the next begins.
     starts = [excerpt.start + i * (seconds - overlap) for i in range(n)]
-    return [Excerpt(float(start), float(min(start + seconds, end))) for start in starts]
+    return [Excerpt(round(float(start), 6), float(min(round(start + seconds, 6), end))) for start in starts]
 
 
 def _is_real(value: Any) -> bool:
-    import numpy as np
-
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return is_number and (value == math.inf or abs(value) <= sys.float_info.max)

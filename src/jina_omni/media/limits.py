@@ -51,6 +51,11 @@ MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 1_000, 768_000
 MAX_CHANNELS = 64
 """Channels of a sound."""
 
+# ---- excerpts of sounds and videos ----
+
+MAX_EXCERPTS = 1 << 16
+"""Excerpts that one sound or video is split into: three weeks of 30 seconds each."""
+
 # ---- the process that draws SVG and PDF ----
 
 SANDBOX_MEMORY = 1 << 30

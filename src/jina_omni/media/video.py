@@ -174,7 +174,7 @@ def measure(
     if not has_sound(source):
         return [frames]
     seconds = selection.n_frames / selection.fps
-    return [measure_track(source, seconds, towers, truncate=truncate), frames]
+    return [measure_track(source, seconds, towers, truncate=truncate, excerpt=_find_excerpt(video)), frames]
 
 
 def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeometry, dialect: Dialect) -> Medium:

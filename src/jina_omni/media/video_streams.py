@@ -42,7 +42,7 @@ _SOUND_TYPES = {"audio/mp4", "audio/ogg"}
 
 _THREADS = 4  # each holds frames of its own
 
-_SECONDS_BEFORE = (0, 10)  # an excerpt, where a key frame is looked for
+_SECONDS_BEFORE = (0, 3, 12)  # an excerpt, where a key frame is looked for
 
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, libavformat/avformat.h
 
@@ -118,7 +118,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
             if not excerpt.start <= time < excerpt.end:
                 continue
             count += 1
-            seconds = max(seconds, time + (packet.duration or 0) * clock.unit)
+            seconds = max(seconds, time + (packet.duration * clock.unit if packet.duration else clock.usual_seconds))
             if clock.has_times and packet.pts is not None:
                 begin = min(begin, packet.pts)
                 end = max(end, packet.pts + (packet.duration or 0))
@@ -205,6 +205,8 @@ class _Clock:
     ----------
     unit : float
         Seconds.
+    usual_seconds : float
+        Of a frame.
     has_times : bool
     """
 
@@ -212,14 +214,14 @@ class _Clock:
         self.unit = float(stream.time_base)
         self.has_times = not container.format.flags & _NO_TIMESTAMPS
         self._begin = stream.start_time or 0
-        self._seconds_per_frame = 1 / float(stream.average_rate or UNKNOWN_FPS)
+        self.usual_seconds = 1 / float(stream.average_rate or UNKNOWN_FPS)
         self._next = 0.0
 
     def read(self, item: Any) -> float:
         """Return the time of the next packet or frame; 0 where it comes before the beginning."""
         stamp = item.dts if item.pts is None else item.pts
         time = max(self.convert(stamp), 0.0) if self.has_times and stamp is not None else self._next
-        self._next = time + self._seconds_per_frame
+        self._next = time + self.usual_seconds
         return time
 
     def convert(self, stamp: int) -> float:
@@ -228,7 +230,7 @@ class _Clock:
 
     def find_stamp(self, seconds: float) -> int:
         """Return the time in the stream's unit."""
-        return math.floor(seconds / self.unit) + self._begin
+        return math.floor(min(seconds / self.unit, 1 << 62)) + int(self._begin)
 
     def may_precede(self, packet: Any, end: float) -> bool:
         """Return whether frames before this time may come behind a packet, since frames lean on later ones."""
