@@ -29,6 +29,7 @@ from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.lock import lock
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
+from testing.media_files import video_file
 
 COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "search")
 
@@ -621,12 +622,15 @@ def test_search_writes_a_page_that_holds_all_it_shows(mixed: Path, indexed: Path
     text = page.read_text("utf-8")
     assert "<h1>&lt;b&gt;a &amp; b&lt;/b&gt;</h1>" in text
     assert text.count("<figure>") == sum(MIXED.values())
-    pictures = [base64.b64decode(data) for data in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)]
+    data = re.findall(r'(?:src|poster)="data:image/jpeg;base64,([^"]+)"', text)
+    pictures = list(map(base64.b64decode, data))
     assert len(pictures) == N_PICTURES + 1 + 2
     assert {PILImage.open(io.BytesIO(data)).size for data in pictures} >= {(32, 24), (64, 64)}
-    assert text.count("<p>&#9835; sound</p>") == N_SOUNDS
+    assert text.count("<p>&#9835; sound</p><audio controls") == N_SOUNDS
+    assert text.count("<video controls") == 1
+    assert "default-src 'none'; img-src data:; media-src file:; style-src 'unsafe-inline'" in text
     assert f"<p>{(mixed / 'texts/042.txt').read_text()}</p>" in text
-    assert not re.findall(r'(?:src|href)="(?!data:|file:)', text)
+    assert not re.findall(r'(?:src|href|poster)="(?!data:|file:)', text)
     assert "<script" not in text
 
 
@@ -680,6 +684,57 @@ def test_index_of_pages_has_a_vector_for_each(
     assert (tmp_path / "x.html").read_text().count("data:image/jpeg") == 4
     assert main(["index", str(documents), "--db", str(db)]) == 0
     assert capsys.readouterr().err == "2 unchanged\n"
+
+
+def test_index_has_a_vector_for_each_excerpt_of_long_media_and_search_shows_its_time(
+    model: Checkpoint, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    folder = tmp_path / "long"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    soundfile.write(folder / "talk.wav", rng.normal(0, 0.1, 70 * 16_000), 16_000)
+    soundfile.write(folder / "copy.wav", rng.normal(0, 0.1, 30 * 16_000), 16_000)
+    shutil.copy(folder / "talk.wav", folder / "talk again.wav")
+    pictures = np.kron(rng.integers(0, 256, (130, 4, 4, 3)), np.ones((1, 16, 16, 1))).astype(np.uint8)
+    (folder / "film.mp4").write_bytes(video_file(pictures, rate=2))
+    (folder / "cut.mp4").write_bytes(video_file(pictures, rate=2)[:-2000])
+    command = ["index", str(folder), "--db", str(tmp_path / "db")]
+    assert main([*command, *options]) == 1
+    first, failure = capsys.readouterr().err.splitlines()
+    assert first == "3 embedded; 1 reused; 1 failed:"
+    assert failure.startswith(f"  {folder / 'cut.mp4'} is cut short")
+
+    rows = open_table(tmp_path / "db").to_arrow().to_pylist()
+    held = {(Path(row["path"]).name, row["start"], row["end"]): row["vector"] for row in rows}
+    times = [(0, 30), (30, 60), (60, 70)]
+    expected = {("copy.wav", 0, 0): folder / "copy.wav"}
+    for name in ("talk.wav", "talk again.wav"):
+        expected |= {(name, *time): jina_omni.Audio(folder / name, start=time[0], end=time[1]) for time in times}
+    for start, end in (0, 30), (30, 60), (60, 65):
+        expected["film.mp4", start, end] = jina_omni.Video(folder / "film.mp4", start=start, end=end)
+    assert set(held) == set(expected)
+    vectors = embed(model, list(expected.values()), prompt_name="document")
+    np.testing.assert_array_equal([held[key] for key in expected], vectors)
+
+    page = tmp_path / "found.html"
+    assert main(["search", "a sound", "--db", str(tmp_path / "db"), "--html", str(page)]) == 0
+    found = capsys.readouterr().out
+    assert f"{folder / 'film.mp4'}, 0:30 to 1:00\n" in found
+    assert f"{folder / 'talk.wav'}, 1:00 to 1:10\n" in found
+    text = page.read_text("utf-8")
+    assert f'<audio controls preload="none" src="{(folder / "talk.wav").as_uri()}#t=60,70">' in text
+    assert f'<video controls preload="none" src="{(folder / "film.mp4").as_uri()}#t=30,60" poster="data:' in text
+    assert len(set(re.findall(r'poster="([^"]+)"', text))) == 3  # the first frame of each excerpt
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("4 unchanged; 1 failed:")
+
+
+def test_a_database_without_times_is_refused(tmp_path: Path, indexed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = shutil.copytree(indexed, tmp_path / "db")
+    open_table(db).drop_columns(["start"])
+    assert main(["search", "x", "--db", str(db)]) == 2
+    assert f"{db} was made by an earlier version, without times; remove it" in capsys.readouterr().err
 
 
 def test_one_database_takes_several_folders(

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jina_omni.errors import InputError, InputTooLongError
+from jina_omni.inputs import make_part
+from jina_omni.media.audio import Audio
+from jina_omni.media.file_types import find_kind
 from jina_omni.media.files import open_path, read_media_type
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.texts import decode_text
+from jina_omni.media.video import Video
 
 __all__ = ["FileInput", "find_files", "read_inputs"]
 
-FileInput: TypeAlias = str | Path | Pdf
-"""An input of a file: the content of a text, a page of a PDF, or the path of any other file."""
+FileInput: TypeAlias = str | Path | Pdf | Audio | Video
+"""An input of a file: the content of a text, a page of a PDF, an excerpt of a sound or video, or the path of a file."""
 
 _log = logging.getLogger("jina_omni")
 
@@ -50,7 +54,7 @@ def find_files(folder: Path, *, excluded: Path | None = None) -> Iterator[Path]:
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
 
 
-def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) -> list[FileInput]:
+def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, truncate: bool = False) -> list[FileInput]:
     """Return the inputs of a file.
 
     Parameters
@@ -58,6 +62,8 @@ def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) ->
     path : Path
     by_page : bool
         Return each page of a PDF, instead of the whole.
+    by_time : bool
+        Return the excerpts of a sound or video of over 30 seconds, instead of the whole.
     truncate : bool
         Keep the beginning of a text that is too long.
 
@@ -74,9 +80,22 @@ def read_inputs(path: Path, *, by_page: bool = False, truncate: bool = False) ->
         media_type = read_media_type(file)
     if media_type == "text/plain":
         return [_read_text(path, truncate=truncate)]
-    if media_type == "application/pdf" and by_page:
-        return list(Pdf(path).split())
+    kind = find_kind(media_type)
+    if kind == "pdf" and by_page:
+        return _split(Pdf(path))
+    if kind in ("audio", "video") and by_time:
+        part = make_part(path)  # in the same containers there may be sound alone
+        parts = _split(part) if isinstance(part, (Audio, Video)) else []
+        return parts if len(parts) > 1 else [path]
     return [path]
+
+
+def _split(part: Pdf | Audio | Video) -> list[FileInput]:
+    try:
+        return list(part.split())
+    except InputError as error:
+        error.location = error.location[1:]  # without the part, since the file's name is its subject
+        raise
 
 
 def _read_text(path: Path, *, truncate: bool) -> str:

@@ -28,7 +28,8 @@ takes several folders, one after the other.
 
 Run the command again when files have changed. It skips a file of the same size and time, reuses the embedding of a file
 whose content is already in the database under any name, embeds a changed file again, and removes a file that is gone.
-Hidden files are left out. The same command continues a run that was stopped or killed.
+Sounds and videos of over 30 seconds have an embedding for each 30 seconds, and search shows the time of a match.
+Hidden files are left out, and linked folders are followed. The same command continues a run that was stopped or killed.
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jina_omni.cli.collection.database import Database, Hit
 from jina_omni.cli.collection.gallery import render_gallery
+from jina_omni.cli.collection.places import describe_place
 from jina_omni.cli.collection.query import find_nearest
 from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options
@@ -32,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     query.add_argument("--file", metavar="FILE", type=Path, help="look for files that are similar to this one")
     parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
     parser.add_argument("-k", metavar="N", type=int, default=10, help="number of results (default: %(default)s)")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page that shows the results")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page that shows and plays the results")
     add_model_options(parser)
 
 
@@ -55,6 +56,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _format_table(hits: Sequence[Hit]) -> list[str]:
     return [
-        f"{rank:>{len(str(len(hits)))}}  {hit.score:6.3f}  {hit.path}{f', page {hit.page}' if hit.page else ''}"
+        f"{rank:>{len(str(len(hits)))}}  {hit.score:6.3f}  {hit.path}{describe_place(hit.place)}"
         for rank, hit in enumerate(hits, 1)
     ]

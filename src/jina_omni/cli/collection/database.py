@@ -20,7 +20,7 @@ from jina_omni.cli.problems import CommandError
 from jina_omni.dialects import Dialect
 from jina_omni.optional_packages import import_optional
 
-__all__ = ["Database", "FileEmbeddings", "FileState", "Hit", "Settings", "lock_database"]
+__all__ = ["Database", "FileEmbeddings", "FileState", "Hit", "Place", "Settings", "lock_database"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -38,19 +38,27 @@ class FileState(NamedTuple):
     sha256: str
 
 
-class FileEmbeddings(NamedTuple):
-    """The embeddings of a file, shape (n, dim), and the page of each, from 1; 0 is the whole file."""
+class Place(NamedTuple):
+    """What of a file an embedding is of: a page, from 1, or an excerpt, in seconds. All are 0 of the whole file."""
 
-    pages: list[int]
+    page: int = 0
+    start: float = 0.0
+    end: float = 0.0
+
+
+class FileEmbeddings(NamedTuple):
+    """The embeddings of a file, shape (n, dim), and the place of each."""
+
+    places: list[Place]
     vectors: Floats
 
 
 class Hit(NamedTuple):
-    """A file or page that a search found, and the cosine of its embedding and the query's."""
+    """A file or a place in it that a search found, and the cosine of its embedding and the query's."""
 
     score: float
     path: str
-    page: int
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Settings:
 
 
 class Database:
-    """A table with a row for each file, or for each page.
+    """A table with a row for each file, or for each page or excerpt.
 
     Attributes
     ----------
@@ -109,6 +117,8 @@ class Database:
             table = lancedb.connect(str(folder)).open_table(_TABLE)
             stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
             settings = Settings(**stored | {"choice": ModelChoice(**stored["choice"])})
+        if not set(Place._fields) <= set(table.schema.names):
+            raise CommandError(f"{folder} was made by an earlier version, without times; remove it and index again")
         return cls(folder, table, settings)
 
     @classmethod
@@ -120,6 +130,8 @@ class Database:
         columns = {
             "path": pa.string(),
             "page": pa.int32(),
+            "start": pa.float64(),
+            "end": pa.float64(),
             "size": pa.int64(),
             "mtime_ns": pa.int64(),
             "sha256": pa.string(),
@@ -138,16 +150,16 @@ class Database:
 
     def read_embeddings(self, digests: Collection[str]) -> dict[str, FileEmbeddings]:
         """Return the embeddings of the files that have one of these SHA-256 digests, by digest."""
-        found: dict[str, dict[int, Any]] = {}
+        found: dict[str, dict[Place, Any]] = {}
         if digests:
             with _convert_errors(self.folder):
                 query = self._table.search().where(_match_any("sha256", digests))
-                rows = query.select(["sha256", "page", "vector"]).to_arrow()
+                rows = query.select(["sha256", *Place._fields, "vector"]).to_arrow()
             for row in rows.to_pylist():  # the rows of a copy replace equal ones
-                found.setdefault(row["sha256"], {})[row["page"]] = row["vector"]
+                found.setdefault(row["sha256"], {})[_read_place(row)] = row["vector"]
         return {
-            digest: FileEmbeddings(sorted(pages), np.array([pages[page] for page in sorted(pages)], np.float32))
-            for digest, pages in found.items()
+            digest: FileEmbeddings(sorted(vectors), np.array([vectors[place] for place in sorted(vectors)], np.float32))
+            for digest, vectors in found.items()
         }
 
     def add(self, files: Sequence[tuple[str, FileState, FileEmbeddings]]) -> None:
@@ -157,9 +169,9 @@ class Database:
         import pyarrow as pa
 
         rows = [
-            {"path": path, "page": page, **state._asdict(), "vector": vector}
+            {"path": path, **place._asdict(), **state._asdict(), "vector": vector}
             for path, state, embeddings in files
-            for page, vector in zip(embeddings.pages, embeddings.vectors, strict=True)
+            for place, vector in zip(embeddings.places, embeddings.vectors, strict=True)
         ]
         with _convert_errors(self.folder):
             self._table.add(pa.Table.from_pylist(rows, schema=self._table.schema))
@@ -180,8 +192,8 @@ class Database:
         """Return the rows whose embeddings are nearest to a vector, the nearest first."""
         with _convert_errors(self.folder):
             query = self._table.search(vector).distance_type("cosine").limit(n_hits)
-            rows = query.select(["path", "page", "_distance"]).to_list()
-        return [Hit(1 - row["_distance"], row["path"], row["page"]) for row in rows]
+            rows = query.select(["path", *Place._fields, "_distance"]).to_list()
+        return [Hit(1 - row["_distance"], row["path"], _read_place(row)) for row in rows]
 
 
 @contextmanager
@@ -206,6 +218,10 @@ def _convert_errors(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         raise CommandError(f"{folder}: LanceDB says: {str(error)[:300] or type(error).__name__}") from error
+
+
+def _read_place(row: dict[str, Any]) -> Place:
+    return Place(*(row[name] for name in Place._fields))
 
 
 def _match_any(column: str, values: Iterable[str]) -> str:

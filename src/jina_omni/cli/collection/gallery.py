@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from jina_omni.cli.collection.database import Hit
+from PIL import Image as PILImage
+
+from jina_omni.cli.collection.database import Hit, Place
+from jina_omni.cli.collection.places import describe_place, find_url
 from jina_omni.cli.files import read_inputs
 from jina_omni.cli.problems import describe_failure
 from jina_omni.errors import LocatedError
 from jina_omni.inputs import Text
 from jina_omni.media import image, pdf
+from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.image import Image
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.video import Video
@@ -27,10 +31,14 @@ __all__ = ["render_gallery"]
 _THUMBNAIL_SIDE = 320  # pixels
 _TEXT_LENGTH = 400  # characters
 
+_VIDEO = '<video controls preload="none" src="{url}" poster="{poster}"></video>'
+_AUDIO = '<p>&#9835; sound</p><audio controls preload="none" src="{url}"></audio>'
+
 
 def render_gallery(title: str, hits: Sequence[Hit]) -> str:
     """Return the page, in HTML: a thumbnail, a frame or the beginning of each hit, with its score and a link to it."""
-    # The page's policy keeps it from loading anything, whatever a file's name or text contains.
+    # The page's policy keeps it from loading anything but sounds and videos from files, whatever a file's name or text
+    # contains.
     return _read("gallery.html").format(
         title=html.escape(title), style=_read("gallery.css"), figures="".join(map(_render_figure, hits))
     )
@@ -42,17 +50,18 @@ def _read(name: str) -> str:
 
 def _render_figure(hit: Hit) -> str:
     path = Path(hit.path)
+    url = html.escape(find_url(path, hit.place))
     return _read("gallery_figure.html").format(
-        preview=_render_preview(path, hit.page),
+        preview=_render_preview(path, hit.place, url),
         score=hit.score,
-        url=html.escape(path.as_uri()),
+        url=url,
         path=html.escape(hit.path),
         name=html.escape(path.name),
-        page=f", page {hit.page}" if hit.page else "",
+        place=describe_place(hit.place),
     )
 
 
-def _render_preview(path: Path, page: int) -> str:
+def _render_preview(path: Path, place: Place, url: str) -> str:
     try:
         (item,) = parse_input(read_inputs(path, truncate=True))
         part = item.part
@@ -61,15 +70,21 @@ def _render_preview(path: Path, page: int) -> str:
         if isinstance(part, Image):
             picture = image.decode(part)
         elif isinstance(part, Pdf):
-            first, *_ = pdf.list_pages(Pdf(path, pages=[max(page - 1, 0)]))
+            first, *_ = pdf.list_pages(Pdf(path, pages=[max(place.page - 1, 0)]))
             picture = pdf.decode(first)
         elif isinstance(part, Video):
-            picture = decode_first_frame(path)
+            excerpt = Excerpt(place.start, place.end) if place.end else WHOLE
+            return _VIDEO.format(url=url, poster=_encode_thumbnail(decode_first_frame(path, excerpt)))
         else:
-            return "<p>&#9835; sound</p>"
+            return _AUDIO.format(url=url)
     except LocatedError as error:  # the file may have changed since it was embedded
         return f"<p>{html.escape(describe_failure(error, str(path)))}</p>"
+    return f'<img alt="" src="{_encode_thumbnail(picture)}">'
+
+
+def _encode_thumbnail(picture: PILImage.Image) -> str:
+    """Return a small JPEG of a picture as a data URL."""
     picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}">'
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -12,11 +12,13 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
-from jina_omni.cli.collection.database import Database, FileEmbeddings, FileState
+from jina_omni.cli.collection.database import Database, FileEmbeddings, FileState, Place
 from jina_omni.cli.files import FileInput, find_files, read_inputs
 from jina_omni.cli.problems import describe_failure
 from jina_omni.errors import InputError, LocatedError
+from jina_omni.media.audio import Audio
 from jina_omni.media.pdf import Pdf
+from jina_omni.media.video import Video
 from jina_omni.model import Model
 
 __all__ = ["Update", "UpdateResult"]
@@ -101,7 +103,7 @@ class Update:
         for file in files:
             try:
                 file_inputs = read_inputs(
-                    Path(file.path), by_page=self._database.settings.pages, truncate=self._truncate
+                    Path(file.path), by_page=self._database.settings.pages, by_time=True, truncate=self._truncate
                 )
                 digest = _compute_digest(file.path)
             except LocatedError as error:  # noqa: PERF203 - one failing file must not stop the others
@@ -141,14 +143,23 @@ class Update:
                 for file in copies[digest]:
                     self._add_failure(file.path, result)
                 continue
-            is_split = isinstance(inputs[digest][0], Pdf)
-            embeddings[digest] = FileEmbeddings(list(range(1, len(result) + 1)) if is_split else [0], result)
+            places = [_find_place(item, i) for i, item in enumerate(inputs[digest])]
+            embeddings[digest] = FileEmbeddings(places, result)
             self._result.embedded += 1
             self._result.reused += len(copies[digest]) - 1
         return embeddings
 
     def _add_failure(self, path: str, error: LocatedError) -> None:
         self._result.failures.append(describe_failure(error, path))
+
+
+def _find_place(item: FileInput, i: int) -> Place:
+    """Return the place of the i-th input of a file."""
+    if isinstance(item, Pdf):
+        return Place(page=i + 1)
+    if isinstance(item, (Audio, Video)):
+        return Place(start=item.start or 0, end=item.end or 0)
+    return Place()
 
 
 def _compute_digest(path: str) -> str:
