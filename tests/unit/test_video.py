@@ -756,6 +756,22 @@ def test_damaged_content_says_how_far_it_is_read(name):
         read_patches(video, selection, TINY, CARD)
 
 
+@pytest.mark.parametrize("place", ["decode", "convert"])
+def test_too_little_memory_is_not_called_damage(place, monkeypatch):
+    video = Video(clip_file("mkv", 31))
+    selection = select(video, TINY, CARD)
+
+    def fail(*_args, **_options):
+        raise MemoryError
+
+    if place == "decode":
+        monkeypatch.setattr(video_streams, "_decode_packets", fail)
+    else:
+        monkeypatch.setattr(video_streams, "Frame", lambda size, _read: SimpleNamespace(size=size, read=fail))
+    with pytest.raises(InputError, match=r"^input 5 can't be decoded as a video.*MemoryError"), located(input=5):
+        read_patches(video, selection, TINY, CARD)
+
+
 @pytest.mark.parametrize("name", ["mp4", "mkv", "webm", "avi", "flv", "wmv"])
 def test_flipped_bytes_give_patches_or_an_input_error(name, capfd):
     file = whole_file(name)

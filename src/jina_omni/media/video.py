@@ -30,6 +30,7 @@ from jina_omni.dialects import Dialect
 from jina_omni.errors import Cancelled, DecodeError, InputError, located
 from jina_omni.media import animations, video_streams
 from jina_omni.media.audio import measure_track
+from jina_omni.media.decoders import as_decode_error
 from jina_omni.media.excerpts import WHOLE, Excerpt, list_excerpts, make_excerpt
 from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
 from jina_omni.media.frame_selection import (
@@ -343,7 +344,7 @@ def _decode_selection(
     selected = np.empty((len(selection.indices), height, width, 3), np.uint8)
     positions = {i: position for position, i in enumerate(selection.indices)}
     count, size = 0, selection.size
-    with contextlib.closing(_decode(video, selection.n_frames)) as frames:
+    with as_decode_error("a video"), contextlib.closing(_decode(video, selection.n_frames)) as frames:
         for frame in frames:
             if stop is not None and stop.is_set():
                 raise Cancelled

@@ -148,6 +148,8 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
     """
     count = 0
     with _open_at(source, excerpt.start, only_pictures=True) as (container, stream, packets):
+        from av import FFmpegError  # PyAV is there, since it has opened the file
+
         try:
             for time, frame in _decode_packets(packets, _Clock(container, stream)):
                 if time >= excerpt.end:
@@ -160,7 +162,9 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
                 count += 1
             else:
                 return
-        except Exception as error:
+        except FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
             raise _damaged(describe_cause(error), count, n_frames) from error
         raise _damaged("the next has wrong content", count, n_frames)
 
@@ -190,10 +194,11 @@ def has_sound(source: FileSource) -> bool:
 
 def decode_first_frame(source: FileSource, excerpt: Excerpt = WHOLE) -> PILImage.Image:
     """Return the first frame of a film, or of an excerpt of it, as RGB; errors are those of `decode_frames`."""
-    frame = next(decode_frames(source, 1, excerpt), None)
-    if frame is None:
-        raise InputError(f"has no frame from {excerpt}")
-    return PILImage.fromarray(frame.read())
+    with as_decode_error("a video"), contextlib.closing(decode_frames(source, 1, excerpt)) as frames:
+        frame = next(frames, None)
+        if frame is None:
+            raise InputError(f"has no frame from {excerpt}")
+        return PILImage.fromarray(frame.read())
 
 
 class _Clock:
@@ -269,7 +274,7 @@ def _open_at(source: FileSource, start: float, *, only_pictures: bool) -> Iterat
 
 def _seek(container: Any, stream: Any, target: float, start: float) -> Iterator[Any] | None:
     """Return the packets from a key frame on that is not after `start`; None where looking at `target` finds none."""
-    import av
+    from av import FFmpegError
 
     clock = _Clock(container, stream)
     if not clock.has_times:
@@ -280,7 +285,7 @@ def _seek(container: Any, stream: Any, target: float, start: float) -> Iterator[
         for packet in packets:
             if packet.is_keyframe and not _is_end(packet):
                 return itertools.chain([packet], packets) if clock.read(packet) <= start else None
-    except av.FFmpegError:  # it can't be searched, or is damaged, which reading it from its beginning shows
+    except FFmpegError:  # it can't be searched, or is damaged, which reading it from its beginning shows
         pass
     return None
 
