@@ -620,6 +620,13 @@ def test_an_unknown_codec_is_refused():
         select(Video(file), GEOMETRY, CARD)
 
 
+def test_an_encrypted_film_is_not_called_damaged():
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "5a" * 16, "encryption_kid": "17" * 16}
+    file = video_file(map(numbered, range(10)), "mp4", "libx264", container_options=key)
+    with pytest.raises(UnsupportedMediaError, match=r"^input 8 is an encrypted video; pass"), located(input=8):
+        select(Video(file), GEOMETRY, CARD)
+
+
 def test_frames_of_too_many_pixels_are_refused(monkeypatch):
     monkeypatch.setattr(video_streams, "MAX_FRAME_PIXELS", 96 * 160 - 1)
     with pytest.raises(InputError, match="frames of 160 x 96 pixels, over the limit of 15,359; shrink it"):

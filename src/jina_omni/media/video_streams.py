@@ -95,7 +95,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
     Raises
     ------
     UnsupportedMediaError
-        The bytes are of another type, the codec is unknown, or PyAV is not installed.
+        The bytes are of another type, the codec is unknown, the pictures are encrypted, or PyAV is not installed.
     DecodeError
         They are damaged or cut short.
     InputError
@@ -112,6 +112,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
             # cuts out.
             if packet.stream_index != stream.index or _is_end(packet) or packet.is_discard:
                 continue
+            if packet.has_sidedata("encryption_info"):  # common encryption, ISO 23001-7
+                raise UnsupportedMediaError("is an encrypted video; pass one without protection")
             time = clock.read(packet)
             if time >= excerpt.end and not clock.may_precede(packet, excerpt.end):
                 break
