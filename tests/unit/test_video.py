@@ -373,6 +373,35 @@ def test_a_bare_stream_is_the_film_of_its_packets(name):
     assert np.array_equal(patches, same)
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_bare_stream_may_end_within_a_frame(name):
+    container, codec, options = STREAMS[name]
+    whole = video_file(map(numbered, range(101)), container, codec, rate=25, options={"g": "12", **options})
+    for share in (0.5, 0.9, 0.97):
+        _, patches, found = embedded(Video(whole[: int(len(whole) * share)]))
+        numbers = [number_of(frame) for frame in frames_of(patches, found.grid)]
+        assert len(numbers) >= 2
+        assert numbers[: len(found.indices)][:-1] == list(found.indices)[:-1]
+
+
+def test_a_bare_stream_that_is_damaged_in_its_middle_is_refused():
+    file = bytearray(video_file(map(numbered, range(101)), "mpeg2video", "mpeg2video", options={"g": "200"}))
+    file[len(file) // 2 : len(file) // 2 + 40] = bytes(40)
+    with pytest.raises(DecodeError, match="is damaged: only"):
+        embedded(Video(bytes(file)))
+
+
+@pytest.mark.parametrize("name", ["DecoderNotFoundError", "PatchWelcomeError"])
+def test_a_variant_that_is_not_supported_is_not_called_damaged(name, monkeypatch):
+    def fail(*_args):
+        raise getattr(av.error, name)(1, "not yet implemented")
+        yield
+
+    monkeypatch.setattr(video_streams, "_decode_packets", fail)
+    with pytest.raises(UnsupportedMediaError, match="variant of h264 that this PyAV does not decode; convert it"):
+        embedded(Video(clip_file("mkv", 31)))
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "libx265"])
 @pytest.mark.parametrize("place", [188 * 20, 188 * 20 + 77])
 def test_a_recording_of_a_transport_stream_begins_anywhere(codec, place):

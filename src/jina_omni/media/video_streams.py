@@ -44,6 +44,8 @@ _THREADS = 4  # each holds frames of its own
 
 _SECONDS_BEFORE = (0, 3, 12)  # an excerpt, where a key frame is looked for
 
+_MAX_LEANING = 16  # frames of H.264 that may be decoded before they are shown (ITU-T H.264, A.3.1)
+
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, libavformat/avformat.h
 
 
@@ -150,10 +152,14 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
     """
     count = 0
     with _open_at(source, excerpt.start, only_pictures=True) as (container, stream, packets):
-        from av import FFmpegError  # PyAV is there, since it has opened the file
+        from av import error  # PyAV is there, since it has opened the file
 
+        clock = _Clock(container, stream)
+        frames = _decode_packets(packets, clock)
+        if not clock.has_times:
+            frames = _drop_incomplete(frames)
         try:
-            for time, frame in _decode_packets(packets, _Clock(container, stream)):
+            for time, frame in frames:
                 if time >= excerpt.end:
                     return
                 if time < excerpt.start:
@@ -164,10 +170,15 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
                 count += 1
             else:
                 return
-        except FFmpegError as error:
-            if isinstance(error, MemoryError):
+        except (error.DecoderNotFoundError, error.PatchWelcomeError) as unsupported:
+            raise UnsupportedMediaError(
+                f"is a video in a variant of {stream.codec_context.name} that this PyAV does not decode; convert it to "
+                "H.264: ffmpeg -i in out.mp4"
+            ) from unsupported
+        except error.FFmpegError as complaint:
+            if isinstance(complaint, MemoryError):
                 raise
-            raise _damaged(describe_cause(error), count, n_frames) from error
+            raise _damaged(describe_cause(complaint), count, n_frames) from complaint
         raise _damaged("the next has wrong content", count, n_frames)
 
 
@@ -312,6 +323,22 @@ def _decode_packets(packets: Iterator[Any], clock: _Clock) -> Iterator[tuple[flo
             yield shown, frame
     if last is not None:
         yield from ((time, last) for time in repetitions)
+
+
+def _drop_incomplete(frames: Iterator[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
+    """Yield the frames of a bare stream, which ends where its recording was stopped, perhaps within a frame.
+
+    That frame and those that lean on it are left out: they are damaged and among the last.
+    """
+    for item in frames:
+        if item[1].is_corrupt:
+            last = list(itertools.islice(frames, _MAX_LEANING + 1))
+            if len(last) > _MAX_LEANING:
+                yield item  # damaged in its middle
+            else:
+                yield from (item for item in last if not item[1].is_corrupt)
+            return
+        yield item
 
 
 def _is_end(packet: Any) -> bool:
