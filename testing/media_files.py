@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 from pillow_heif import from_pillow
 
 ENDINGS = (
-    *("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic", "svg"),
+    *("jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic", "svg", "ico", "jp2"),
     *("mp4", "avi", "mov", "mkv", "webm", "flv", "wmv", "ogv", "mpg", "ts", "m2v"),
     *("wav", "mp3", "flac", "ogg", "m4a", "opus"),
     "pdf",
@@ -28,6 +28,8 @@ PICTURES = {  # Pillow's name, and options
     "jpg": ("JPEG", {}),
     "jpeg": ("JPEG", {"progressive": True}),
     "tif": ("TIFF", {"compression": "tiff_lzw"}),
+    "ico": ("ICO", {"sizes": [(9, 12)]}),
+    "jp2": ("JPEG2000", {}),
 }
 CODECS = {  # container and codec
     "mp4": ("mp4", "mpeg4"),

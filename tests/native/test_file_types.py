@@ -53,7 +53,7 @@ def test_types_of_one_content_give_one_vector_and_others_other_ones(model: Model
     for ending in ENDINGS:
         (tmp_path / ending).write_bytes(media_file(ending))
     found = dict(zip(ENDINGS, model.encode([tmp_path / ending for ending in ENDINGS]), strict=True))
-    for one, *same in (("png", "bmp", "tif", "tiff"), ("wav", "flac"), ("mp4", "avi", "mov", "mkv")):
+    for one, *same in (("png", "bmp", "tif", "tiff", "ico", "jp2"), ("wav", "flac"), ("mp4", "avi", "mov", "mkv")):
         assert all(np.array_equal(found[one], found[other]) for other in same), one
     for one, *like in (("wav", "mp3", "ogg", "m4a", "opus"), ("mp4", "webm", "flv", "wmv", "ogv", "mpg", "ts", "m2v")):
         assert min(cosines(found[one], found[other]) for other in like) > 0.95, one

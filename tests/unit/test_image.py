@@ -24,6 +24,7 @@ from PIL import ImageFile, features
 
 from jina_omni.errors import DecodeError, InputError, ModelLoadError, UnsupportedMediaError, located
 from jina_omni.media import image as image_module
+from jina_omni.media import image_files
 from jina_omni.media import patches as patches_module
 from jina_omni.media.file_types import FILE_TYPES, detect_media_type
 from jina_omni.media.image import Image, decode, find_grid, patch_pixels, read_patches
@@ -717,7 +718,7 @@ def test_pillows_own_limit_may_be_lifted_and_ours_holds(monkeypatch):
 
 
 def test_a_large_image_opened_by_the_caller_is_taken(monkeypatch):
-    monkeypatch.setattr(image_module, "MAX_PIXELS", 100)
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 100)
     data = samples()["png"]
     with pytest.raises(InputError, match="over the limit of 100"):
         decode(Image(data))
@@ -771,7 +772,7 @@ def check_image_or_error(data, *, exif_orientation):
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    monkeypatch.setattr(image_module, "MAX_PIXELS", 1 << 20)  # else a changed header makes some examples slow
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 1 << 20)  # else a changed header makes some examples slow
 
 
 @FUZZ

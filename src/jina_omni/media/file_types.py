@@ -47,6 +47,8 @@ class FileType(NamedTuple):
     plugin: str = ""
 
 
+_JPEG_2000 = rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"  # ISO 15444-1, annexes I and A
+
 # Pillow's other decoders (PSD, EPS, FITS, ...) stay unused: such files are rarely sent, and most of Pillow's security
 # fixes go there. FFmpeg gets one format for each type: by its own guess a file could be a playlist, which opens other
 # files and addresses. Files of libsndfile's that it can't read go to FFmpeg.
@@ -57,15 +59,22 @@ _ROWS = (
     FileType("image/webp", "WebP", "image", rb"RIFF.{4}WEBP", "pillow", "WebPImagePlugin"),
     # byte 14 begins the size of the second header, which is under 256
     FileType("image/bmp", "BMP", "image", rb"BM.{13}\0\0\0", "pillow", "BmpImagePlugin"),
+    FileType("image/x-canon-cr2", "CR2", "image", rb"II\*\0.{4}CR"),
     FileType("image/tiff", "TIFF", "image", rb"II[*+]\0|MM\0[*+]", "pillow", "TiffImagePlugin"),
     FileType("image/avif", "AVIF", "image", b"", "pillow", "AvifImagePlugin"),
     FileType("image/heic", "HEIC", "image", b"", "pillow-heif"),
     FileType("image/svg+xml", "SVG", "image", b"", "resvg"),
     FileType("image/x-portable-anymap", "PPM", "image", rb"P[1-6]\s(?:\s|#[^\n]*\n)*\d", "pillow", "PpmImagePlugin"),
     FileType("image/vnd.adobe.photoshop", "Photoshop", "image", rb"8BPS"),
-    FileType("image/jp2", "JPEG 2000", "image", rb"\0\0\0\x0cjP  \r\n\x87\n"),
+    FileType(
+        "image/jp2", "JPEG 2000", "image", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "pillow", "Jpeg2KImagePlugin"
+    ),
     FileType("image/jxl", "JPEG XL", "image", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
-    FileType("image/x-icon", "ICO", "image", rb"\0\0\x01\0(?!\0\0\x01)"),
+    FileType("image/x-canon-cr3", "CR3", "image"),
+    FileType("image/x-fuji-raf", "RAF", "image", rb"FUJIFILMCCD-RAW"),
+    FileType("image/x-olympus-orf", "ORF", "image", rb"IIR[OS]|MMOR"),
+    FileType("image/x-panasonic-rw2", "RW2", "image", rb"IIU\0"),
+    FileType("image/x-icon", "ICO", "image", rb"\0\0\x01\0(?!\0\0\x01)", "pillow", "IcoImagePlugin"),
     FileType("video/mp4", "MP4", "video", b"", "ffmpeg", "mov"),
     FileType("video/quicktime", "MOV", "video", b"", "ffmpeg", "mov"),
     # EBML, whose header names the document's type
@@ -198,6 +207,8 @@ def unsupported_type(media_type: str, kind: str) -> UnsupportedMediaError:
         advice = f"pass jina_omni.{other.capitalize()}"
     else:
         advice = f"it takes {list_names(kind)}{' and the sound of videos' if kind == 'audio' else ''}"
+        if other == "image":
+            advice += "; convert it first, as ImageMagick does: magick IN OUT.png"
     return UnsupportedMediaError(f"is {what}, which jina_omni.{kind.capitalize()} does not take; {advice}")
 
 
@@ -208,6 +219,8 @@ def _detect_iso(head: bytes) -> str:
     brands = {major, *(head[i : i + 4] for i in range(16, end, 4))}
     if brands & {b"avif", b"avis"}:
         return "image/avif"
+    if major == b"crx ":  # its previews and the data of its sensor are tracks, as those of a video
+        return "image/x-canon-cr3"
     if brands & _HEIF_BRANDS:
         return "image/heic"
     if major in (b"M4A ", b"M4B "):
