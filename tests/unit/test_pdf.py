@@ -10,6 +10,7 @@ import random
 import struct
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -26,9 +27,9 @@ from jina_omni.media import open_pdfs, sandbox
 from jina_omni.media.image import Image
 from jina_omni.media.limits import MAX_OPEN_PDFS
 from jina_omni.media.patches import VisionGeometry
-from jina_omni.media.pdf import Pdf, PdfPage, decode, find_grid, list_pages, read_patches
+from jina_omni.media.pdf import Pdf, PdfPage, check, decode, find_grid, list_pages, read_patches
 from jina_omni.media.sandbox import Sandbox
-from testing.pdfs import INCH, document, forms_of_forms, layers, rectangle, unpacking
+from testing.pdfs import INCH, document, forms_of_forms, layers, rectangle, stream, unpacking
 from tests.processes import children
 
 GEOMETRY = VisionGeometry()
@@ -64,6 +65,7 @@ def written_by_pillow(n_pages):
 
 
 def as_the_reference(data, number):
+    """Draw a page, without the fields of its form."""
     with contextlib.closing(pypdfium2.PdfDocument(data)) as pdf:
         return pdf[number].render(scale=150 / 72).to_pil().convert("RGB")
 
@@ -213,6 +215,29 @@ def test_a_document_comes_from_every_source(wrap, tmp_path):
         assert np.array_equal(decode(page), picture)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="standard streams are not inherited by number here")
+@pytest.mark.parametrize("closed", [[0], [0, 1], [0, 1, 2]])
+def test_a_path_is_read_where_standard_streams_are_closed(closed, tmp_path):
+    """The file then has the number of a stream, which in the process that draws is a pipe."""
+    code = """
+        import os, sys
+        from jina_omni.media.pdf import Pdf, decode, list_pages
+        for number in map(int, sys.argv[2:]):
+            os.close(number)
+        try:
+            pixels = decode(list_pages(Pdf(sys.argv[1]))[0]).tobytes()
+        except Exception as error:
+            pixels = str(error).encode()
+        with open(sys.argv[1] + ".out", "wb") as file:
+            file.write(pixels)
+        os._exit(0)
+    """
+    (tmp_path / "a.pdf").write_bytes(two_pages())
+    command = [sys.executable, "-c", textwrap.dedent(code), tmp_path / "a.pdf", *map(str, closed)]
+    subprocess.run(command, check=True, timeout=60)
+    assert (tmp_path / "a.pdf.out").read_bytes() == as_the_reference(two_pages(), 0).tobytes()
+
+
 def test_bytes_before_the_header_do_no_harm():
     data = b"From: somebody\r\n\r\n" + two_pages()
     assert np.array_equal(decode(list_pages(Pdf(data))[0]), two_pictures()[0])
@@ -282,8 +307,59 @@ def encrypted(user_password):
     return document((INCH, rc4(content_key, rectangle(RED, 0, 0, 72, 72))), trailer=trailer)
 
 
+def test_a_password_opens_a_document():
+    (page,) = list_pages(Pdf(encrypted(b"secret"), password="secret"))
+    assert decode(page).getcolors() == [(150 * 150, RED)]
+    assert [
+        decode(part) for split in Pdf(encrypted(b"secret"), password="secret").split() for part in list_pages(split)
+    ]
+    close_all()
+
+
+def test_a_password_that_is_not_needed_does_no_harm():
+    for data in (encrypted(b""), two_pages()):
+        assert decode(list_pages(Pdf(data, password="secret"))[0]).size == (150, 150)
+
+
+def test_a_wrong_password_is_named():
+    message = r"^input 3 is a PDF that its password= does not open; pass another"
+    with pytest.raises(InputError, match=message) as caught, located(input=3):
+        list_pages(Pdf(encrypted(b"secret"), password="another"))
+    assert not isinstance(caught.value, DecodeError)
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_document_that_a_password_opened_stays_closed_without_it(is_file, tmp_path):
+    data = encrypted(b"secret")
+    (tmp_path / "a.pdf").write_bytes(data)
+    source = tmp_path / "a.pdf" if is_file else data
+    decode(list_pages(Pdf(source, password="secret"))[0])
+    for password in (None, "another"):
+        with pytest.raises(InputError, match="password"):
+            list_pages(Pdf(source, password=password))
+    close_all()
+
+
+@pytest.mark.parametrize("password", [b"secret", 1, "\ud800"])
+def test_what_is_not_a_password_is_refused(password):
+    with pytest.raises(InputError, match=r"is a Pdf whose password is .*; pass a str"):
+        check(Pdf(b"", password=password))
+
+
+def test_a_password_is_not_shown():
+    assert repr(Pdf("a.pdf", password="secret")) == "Pdf('a.pdf', password=...)"
+    assert repr(Pdf("a.pdf", forms=False)) == "Pdf('a.pdf', forms=False)"
+
+
+def test_a_way_of_encryption_that_is_not_supported_is_named():
+    data = encrypted(b"").replace(b"/Filter/Standard", b"/Filter/Ceasar99")
+    with pytest.raises(InputError, match="is not supported; save it without") as caught:
+        list_pages(Pdf(data))
+    assert not isinstance(caught.value, DecodeError)
+
+
 def test_an_encrypted_document_is_named_with_the_way_out():
-    message = r"^input 3 is a PDF that is encrypted and opens with a password only; save it without one"
+    message = r"^input 3 is a PDF that is encrypted and opens with a password only; pass it as password=, or save it "
     with pytest.raises(InputError, match=message) as caught, located(input=3):
         list_pages(Pdf(encrypted(b"secret")))
     assert not isinstance(caught.value, DecodeError)
@@ -315,15 +391,152 @@ def test_a_document_without_pages_is_named():
         (b"PK\x03\x04", UnsupportedMediaError, "application/zip, which jina_omni.Pdf does not take; it takes PDF"),
         (b"\x01\x80", UnsupportedMediaError, "a file of an unknown type"),
         (b"%PDF-1.7\n", DecodeError, "can't be decoded as a PDF (PdfiumError: "),
-        (document((INCH, b""), n_pages=1_000_000), DecodeError, "can't be decoded as a PDF"),
+        (document((INCH, b""), n_pages=1_000_000), DecodeError, "page 1 can't be read"),
         (two_pages()[:300], DecodeError, "it is damaged or cut short"),
     ],
 )
 def test_what_is_not_a_whole_document_is_named(data, error, words):
     with pytest.raises(error) as caught, located(input=3):
         list_pages(Pdf(data))
-    assert str(caught.value).startswith("input 3 ")
+    assert str(caught.value).startswith(("input 3 ", "input 3, "))
     assert words in str(caught.value)
+
+
+NO_AREA = b"/MediaBox[0 0 72 72]/CropBox[400 400 500 500]"
+
+
+def test_a_page_without_area_costs_that_page_alone(caplog):
+    red = (INCH, rectangle(RED, 0, 0, 72, 72))
+    data = document((INCH, b""), (NO_AREA, b""), red, (b"/MediaBox[0 0 72 72]/CropBox[72 0 100 72]", b""))
+    assert [page.number for page in list_pages(Pdf(data))] == [0, 2]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Pdf(<{len(data):,} bytes>): page {number} has no area, as its boxes have it, and is left out"
+        for number in (1, 3)
+    ]
+    assert [page.number for page in list_pages(Pdf(data, pages=[3, 2, 1]))] == [2]
+    assert [part.pages for part in Pdf(data).split()] == [[0], [2]]
+
+
+@pytest.mark.parametrize("pages", [None, [1], [1, 1]])
+def test_a_document_whose_pages_have_no_area_is_an_error(pages):
+    with pytest.raises(InputError, match="none of whose pages has an area") as caught:
+        list_pages(Pdf(document((NO_AREA, b""), (NO_AREA, b"")), pages=pages))
+    assert not isinstance(caught.value, DecodeError)
+
+
+def test_a_page_that_is_missing_is_an_error_of_that_page():
+    data = document((INCH, b""), (INCH, rectangle(RED, 0, 0, 72, 72)))
+    damaged = data.replace(b"/Kids[4 0 R 6 0 R]", b"/Kids[4 0 R 9 0 R]")
+    message = r"^input 3, page 1 can't be read, .*; leave it out with pages="
+    with pytest.raises(DecodeError, match=message), located(input=3):
+        list_pages(Pdf(damaged))
+    assert decode(list_pages(Pdf(damaged, pages=[0]))[0]).size == (150, 150)
+
+
+# ---- forms and annotations ----
+
+
+FIELD = b"/Type/Annot/Subtype/Widget/Rect[9 9 63 63]"
+
+
+def form(field, *, whole=True, appearance=b"0 0 1 rg 0 0 54 54 re f"):
+    """Write a page of a square inch with an annotation: a field of a form, whose catalogue may be lost."""
+    catalogue = b"/AcroForm<</Fields[4 0 R]/DR<</Font<</F 6 0 R>>>>/DA(/F 20 Tf 0 g)>>" if whole else b""
+    bodies = [
+        b"<</Type/Catalog/Pages 2 0 R%s>>" % catalogue,
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Annots[4 0 R]/Resources<<>>>>",
+        b"<<%s>>" % field,
+        stream(b"/Type/XObject/Subtype/Form/BBox[0 0 54 54]", appearance),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    data, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return data + b"xref\n0 7\n0000000000 65535 f \n%strailer<</Size 7/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+        table,
+        len(data),
+    )
+
+
+def count_ink(pdf):
+    """Return how much of its first page is not white."""
+    return float((np.asarray(decode(list_pages(pdf)[0])) != 255).any(-1).mean())
+
+
+FIELDS = {
+    "text": FIELD + b"/FT/Tx/T(a)/V(words)/DA(/F 20 Tf 0 g)",
+    "text that has a look": FIELD + b"/FT/Tx/T(a)/V(words)/AP<</N 5 0 R>>",
+    "text of several lines": FIELD + b"/FT/Tx/Ff 4096/T(a)/V(words and more)/DA(/F 12 Tf 0 g)",
+    "check box": FIELD + b"/FT/Btn/T(a)/V/Yes/AS/Yes/AP<</N<</Yes 5 0 R>>>>",
+    "radio button": FIELD + b"/FT/Btn/Ff 32768/T(a)/V/Yes/AS/Yes/AP<</N<</Yes 5 0 R>>>>",
+    "choice": FIELD + b"/FT/Ch/Ff 131072/T(a)/Opt[(a)(words)]/V(words)/DA(/F 20 Tf 0 g)",
+    "list": FIELD + b"/FT/Ch/T(a)/Opt[(a)(words)]/V(words)/DA(/F 20 Tf 0 g)",
+    "signature": FIELD + b"/FT/Sig/T(a)/AP<</N 5 0 R>>",
+}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_of_a_form_is_drawn_unless_it_is_to_be_left_out(name, whole):
+    data = form(FIELDS[name], whole=whole)
+    assert count_ink(Pdf(data)) > 0.005
+    without = Pdf(data, forms=False)
+    assert count_ink(without) == 0
+    assert decode(list_pages(without)[0]).tobytes() == as_the_reference(data, 0).tobytes()
+
+
+def test_a_field_is_drawn_as_pdfium_draws_it():
+    data = form(FIELDS["text"])
+    with contextlib.closing(pypdfium2.PdfDocument(data)) as pdf:
+        pdf.init_forms()
+        expected = pdf[0].render(scale=150 / 72).to_pil().convert("RGB")
+    assert decode(list_pages(Pdf(data))[0]).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        FIELD + b"/FT/Tx/T(a)/V()/DA(/F 20 Tf 0 g)",
+        FIELD + b"/FT/Tx/T(a)/F 2/V(hidden)/AP<</N 5 0 R>>",
+        FIELD + b"/FT/Tx/T(a)/F 32/V(for paper only)/AP<</N 5 0 R>>",
+    ],
+    ids=["empty", "hidden", "not for screens"],
+)
+def test_a_field_that_shows_nothing_is_not_marked(field):
+    assert count_ink(Pdf(form(field))) == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_shown"),
+    [
+        (b"/Subtype/Stamp/F 4/AP<</N 5 0 R>>", True),
+        (b"/Subtype/Stamp/F 2/AP<</N 5 0 R>>", False),
+        (b"/Subtype/Stamp/F 36/AP<</N 5 0 R>>", False),
+        (b"/Subtype/FreeText/F 4/DA(/F 12 Tf 0 g)/Contents(words)", True),
+        (b"/Subtype/Highlight/F 4/C[1 1 0]/QuadPoints[9 63 63 63 9 9 63 9]", True),
+        (b"/Subtype/Ink/F 4/C[1 0 0]/InkList[[9 9 63 63]]", True),
+    ],
+)
+@pytest.mark.parametrize("forms", [True, False])
+def test_an_annotation_is_shown_as_in_a_viewer(annotation, is_shown, forms):
+    data = form(b"/Type/Annot/Rect[9 9 63 63]" + annotation)
+    assert (count_ink(Pdf(data, forms=forms)) > 0) == is_shown
+
+
+def test_a_document_draws_its_pages_with_and_without_forms_in_one_process(starts):
+    data = form(FIELDS["check box"])
+    drawn = [draw_all([Pdf(data, forms=forms)]) for forms in (True, False, True, False)]
+    assert drawn[0] == drawn[2] != drawn[1] == drawn[3]
+    assert len(starts) == 1
+    close_all()
+
+
+def test_what_forms_takes_is_checked():
+    with pytest.raises(InputError, match="is a Pdf whose forms is 'no'; pass True or False"):
+        check(Pdf(b"", forms="no"))
 
 
 def test_a_huge_page_is_named_and_a_smaller_resolution_helps():
@@ -778,7 +991,7 @@ def test_a_document_can_be_pickled_while_it_is_open(starts):
 
 def test_a_thread_that_was_interrupted_has_not_kept_the_document(starts):
     data = two_pages()
-    loan = open_pdfs._OPEN.borrow(data, None, new=False)
+    loan = open_pdfs._OPEN.borrow(data, "", None, new=False)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         drawn = pool.submit(draw_all, [Pdf(data)])
         with pytest.raises(concurrent.futures.TimeoutError):
@@ -877,8 +1090,9 @@ def test_a_page_that_is_drawn_again_has_the_time_that_is_left(monkeypatch):
 
 def test_a_page_that_is_drawn_again_when_its_time_is_over_is_an_error():
     (page,) = list_pages(Pdf(forms_of_forms()))
-    with open_pdfs._lend(page.pdf.source, None) as document, pytest.raises(InputError, match="takes over 20 seconds"):
-        document.ask(b"draw 0 1.0 72 72", "a page", None, sandbox.Seconds(processor=sandbox.SANDBOX_SECONDS + 1))
+    used = pytest.raises(InputError, match="takes over 20 seconds")
+    with open_pdfs._lend(page.pdf.source, "", None) as document, used:
+        document.ask(b"draw 0 1.0 72 72 0", "a page", None, sandbox.Seconds(processor=sandbox.SANDBOX_SECONDS + 1))
     assert children() == []
 
 

@@ -209,7 +209,7 @@ def test_a_page_that_nobody_waits_for_any_more_ends_by_itself():
     command = [sys.executable, "-I", "-S", sandbox.__file__.replace("sandbox.py", "sandboxed.py"), "pypdfium2", folder]
     process = subprocess.Popen([*command, str(4 << 30), "1", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
-        for request in (forms_of_forms(), b"draw 0 1.0 72 72"):
+        for request in (b"", forms_of_forms(), b"draw 0 1.0 72 72 0"):
             process.stdin.write(len(request).to_bytes(8, "little") + request)
         process.stdin.flush()
         assert process.wait(timeout=60) == -signal.SIGALRM

@@ -33,12 +33,14 @@ _POLL = 0.05  # seconds between two looks at the caller's event, while another t
 _HASHED = 1 << 22  # bytes that are hashed between two of them: some milliseconds
 
 
-def count_pages(source: FileSource, stop: threading.Event | None = None) -> int:
+def count_pages(source: FileSource, password: str, stop: threading.Event | None = None) -> int:
     """Return the number of pages of a document.
 
     Parameters
     ----------
     source : path or bytes-like
+    password : str
+        Empty where it needs none.
     stop : threading.Event, optional
         Ends the call soon after it is set.
 
@@ -49,21 +51,26 @@ def count_pages(source: FileSource, stop: threading.Event | None = None) -> int:
     DecodeError
         It is damaged or cut short.
     InputError
-        The file can't be read; the document is encrypted or has no pages; or opening it takes more memory or time than
-        it may.
+        The file can't be read; the document is encrypted and the password does not open it; it has no pages; or
+        opening it takes more memory or time than it may.
     Cancelled
         Through `stop`.
     """
-    with _lend(source, stop) as document:
+    with _lend(source, password, stop) as document:
         return document.n_pages
 
 
-def measure_pages(source: FileSource, numbers: Sequence[int], stop: threading.Event | None = None) -> list[float]:
+def measure_pages(
+    source: FileSource, password: str, numbers: Sequence[int], stop: threading.Event | None = None
+) -> list[float]:
     """Return the width and height of pages, one after the other, in units of 1/72 inch.
+
+    Those of a page that can't be read are NaN.
 
     Parameters
     ----------
-    source : path or bytes-like
+    source, password
+        As in `count_pages`.
     numbers : sequence of int
         Of the pages, from 0.
     stop : threading.Event, optional
@@ -74,13 +81,20 @@ def measure_pages(source: FileSource, numbers: Sequence[int], stop: threading.Ev
     InputError, Cancelled
         As in `count_pages`.
     """
-    with _lend(source, stop) as document:
+    with _lend(source, password, stop) as document:
         reply = document.ask(b"measure " + b" ".join(b"%d" % number for number in numbers), _WHAT, stop)
     return [float(side) for side in reply.split()]
 
 
 def draw_page(
-    source: FileSource, number: int, scale: float, width: int, height: int, stop: threading.Event | None = None
+    source: FileSource,
+    password: str,
+    number: int,
+    scale: float,
+    size: tuple[int, int],
+    *,
+    forms: bool,
+    stop: threading.Event | None = None,
 ) -> bytes | bytearray:
     """Return the pixels of a page, BGR.
 
@@ -89,13 +103,16 @@ def draw_page(
 
     Parameters
     ----------
-    source : path or bytes-like
+    source, password
+        As in `count_pages`.
     number : int
         Of the page, from 0.
     scale : float
         Pixels per unit.
-    width, height : int
-        In pixels, as the page was measured.
+    size : tuple of int
+        Width and height in pixels, as the page was measured.
+    forms : bool
+        Draw the fields of its form too.
     stop : threading.Event, optional
         As in `count_pages`.
 
@@ -108,8 +125,9 @@ def draw_page(
     Cancelled
         Through `stop`.
     """
-    request, what = f"draw {number} {scale!r} {width} {height}".encode(), "a page of a PDF"
-    with _lend(source, stop) as document:
+    width, height = size
+    request, what = f"draw {number} {scale!r} {width} {height} {forms:d}".encode(), "a page of a PDF"
+    with _lend(source, password, stop) as document:
         may_try_again = document.has_drawn
         document.has_drawn = True
         try:
@@ -118,7 +136,7 @@ def draw_page(
             if not may_try_again or document.is_out_of_time:
                 raise
             taken = document.taken
-    with _lend(source, stop, new=True) as document:
+    with _lend(source, password, stop, new=True) as document:
         document.has_drawn = True
         return document.ask(request, what, stop, taken)
 
@@ -130,12 +148,13 @@ class _Document:
     ----------
     source : bytes or None
         Those that it was opened from, by which they are recognised without hashing them again.
+    password : str
     n_pages : int
     has_drawn : bool
         Whether a page was asked for.
     """
 
-    def __init__(self, source: FileSource, file: BinaryIO, stop: threading.Event | None) -> None:
+    def __init__(self, source: FileSource, password: str, file: BinaryIO, stop: threading.Event | None) -> None:
         media_type = read_media_type(file)
         if media_type != "application/pdf":
             raise unsupported_type(media_type, "pdf")
@@ -150,11 +169,13 @@ class _Document:
             stop=stop,
         )
         try:
+            self.ask(password.encode(), _WHAT, stop)
             self.n_pages = int(self.ask(data, _WHAT, stop))
         except BaseException:
             self.close()
             raise
         self.source = source if isinstance(source, bytes) else None
+        self.password = password
         self.has_drawn = False
         self._memory = self._sandbox.memory
 
@@ -230,7 +251,7 @@ class _OpenDocuments:
     """The open documents, at most `MAX_OPEN_PDFS`.
 
     They are known by what they were opened from: a file by its device, number, size and times, so that one that has
-    changed is another document; bytes by their digest.
+    changed is another document; bytes by their digest. The password that opened them counts too.
     """
 
     def __init__(self) -> None:
@@ -242,18 +263,18 @@ class _OpenDocuments:
         self._places: dict[Hashable, _Place] = {}  # the least recently used first
         self._has_closer = False
 
-    def borrow(self, source: FileSource, stop: threading.Event | None, *, new: bool) -> _Loan:
+    def borrow(self, source: FileSource, password: str, stop: threading.Event | None, *, new: bool) -> _Loan:
         """Lend a document, opened if it is not yet; wait while other threads use it, or all that are open.
 
         Parameters
         ----------
-        source, stop
+        source, password, stop
             As in `count_pages`.
         new : bool
             Open it in a new process if the present one has drawn pages.
         """
         with open_source(source) as file:
-            key = self._find_key(source, file, stop)
+            key = self._find_key(source, password, file, stop)
             with self._changed:
                 while True:
                     _check(stop)
@@ -266,7 +287,7 @@ class _OpenDocuments:
                 document = place.document
                 if document is None or not document.is_alive or (new and document.has_drawn):
                     place.close()
-                    document = place.document = _Document(source, file, stop)
+                    document = place.document = _Document(source, password, file, stop)
             except BaseException:
                 self.give_back(loan)
                 raise
@@ -297,20 +318,21 @@ class _OpenDocuments:
                     place.close()
                     del self._places[place.key]
 
-    def _find_key(self, source: FileSource, file: BinaryIO, stop: threading.Event | None) -> Hashable:
+    def _find_key(self, source: FileSource, password: str, file: BinaryIO, stop: threading.Event | None) -> Hashable:
         if not isinstance(file, io.BytesIO):
             state = os.fstat(file.fileno())
-            return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+            return password, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
         with self._changed:
             for place in self._places.values():
-                if place.document is not None and place.document.source is source:
+                document = place.document
+                if document is not None and document.source is source and document.password == password:
                     return place.key
         digest = hashlib.sha256()
         while part := file.read(_HASHED):
             _check(stop)
             digest.update(part)
         file.seek(0)
-        return digest.digest()
+        return password, digest.digest()
 
     def _find_free(self, key: Hashable) -> _Place | None:
         """Return the place of the document with this key; None while another thread uses it, or all places."""
@@ -347,9 +369,9 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextlib.contextmanager
-def _lend(source: FileSource, stop: threading.Event | None, *, new: bool = False) -> Iterator[_Document]:
+def _lend(source: FileSource, password: str, stop: threading.Event | None, *, new: bool = False) -> Iterator[_Document]:
     """Lend a document to this thread; see `_OpenDocuments.borrow`."""
-    loan = _OPEN.borrow(source, stop, new=new)
+    loan = _OPEN.borrow(source, password, stop, new=new)
     try:
         yield loan.document
     finally:

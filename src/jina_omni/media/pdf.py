@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PDF: the input `Pdf`, and the way from documents to pages, drawn as the reference draws them.
+"""PDF: the input `Pdf`, and the way from documents to pages, drawn as the reference draws them, but with their forms.
 
 `open_pdfs` has the processes that draw.
 """
@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import operator
 import os
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image as PILImage
 
 from jina_omni.describe import describe_type, short_repr
-from jina_omni.errors import InputError, located
+from jina_omni.errors import DecodeError, InputError, located
 from jina_omni.media.decoders import as_decode_error
 from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
 from jina_omni.media.image import patch_pixels
@@ -28,6 +29,8 @@ from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry
 from jina_omni.media.towers import Towers
 
 __all__ = ["Pdf", "PdfPage", "check", "decode", "find_grid", "list_pages", "measure", "read_patches"]
+
+_log = logging.getLogger("jina_omni")
 
 _WHAT = "a PDF"
 _DEFAULT_DPI = 150
@@ -47,6 +50,11 @@ class Pdf:
         Which pages, counted from 0, in this order; all by default.
     dpi : float
         Resolution at which pages are drawn, in pixels per inch; the reference has 150.
+    forms : bool
+        Draw what is filled into the fields of a form, as viewers do. The reference leaves it out.
+    password : str, optional
+        Opens an encrypted document; that of its user or of its owner. A document whose owner only restricts its readers
+        needs none.
 
     Examples
     --------
@@ -57,10 +65,14 @@ class Pdf:
     source: FileSource
     pages: Sequence[int] | None = field(default=None, kw_only=True)
     dpi: float = field(default=_DEFAULT_DPI, kw_only=True)
+    forms: bool = field(default=True, kw_only=True)
+    password: str | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         dpi = f", dpi={self.dpi}" if self.dpi != _DEFAULT_DPI else ""
-        return f"Pdf({describe_source(self.source)}{describe_options(self, 'pages')}{dpi})"
+        forms = "" if self.forms else ", forms=False"
+        password = "" if self.password is None else ", password=..."  # logs and messages show reprs
+        return f"Pdf({describe_source(self.source)}{describe_options(self, 'pages')}{dpi}{forms}{password})"
 
     def split(self) -> list[Pdf]:
         """Return each page as a document of its own, for one vector per page.
@@ -76,7 +88,7 @@ class Pdf:
         Raises
         ------
         InputError
-            The document can't be read, is encrypted, or does not have these pages.
+            The document can't be read, is encrypted and the password does not open it, or does not have these pages.
 
         Examples
         --------
@@ -111,15 +123,19 @@ class PdfPage:
 
 
 def check(pdf: Pdf) -> None:
-    """Check that a document's source is of a type that is taken.
+    """Check that a document's source and its options are of types that are taken.
 
     Raises
     ------
     InputError
-        It is not.
+        They are not.
     """
     if not isinstance(pdf.source, (str, os.PathLike, *BYTES_LIKE)):
         raise InputError(f"is a Pdf whose source is {describe_type(pdf.source)}; jina_omni.Pdf takes a path or bytes")
+    if not isinstance(pdf.forms, bool):
+        raise InputError(f"is a Pdf whose forms is {short_repr(pdf.forms)}; pass True or False")
+    if pdf.password is not None and not (isinstance(pdf.password, str) and _is_unicode(pdf.password)):
+        raise InputError(f"is a Pdf whose password is {describe_type(pdf.password)}; pass a str without surrogates")
 
 
 def measure(
@@ -157,6 +173,8 @@ def measure(
 def list_pages(pdf: Pdf, stop: threading.Event | None = None) -> list[PdfPage]:
     """Return the pages of a document that are to be embedded, measured but not yet drawn.
 
+    A page without area, which a crop box can leave, shows nothing: it is left out with a warning in the log.
+
     Parameters
     ----------
     pdf : Pdf
@@ -175,22 +193,31 @@ def list_pages(pdf: Pdf, stop: threading.Event | None = None) -> list[PdfPage]:
     DecodeError
         It is damaged or cut short.
     InputError
-        The file can't be read; the document is encrypted or has no pages; it does not have a page that is asked for, or
-        none is; the resolution is out of range; a page has more than `MAX_PIXELS` pixels; opening it takes over 1 GiB,
-        in which its bytes count and a file does not, or 20 seconds of a processor.
+        The file can't be read; the document is encrypted and the password does not open it; it has no pages, or none
+        with an area; it does not have a page that is asked for, or none is; the resolution is out of range; a page has
+        more than `MAX_PIXELS` pixels; opening it takes over 1 GiB, in which its bytes count and a file does not, or 20
+        seconds of a processor.
     Cancelled
         Through `stop`.
     """
     scale = _check_scale(pdf)
     with as_decode_error(_WHAT):
         # The document is returned in between: the numbers come from the caller's own object.
-        numbers = _check_numbers(pdf.pages, count_pages(pdf.source, stop))
-        # As in PdfPage.render of pypdfium2. PDFium has turned the page, and cut it to its crop box.
-        sides = [math.ceil(side * scale) for side in measure_pages(pdf.source, numbers, stop)]
-        pages = [
-            PdfPage(pdf, number, width, height)
-            for number, width, height in zip(numbers, sides[::2], sides[1::2], strict=True)
-        ]
+        numbers = _check_numbers(pdf.pages, count_pages(pdf.source, pdf.password or "", stop))
+        sides = measure_pages(pdf.source, pdf.password or "", numbers, stop)
+        pages = []
+        for number, width, height in zip(numbers, sides[::2], sides[1::2], strict=True):
+            if math.isnan(width):
+                raise DecodeError(
+                    "can't be read, so it is damaged or missing; leave it out with pages=", location=(("page", number),)
+                )
+            if width > 0 and height > 0:
+                # As in PdfPage.render of pypdfium2. PDFium has turned the page, and cut it to its crop box.
+                pages.append(PdfPage(pdf, number, math.ceil(width * scale), math.ceil(height * scale)))
+            else:
+                _log.warning("%r: page %d has no area, as its boxes have it, and is left out", pdf, number)
+        if not pages:
+            raise InputError("is a PDF none of whose pages has an area, as their boxes have it; leave it out")
         for page in pages:
             if page.width * page.height > MAX_PIXELS:
                 raise InputError(
@@ -228,7 +255,15 @@ def decode(page: PdfPage, stop: threading.Event | None = None) -> PILImage.Image
         Through `stop`.
     """
     with located(page=page.number), as_decode_error(_WHAT):
-        pixels = draw_page(page.pdf.source, page.number, _check_scale(page.pdf), page.width, page.height, stop)
+        pixels = draw_page(
+            page.pdf.source,
+            page.pdf.password or "",
+            page.number,
+            _check_scale(page.pdf),
+            (page.width, page.height),
+            forms=page.pdf.forms,
+            stop=stop,
+        )
     return PILImage.frombytes("RGB", (page.width, page.height), pixels, "raw", "BGR")  # PDFium's own order
 
 
@@ -285,6 +320,11 @@ def read_patches(
     pixels = decode(page, stop)
     with located(page=page.number):
         return patch_pixels(pixels, geometry)
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a str can be encoded, which one with lone surrogates can't."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _check_scale(pdf: Pdf) -> float:

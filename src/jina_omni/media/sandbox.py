@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import IO, BinaryIO, NamedTuple, cast
@@ -26,10 +27,14 @@ from typing import IO, BinaryIO, NamedTuple, cast
 from jina_omni.errors import Cancelled, DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.limits import SANDBOX_CLOCK_FACTOR, SANDBOX_MEMORY, SANDBOX_SECONDS
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["NO_TIME", "Sandbox", "Seconds"]
 
 _POLL = 0.005  # seconds between two looks at the memory, the time and the caller's event
 _MARGIN = 1 << 26  # bytes that a decoder may fill in between
+_LAST_STANDARD_STREAM = 2
 _PROGRAM = Path(__file__).with_name("sandboxed.py")
 
 
@@ -102,21 +107,19 @@ class Sandbox:
         if getattr(sys, "frozen", False) or not sys.executable:
             raise UnsupportedMediaError(f"{problem} has no Python to start; {advice}")
         folder = Path(str(package.__file__)).parent.parent
-        # Elsewhere only standard streams are inherited, and they are taken.
-        descriptors = (file.fileno(),) if file and os.name == "posix" else ()
-        source = str(descriptors[0]) if descriptors else str(Path(file.name).absolute()) if file else ""
         limits = (str(address_space), str(int(SANDBOX_CLOCK_FACTOR * SANDBOX_SECONDS) + 1))
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our program, and the document comes by a pipe
-                [sys.executable, "-I", "-S", str(_PROGRAM), package.__name__, str(folder), *limits, source],
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,  # a fork closes its copies of the pipes, which must not write what a buffer holds
-                pass_fds=descriptors,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
+            with _inheritable(file) as (descriptors, source):
+                self._process = subprocess.Popen(  # noqa: S603 - our program, and the document comes by a pipe
+                    [sys.executable, "-I", "-S", str(_PROGRAM), package.__name__, str(folder), *limits, source],
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,  # a fork closes its copies of the pipes, which must not write what a buffer holds
+                    pass_fds=descriptors,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
         except OSError as error:
             raise UnsupportedMediaError(f"{problem} can't start one ({error}); {advice}") from error
         self._owner = os.getpid()
@@ -246,6 +249,27 @@ class Sandbox:
         self._process.kill()
         code = self._process.wait()
         return _first_line(cast(IO[bytes], self._process.stderr).read()) or f"exit code {code}"
+
+
+@contextlib.contextmanager
+def _inheritable(file: BinaryIO | None) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Return the descriptors that another process inherits to read a file, and what it opens the file by.
+
+    Where the caller has closed a standard stream, a file may have its number, which is that of a pipe in the other
+    process; a copy has another. On Windows only standard streams are inherited, so the file goes by its path.
+    """
+    if file is None:
+        yield (), ""
+    elif sys.platform == "win32":
+        yield (), str(Path(file.name).absolute())
+    elif file.fileno() > _LAST_STANDARD_STREAM:
+        yield (file.fileno(),), str(file.fileno())
+    else:
+        copy = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, _LAST_STANDARD_STREAM + 1)
+        try:
+            yield (copy,), str(copy)
+        finally:
+            os.close(copy)
 
 
 def _write(pipe: io.RawIOBase, content: bytes) -> None:

@@ -8,13 +8,16 @@ byte of its status, the length, the body. A first reply without a request says t
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import io
+import math
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 
 class Refused(Exception):  # noqa: N818 - not an error of the decoder
@@ -28,40 +31,91 @@ def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader |
 
 
 def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader | None) -> Iterator[bytes | memoryview]:
-    """Reply to the document's bytes, empty where it is a file, with the number of pages; then to requests about them.
+    """Reply to a password, which may be empty, with nothing, and to the document's bytes with the number of pages.
 
-    ``measure 0 2`` asks for the widths and heights of pages. ``draw 2 2.5 100 200`` asks for the pixels, BGR, of a page
-    at a scale at which it has this width and height.
+    The bytes are empty where it is a file. Then there are requests about the pages: ``measure 0 2`` asks for the widths
+    and heights of pages, NaN for those that can't be read. ``draw 2 2.5 100 200 1`` asks for the pixels, BGR, of a page
+    at a scale at which it has this width and height, with the fields of its form or, with 0, without.
     """
+    password = next(requests).decode()
+    yield b""
     data = next(requests)
-    try:
-        document = pdfium.PdfDocument(file or data)
-    except pdfium.PdfiumError as error:
-        if error.err_code == pdfium.raw.FPDF_ERR_SUCCESS:
-            raise Refused("is a PDF without pages, which has no vector; leave it out") from error
-        if error.err_code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY):
-            raise Refused(
-                "is a PDF that is encrypted and opens with a password only; save it without one first"
-            ) from error
-        raise
+    document = _open_document(pdfium, file or data, password)
+    draw_form = _Forms(pdfium, document).draw
     yield b"%d" % len(document)
     unchanged = _read_state(file)
     for request in requests:
         command, *arguments = request.split()
         if command == b"measure":
-            sides = [side for number in arguments for side in document.get_page_size(int(number))]
+            sides = [side for number in arguments for side in _measure(pdfium, document, int(number))]
             yield " ".join(map(repr, sides)).encode()
             continue
-        number, scale, width, height = arguments
+        number, scale, width, height, has_forms = arguments
         page = document[int(number)]
         bitmap = page.render(scale=float(scale))
         if (bitmap.width, bitmap.height) != (int(width), int(height)):
             raise ValueError("its size is another than when it was measured")
+        if has_forms == b"1":
+            draw_form(page, bitmap)
         if _read_state(file) != unchanged:
             raise ValueError("the file changed while it was read")
         yield memoryview(bitmap.buffer).cast("B")
         bitmap.close()
         page.close()
+
+
+def _open_document(pdfium: ModuleType, source: io.BufferedReader | bytes, password: str) -> Any:
+    try:
+        return pdfium.PdfDocument(source)
+    except pdfium.PdfiumError as error:
+        if error.err_code == pdfium.raw.FPDF_ERR_SUCCESS:
+            raise Refused("is a PDF without pages, which has no vector; leave it out") from error
+        if error.err_code == pdfium.raw.FPDF_ERR_SECURITY:
+            raise Refused("is a PDF of a way of encryption that is not supported; save it without first") from error
+        if error.err_code != pdfium.raw.FPDF_ERR_PASSWORD:
+            raise
+    if not password:
+        raise Refused(
+            "is a PDF that is encrypted and opens with a password only; pass it as password=, or save it without one "
+            "first"
+        )
+    try:
+        return pdfium.PdfDocument(source, password=password)
+    except pdfium.PdfiumError as error:
+        if error.err_code == pdfium.raw.FPDF_ERR_PASSWORD:
+            raise Refused("is a PDF that its password= does not open; pass another") from error
+        raise
+
+
+def _measure(pdfium: ModuleType, document: Any, number: int) -> tuple[float, float]:
+    try:
+        width, height = document.get_page_size(number)
+    except pdfium.PdfiumError:
+        return math.nan, math.nan
+    return width, height
+
+
+class _Forms:
+    """The fields of a document's form, which PDFium keeps apart from its pages.
+
+    Its own functions are called, since the package has them for documents with a whole form only: where documents were
+    merged, fields may be left without it, which viewers show too.
+    """
+
+    def __init__(self, pdfium: ModuleType, document: Any) -> None:
+        self._raw = pdfium.raw
+        self._config = pdfium.raw.FPDF_FORMFILLINFO(version=2)  # PDFium keeps a pointer to it
+        self._environment = self._raw.FPDFDOC_InitFormFillEnvironment(document, ctypes.byref(self._config))
+        if not self._environment:
+            raise MemoryError
+
+    def draw(self, page: Any, bitmap: Any) -> None:
+        """Draw the fields of a page over it, as a viewer shows them, but without marking those that can be filled."""
+        raw = self._raw
+        raw.FORM_OnAfterLoadPage(page, self._environment)
+        raw.FPDF_RemoveFormFieldHighlight(self._environment)
+        raw.FPDF_FFLDraw(self._environment, bitmap, page, 0, 0, bitmap.width, bitmap.height, 0, raw.FPDF_ANNOT)
+        raw.FORM_OnBeforeClosePage(page, self._environment)
 
 
 def _read_state(file: io.BufferedReader | None) -> tuple[int, int] | None:

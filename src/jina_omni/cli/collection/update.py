@@ -143,8 +143,7 @@ class Update:
                 for file in copies[digest]:
                     self._add_failure(file.path, result)
                 continue
-            places = [_find_place(item, i) for i, item in enumerate(inputs[digest])]
-            embeddings[digest] = FileEmbeddings(places, result)
+            embeddings[digest] = FileEmbeddings([_find_place(item) for item in inputs[digest]], result)
             self._result.embedded += 1
             self._result.reused += len(copies[digest]) - 1
         return embeddings
@@ -153,10 +152,11 @@ class Update:
         self._result.failures.append(describe_failure(error, path))
 
 
-def _find_place(item: FileInput, i: int) -> Place:
-    """Return the place of the i-th input of a file."""
+def _find_place(item: FileInput) -> Place:
+    """Return the place of an input in its file."""
     if isinstance(item, Pdf):
-        return Place(page=i + 1)
+        (number,) = item.pages or (0,)
+        return Place(page=number + 1)
     if isinstance(item, (Audio, Video)):
         return Place(start=item.start or 0, end=item.end or 0)
     return Place()
