@@ -25,7 +25,7 @@ def find_duplicates(model: jina_omni.Model, folder: Path, threshold: float) -> l
     """Return groups of images whose cosine with the first one of their group is at least the threshold."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     # With the orientation of the EXIF data, a photo and its upright copy are alike.
-    images = [jina_omni.Image(path, exif_orientation=True) for path in paths]
+    images = [jina_omni.Image(path, orientation="upright") for path in paths]
     embeddings, errors = model.encode(images, on_error="return")
     for index, error in errors.items():
         print(f"skipped {paths[index]}: {error}", file=sys.stderr)

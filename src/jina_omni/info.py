@@ -38,6 +38,10 @@ class ModelInfo:
     compute : str
         ``fast`` or ``exact``; see `Model`.
     dialect : str
+    orientation : str
+        ``as-stored`` or ``upright``; see `Model`.
+    background : tuple of 3 int or None
+        Red, green and blue behind what is transparent; None is each type's own.
     query_prompt, document_prompt, default_prompt : str
         Text before an input of `encode_query`, `encode_document`, `encode`.
     image_delimiters, audio_delimiters : tuple of str or None
@@ -70,6 +74,8 @@ class ModelInfo:
     max_seq_length: int
     compute: str
     dialect: str
+    orientation: str
+    background: tuple[int, int, int] | None
     query_prompt: str
     document_prompt: str
     default_prompt: str

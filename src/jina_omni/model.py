@@ -45,6 +45,7 @@ from jina_omni.hub import download
 from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_dims
 from jina_omni.inputs import Fetch, Input, Value
 from jina_omni.loading import ModelFiles, PathLike, load_files
+from jina_omni.media.picture_options import ORIENTATIONS, Background, Orientation, PictureOptions, read_background
 from jina_omni.native import (
     MAX_THREADS,
     PRIORITIES,
@@ -124,6 +125,13 @@ class Model(AsyncEncoding):
         The convention of prompting. Vectors of two dialects don't compare.
     task : {"retrieval", "text-matching", "clustering", "classification"}, optional
         Overrides the task that the files' names contain.
+    orientation : {"as-stored", "upright"}
+        ``upright`` turns images as their EXIF data say and videos as their display matrix says. The reference does
+        not, so ``as-stored`` is the default; HEIC and TIFF images come upright in any case, as there. An `Image` and a
+        `Video` may have their own, and their own background too.
+    background : str or tuple of 3 int, optional
+        The colour that shows where images and frames are transparent: a name such as "white", "#ff8000", or red, green
+        and blue from 0 to 255. By default alpha is dropped, as in the reference, and an SVG is drawn on white.
 
     Raises
     ------
@@ -160,8 +168,20 @@ class Model(AsyncEncoding):
         pack: bool = False,
         dialect: Dialect = "card",
         task: str | None = None,
+        orientation: Orientation = "as-stored",
+        background: Background | None = None,
     ) -> None:
-        _check_model_options(device=device, n_threads=n_threads, compute=compute, pack=pack, dialect=dialect, task=task)
+        _check_model_options(
+            device=device,
+            n_threads=n_threads,
+            compute=compute,
+            pack=pack,
+            dialect=dialect,
+            task=task,
+            orientation=orientation,
+            background=background,
+        )
+        pictures = PictureOptions().override(orientation, background)
         paths = find_model(model, mmproj, modality)
         # The files, not the name of a folder or on the Hub: a pickle must open the same ones.
         self._arguments = {
@@ -173,6 +193,8 @@ class Model(AsyncEncoding):
             "pack": pack,
             "dialect": dialect,
             "task": task,
+            "orientation": orientation,
+            "background": background,
         }
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
@@ -186,10 +208,12 @@ class Model(AsyncEncoding):
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
         packed_bytes = sum(map(self._context.pack, self._files.distinct)) if pack else 0
-        self._preparer = InputPreparer(self._files, dialect)
+        self._preparer = InputPreparer(self._files, dialect, pictures)
         self._encoder = Encoder(self._files, self._context, self._preparer)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
-        self._info = _describe(paths, self._files, found, threads, instruction_set, compute, packed_bytes, dialect)
+        self._info = _describe(
+            paths, self._files, found, threads, instruction_set, compute, packed_bytes, dialect, pictures
+        )
 
     @classmethod
     def from_hub(
@@ -790,6 +814,8 @@ def _check_model_options(
     pack: bool = False,
     dialect: Dialect = "card",
     task: str | None = None,
+    orientation: Orientation = "as-stored",
+    background: Background | None = None,
 ) -> None:
     check_str("device", device)
     check_choice("compute", compute, COMPUTES)
@@ -800,6 +826,9 @@ def _check_model_options(
         check_int("n_threads", n_threads, 1, MAX_THREADS)
     if task is not None:
         check_choice("task", task, TASKS)
+    check_choice("orientation", orientation, ORIENTATIONS)
+    if background is not None:
+        read_background(background)
 
 
 def _check_cancel(cancel: CancelToken | None) -> None:
@@ -816,6 +845,7 @@ def _describe(
     compute: Compute,
     packed_bytes: int,
     dialect: Dialect,
+    pictures: PictureOptions,
 ) -> ModelInfo:
     text, vision, audio = files.text, files.vision, files.audio
     special = text.special_token
@@ -830,6 +860,8 @@ def _describe(
         max_seq_length=text.n_ctx,
         compute=compute,
         dialect=dialect,
+        orientation=pictures.orientation,
+        background=pictures.background,
         query_prompt=choose_prompt(dialect, files.task, "query"),
         document_prompt=choose_prompt(dialect, files.task, "document"),
         default_prompt=choose_prompt(dialect, files.task, None),

@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 
 from jina_omni.dialects import Dialect, PromptName
 from jina_omni.inputs import Fetch
+from jina_omni.media.picture_options import Background, Orientation
 from jina_omni.native import CancelToken, Priority
 
 __all__ = ["COMPUTES", "Compute", "EncodeOptions", "ModelOptions", "PromptedOptions"]
@@ -24,6 +25,8 @@ class ModelOptions(TypedDict, total=False):
     pack: bool
     dialect: Dialect
     task: str | None
+    orientation: Orientation
+    background: Background | None
 
 
 class EncodeOptions(TypedDict, total=False):

@@ -22,6 +22,7 @@ from jina_omni.media import kinds
 from jina_omni.media.image import Image
 from jina_omni.media.medium import Medium, TokenLayout
 from jina_omni.media.pdf import Pdf
+from jina_omni.media.picture_options import PictureOptions
 from jina_omni.media.towers import Towers
 from jina_omni.native import CancelToken
 from jina_omni.parsing import find_identity, parse_input
@@ -74,15 +75,17 @@ class InputPreparer:
     ----------
     files : ModelFiles
     dialect : {"card", "sentence-transformers"}
+    pictures : PictureOptions
+        Of images and videos that do not have their own.
     """
 
-    def __init__(self, files: ModelFiles, dialect: Dialect) -> None:
+    def __init__(self, files: ModelFiles, dialect: Dialect, pictures: PictureOptions) -> None:
         self.tokenizer = Tokenizer(files.text)
         # A template asks for the same few spellings for every input.
         self._special_token = functools.cache(files.text.special_token)
         self._max_tokens = files.text.n_ctx
         self._dialect = dialect
-        self._towers = Towers(files.vision, files.audio, dialect)
+        self._towers = Towers(files.vision, files.audio, dialect, pictures)
 
     def prepare(
         self,

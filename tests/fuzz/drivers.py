@@ -23,6 +23,7 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.errors import LocatedError
+from jina_omni.media.picture_options import ORIENTATIONS
 from testing.media_damages import damage
 from testing.media_files import media_file
 from tests.fuzz import files
@@ -46,7 +47,7 @@ def _media(kinds: tuple[str, ...], wrap: Callable[[random.Random, bytes], Any]) 
 
 
 def _image(rng: random.Random, data: bytes) -> Any:
-    return jina_omni.Image(data, exif_orientation=rng.random() < 0.5)
+    return jina_omni.Image(data, orientation=rng.choice(ORIENTATIONS), background=rng.choice((None, "white")))
 
 
 def _video(rng: random.Random, data: bytes) -> Any:

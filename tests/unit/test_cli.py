@@ -30,6 +30,7 @@ from jina_omni.cli.lock import lock
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 from testing.media_files import video_file
+from testing.pdfs import INCH, document, rectangle
 
 COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "search")
 
@@ -199,7 +200,10 @@ def test_what_stops_a_command_is_one_line_and_status_2(
     assert says.format_map(places) in last
 
 
-@pytest.mark.parametrize("argv", ["", "fly", "embed x --threads 0", "embed x --query --prompt p", "index x", "search"])
+@pytest.mark.parametrize(
+    "argv",
+    ["", "fly", "embed x --threads 0", "embed x --query --prompt p", "embed x --background none", "index x", "search"],
+)
 def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(argv.split())
@@ -256,6 +260,10 @@ def test_info_takes_the_options_of_a_model(model: Checkpoint, capsys: pytest.Cap
     assert main(["info", str(model.text), *options]) == 0
     shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert (shown["n_threads"], shown["compute"], shown["dialect"]) == ("1", "'exact'", "'sentence-transformers'")
+    assert (shown["orientation"], shown["background"]) == ("'as-stored'", "None")
+    assert main(["info", str(model.text), "--orientation", "upright", "--background", "#ff8000"]) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (shown["orientation"], shown["background"]) == ("'upright'", "(255, 128, 0)")
 
 
 def test_without_a_model_the_packaged_one_says_what_it_knows(
@@ -347,6 +355,31 @@ def test_embed_passes_prompt_dim_and_precision_on(folder: Path, tmp_path: Path) 
             assert vectors[name].dtype == expected.dtype
             np.testing.assert_array_equal(vectors[name], expected)
     assert not np.array_equal(vectors["query"], vectors["document"])
+
+
+def save_turned_picture(path: Path) -> None:
+    """Write a PNG file that lies on its side and is transparent."""
+    exif = PILImage.Exif()
+    exif[0x0112] = 6
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 4), dtype=np.uint8)
+    PILImage.fromarray(pixels).save(path, exif=exif)
+
+
+def test_embed_lays_pictures_out_as_asked(model: Checkpoint, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    path = tmp_path / "pictures/a.png"
+    save_turned_picture(path)
+    cases = [[], ["--orientation", "upright"], ["--background", "white"]]
+    cases.append(["--orientation", "upright", "--background", "#ff8000"])
+    found = []
+    for i, words in enumerate(cases):
+        out = tmp_path / f"{i}.npy"
+        assert main(["embed", str(path.parent), "--out", str(out), *words, *options]) == 0
+        found.append(np.load(out)[0])
+        names = [word.removeprefix("--") for word in words[::2]]
+        expected = embed(model, [jina_omni.Image(path, **dict(zip(names, words[1::2], strict=True)))])
+        np.testing.assert_array_equal(found[-1], expected[0])
+    assert len({row.tobytes() for row in found}) == len(cases)
 
 
 def test_embed_leaves_failing_inputs_out_and_reports_each(
@@ -508,7 +541,8 @@ def test_embed_refuses_to_mix_vectors_that_do_not_compare(
     out = tmp_path / "x.jsonl"
     assert main(["embed", str(folder), "--out", str(out), *options]) == 0
     whole = out.read_bytes()
-    for others in (["--truncate-dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"]):
+    upright, white = ["--orientation", "upright"], ["--background", "white"]
+    for others in (["--truncate-dim", "64"], ["--prompt", "x"], ["--dialect", "sentence-transformers"], upright, white):
         assert main(["embed", str(folder), "--out", str(out), *others, *options]) == 2
         assert "x.jsonl, line 1 is an embedding of" in capsys.readouterr().err
     out.write_text('{"id": 1}\n')
@@ -737,6 +771,33 @@ def test_a_database_without_times_is_refused(tmp_path: Path, indexed: Path, caps
     assert f"{db} was made by an earlier version, without times; remove it" in capsys.readouterr().err
 
 
+def test_a_database_numbers_pages_by_their_place(options: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("lancedb")
+    (tmp_path / "documents").mkdir()
+    no_area = b"/MediaBox[0 0 72 72]/CropBox[400 400 500 500]"
+    path = tmp_path / "documents/a.pdf"
+    path.write_bytes(document((INCH, b""), (no_area, b""), (INCH, rectangle((255, 0, 0), 0, 0, 72, 72))))
+    assert main(["index", str(path.parent), "--db", str(tmp_path / "db"), "--pages", *options]) == 0
+    assert {row["page"] for row in open_table(tmp_path / "db").to_arrow().to_pylist()} == {1, 3}
+
+
+def test_a_database_keeps_how_pictures_are_laid_out(
+    model: Checkpoint, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    (tmp_path / "pictures").mkdir()
+    path, words = tmp_path / "pictures/a.png", ["--orientation", "upright", "--background", "white"]
+    save_turned_picture(path)
+    assert main(["index", str(path.parent), "--db", str(tmp_path / "db"), *words, *options]) == 0
+    (row,) = read_table(tmp_path / "db").values()
+    expected = embed(model, [jina_omni.Image(path, orientation="upright", background="white")])
+    np.testing.assert_array_equal(row[2], expected[0])
+    assert main(["index", str(path.parent), "--db", str(tmp_path / "db")]) == 0
+    capsys.readouterr()
+    assert main(["search", "--file", str(path), "--db", str(tmp_path / "db")]) == 0
+    assert capsys.readouterr().out.startswith("1   1.000")
+
+
 def test_one_database_takes_several_folders(
     options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -783,7 +844,8 @@ def test_index_and_search_refuse_another_model_and_another_indexer(
     capsys.readouterr()
     other = write_text(tmp_path / "tiny-retrieval-F16.gguf", TINY["small"], task="retrieval")
     dialect = ["--dialect", "sentence-transformers"]
-    for words in (["--truncate-dim", "32"], ["--model", str(other)], dialect, ["--pages"]):
+    pictures = ["--orientation", "upright", "--background", "white"]
+    for words in (["--truncate-dim", "32"], ["--model", str(other)], dialect, ["--pages"], pictures[:2], pictures[2:]):
         assert main(["index", str(folder), "--db", str(db), *words]) == 2
         assert "don't belong together; make another database" in capsys.readouterr().err
     assert main(["search", "x", "--db", str(db), "--model", str(other)]) == 2

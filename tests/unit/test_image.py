@@ -27,8 +27,9 @@ from jina_omni.media import image as image_module
 from jina_omni.media import image_files
 from jina_omni.media import patches as patches_module
 from jina_omni.media.file_types import FILE_TYPES, detect_media_type
-from jina_omni.media.image import Image, decode, find_grid, patch_pixels, read_patches
+from jina_omni.media.image import Image, check, decode, find_grid, patch_pixels, read_patches
 from jina_omni.media.patches import VisionGeometry, pack_patches, smart_resize
+from jina_omni.media.picture_options import ORIENTATIONS, PictureOptions, read_background
 from testing.media_files import encoded
 from tests.reference_pack import PACK, needs_pack
 
@@ -536,7 +537,7 @@ def test_of_several_pictures_the_primary_one_is_taken():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("ask", [False, True])
+@pytest.mark.parametrize("ask", ORIENTATIONS)
 def test_heic_is_turned_by_its_container_and_once(orientation, ask):
     picture = PILImage.fromarray(noise(64, 128))
     exif = PILImage.Exif()
@@ -545,17 +546,17 @@ def test_heic_is_turned_by_its_container_and_once(orientation, ask):
     operation = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # EXIF 2.3 to Pillow's Transpose
     expected = upright if operation is None else upright.transpose(operation)
     # The encoder writes the orientation into the container; the EXIF data only repeat it.
-    image = Image(heic(picture, exif=exif.tobytes(), quality=-1, chroma=444), exif_orientation=ask)
+    image = Image(heic(picture, exif=exif.tobytes(), quality=-1, chroma=444), orientation=ask)
     assert decode(image).tobytes() == expected.tobytes()
     assert find_grid(image, TINY) == read_patches(image, TINY)[1]
 
 
-@pytest.mark.parametrize("ask", [False, True])
+@pytest.mark.parametrize("ask", ORIENTATIONS)
 def test_heic_of_another_size_than_its_header_says_is_an_error(ask):
     content = bytearray(heic(PILImage.fromarray(noise(12, 9))))
     content[content.index(b"clap") + 23] = 0  # the last byte of what the crop is moved by: far out of the picture
     with pytest.raises(DecodeError, match="pixels of another size"):
-        decode(Image(bytes(content), exif_orientation=ask))
+        decode(Image(bytes(content), orientation=ask))
 
 
 def test_pillow_itself_learns_nothing_of_heic():
@@ -595,7 +596,7 @@ def oriented(kind, orientation, **options):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_exif_orientation_is_applied_only_when_asked_for(kind, orientation):
     data = oriented(kind, orientation)
-    plain, turned = Image(data), Image(data, exif_orientation=True)
+    plain, turned = Image(data), Image(data, orientation="upright")
     upright = decode(plain)
     assert upright.size == (24, 40)
     operation = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # EXIF 2.3 to Pillow's Transpose
@@ -608,9 +609,9 @@ def test_exif_orientation_is_applied_only_when_asked_for(kind, orientation):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
-@pytest.mark.parametrize("ask", [False, True])
+@pytest.mark.parametrize("ask", ORIENTATIONS)
 def test_tiff_is_turned_by_pillow_and_once(orientation, compression, ask):
-    image = Image(oriented("TIFF", orientation, compression=compression), exif_orientation=ask)
+    image = Image(oriented("TIFF", orientation, compression=compression), orientation=ask)
     with PILImage.open(io.BytesIO(image.source)) as opened:
         expected = opened.convert("RGB")
     assert decode(image).tobytes() == expected.tobytes()
@@ -619,9 +620,96 @@ def test_tiff_is_turned_by_pillow_and_once(orientation, compression, ask):
 
 def test_a_pil_image_is_not_turned_in_its_place():
     with PILImage.open(io.BytesIO(oriented("PNG", 6))) as opened:
-        assert decode(Image(opened, exif_orientation=True)).size == (40, 24)
+        assert decode(Image(opened, orientation="upright")).size == (40, 24)
         assert opened.size == (24, 40)
         assert opened.getexif()[0x0112] == 6
+
+
+def test_the_model_says_which_way_is_up_unless_an_image_does():
+    data = oriented("JPEG", 6)
+    upright = PictureOptions(orientation="upright")
+    for options, own, size in [
+        (PictureOptions(), None, (24, 40)),
+        (PictureOptions(), "upright", (40, 24)),
+        (upright, None, (40, 24)),
+        (upright, "as-stored", (24, 40)),
+    ]:
+        image = Image(data, orientation=own)
+        assert decode(image, options=options).size == size
+        assert find_grid(image, TINY, options=options) == read_patches(image, TINY, options=options)[1]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_avif_is_turned_only_when_asked_for():
+    data = oriented("AVIF", 6, quality=100)
+    assert [decode(Image(data, orientation=asked)).size for asked in ORIENTATIONS] == [(24, 40), (40, 24)]
+
+
+# ---- background ----
+
+
+def transparent():
+    """Return pictures whose left half shows what is behind, by way of saying so."""
+    pixels = np.full((8, 10, 4), 255, np.uint8)
+    pixels[..., :3] = noise(8, 10)
+    pixels[:, :5, 3] = 0
+    rgba = PILImage.fromarray(pixels)
+    keyed = rgba.convert("RGB")
+    keyed.paste((9, 8, 7), (0, 0, 5, 8))
+    palette = PILImage.new("P", (10, 8), 1)
+    palette.putpalette([9, 8, 7, 200, 100, 50])
+    palette.paste(0, (0, 0, 5, 8))
+    return {
+        "array": (pixels, pixels[:, 5:, :3]),
+        "PIL": (rgba, pixels[:, 5:, :3]),
+        "PNG": (encoded(rgba, "PNG"), pixels[:, 5:, :3]),
+        "PNG of grey": (encoded(rgba.convert("LA"), "PNG"), np.asarray(rgba.convert("L").convert("RGB"))[:, 5:]),
+        "PNG of a transparent colour": (encoded(keyed, "PNG", transparency=(9, 8, 7)), pixels[:, 5:, :3]),
+        "PNG of a palette": (encoded(palette, "PNG", transparency=b"\0\xff"), np.uint8([[(200, 100, 50)] * 5] * 8)),
+        "GIF": (encoded(palette, "GIF", transparency=0), np.uint8([[(200, 100, 50)] * 5] * 8)),
+        "WebP": (encoded(rgba, "WEBP", lossless=True), pixels[:, 5:, :3]),
+        "TIFF": (encoded(rgba, "TIFF"), pixels[:, 5:, :3]),
+        "multiplied": (rgba.convert("RGBa"), pixels[:, 5:, :3]),
+    }
+
+
+@pytest.mark.parametrize("background", ["white", "#0040ff", (1, 2, 3)])
+@pytest.mark.parametrize("name", transparent())
+def test_a_background_shows_where_a_picture_is_transparent(name, background):
+    source, opaque = transparent()[name]
+    found = np.asarray(decode(Image(source, background=background)))
+    assert np.array_equal(found[:, :5], np.broadcast_to(read_background(background), (8, 5, 3)))
+    assert np.array_equal(found[:, 5:], opaque)
+    options = PictureOptions(background=read_background(background))
+    assert np.array_equal(np.asarray(decode(Image(source), options=options)), found)
+
+
+def test_what_is_half_transparent_is_mixed_with_the_background():
+    pixels = np.full((2, 2, 4), (100, 200, 50, 128), np.uint8)
+    (found,) = {tuple(row) for row in np.asarray(decode(Image(pixels, background="white"))).reshape(-1, 3).tolist()}
+    assert np.abs(np.array(found) - (177, 227, 152)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "tiff", "heic"])
+def test_a_background_does_not_change_what_is_opaque(kind):
+    data = samples()[kind]
+    assert decode(Image(data, background="red")).tobytes() == decode(Image(data)).tobytes()
+
+
+@pytest.mark.parametrize(
+    "value", ["no colour", "#12", (1, 2), (1, 2, 256), (1.0, 2, 3), "#00000080", 7, True, [None] * 3]
+)
+def test_what_is_not_a_background_is_refused(value):
+    with pytest.raises(ValueError, match=r"background is .*; pass an opaque colour"):
+        read_background(value)
+    with pytest.raises(InputError, match=r"background is .*; pass an opaque colour"):
+        check(Image(samples()["png"], background=value))
+
+
+@pytest.mark.parametrize("value", ["up", True, 6, ["upright"]])
+def test_what_is_not_an_orientation_is_refused(value):
+    with pytest.raises(InputError, match=r"orientation=.*; pass 'as-stored' or 'upright'"):
+        check(Image(samples()["png"], orientation=value))
 
 
 # ---- faults ----
@@ -754,12 +842,13 @@ def test_a_format_without_a_decoder_is_named(monkeypatch):
         decode(Image(samples()["png"]))
 
 
+ORIENTATIONS_ASKED = st.sampled_from(ORIENTATIONS)
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def check_image_or_error(data, *, exif_orientation):
+def check_image_or_error(data, *, orientation):
     """Any bytes give an image or an InputError, and the same grid by header and by pixels."""
-    image = Image(data, exif_orientation=exif_orientation)
+    image = Image(data, orientation=orientation)
     try:
         patches, grid = read_patches(image, TINY)
     except InputError:
@@ -776,9 +865,9 @@ def small_limit(monkeypatch):
 
 
 @FUZZ
-@given(data=st.binary(max_size=300), exif_orientation=st.booleans())
-def test_random_bytes_give_an_image_or_our_error(data, exif_orientation):
-    check_image_or_error(data, exif_orientation=exif_orientation)
+@given(data=st.binary(max_size=300), orientation=ORIENTATIONS_ASKED)
+def test_random_bytes_give_an_image_or_our_error(data, orientation):
+    check_image_or_error(data, orientation=orientation)
 
 
 @pytest.mark.usefixtures("small_limit")
@@ -786,11 +875,11 @@ def test_random_bytes_give_an_image_or_our_error(data, exif_orientation):
 @given(
     signature=st.sampled_from(sorted({data[:16] for data in samples().values()})),
     data=st.binary(max_size=300),
-    exif_orientation=st.booleans(),
+    orientation=ORIENTATIONS_ASKED,
 )
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
-def test_random_bytes_after_a_signature_give_an_image_or_our_error(signature, data, exif_orientation):
-    check_image_or_error(signature + data, exif_orientation=exif_orientation)
+def test_random_bytes_after_a_signature_give_an_image_or_our_error(signature, data, orientation):
+    check_image_or_error(signature + data, orientation=orientation)
 
 
 # Pillow warns of odd metadata; with the warnings off, decoding goes further. A caller may have either.
@@ -816,7 +905,7 @@ def test_a_damaged_file_gives_an_image_or_our_error(kind, action, data):
         warnings.simplefilter("ignore")
         warnings.simplefilter(action, UserWarning)
         warnings.simplefilter("error", ResourceWarning)
-        check_image_or_error(bytes(content), exif_orientation=data.draw(st.booleans()))
+        check_image_or_error(bytes(content), orientation=data.draw(ORIENTATIONS_ASKED))
 
 
 # ---- threads and files ----

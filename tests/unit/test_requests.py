@@ -72,7 +72,7 @@ def plain(parts: list[Part]) -> list[tuple[object, ...]]:
             rows.append(("Text", part.text))
             continue
         source = part.source.tolist() if isinstance(part.source, np.ndarray) else part.source
-        names = ("exif_orientation", "sampling_rate", "fps", "max_frames", "timestamps", "pages", "dpi")
+        names = ("orientation", "background", "sampling_rate", "fps", "max_frames", "timestamps", "pages", "dpi")
         options = tuple((name, getattr(part, name)) for name in names if hasattr(part, name))
         rows.append((type(part).__name__, source, *options))
     return rows

@@ -24,11 +24,12 @@ from jina_omni.media import sandbox
 from jina_omni.media import svg as svg_module
 from jina_omni.media.image import Image, decode, find_grid, measure, read_patches
 from jina_omni.media.patches import VisionGeometry
+from jina_omni.media.picture_options import PictureOptions, read_background
 from jina_omni.media.svg import to_png
 from tests.processes import children
 
 TINY = VisionGeometry(patch_size=4, merge_size=2, min_pixels=256, max_pixels=1024)
-RED, GREEN, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 0)
+RED, GREEN, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 0), (255, 255, 255)
 RECTANGLE = '<rect width="50%" height="100%" fill="red"/>'
 
 
@@ -42,8 +43,8 @@ def drawn(text):
         return decode(Image(text.encode()))
 
 
-def half_red(width, height):
-    picture = PILImage.new("RGB", (width, height), BLACK)
+def half_red(width, height, background=WHITE):
+    picture = PILImage.new("RGB", (width, height), background)
     picture.paste(RED, (0, 0, width // 2, height))
     return picture
 
@@ -65,14 +66,32 @@ def picture_of(reference, attribute="href"):
 # ---- drawing ----
 
 
-def test_what_is_drawn_is_seen_and_what_is_transparent_is_black():
+def test_what_is_drawn_is_seen_and_what_is_transparent_is_white():
     assert drawn(svg()).tobytes() == half_red(40, 20).tobytes()
 
 
-def test_alpha_is_dropped_as_for_every_image():
+def test_what_is_half_transparent_is_mixed_with_white():
     body = '<rect width="40" height="20" fill="#64c832" fill-opacity="0.5"/>'
     (found,) = {tuple(pixel) for pixel in np.asarray(drawn(svg(body=body))).reshape(-1, 3)}
-    assert np.abs(np.array(found) - (0x64, 0xC8, 0x32)).max() <= 1  # not mixed with any background
+    assert np.abs(np.array(found) - (np.array((0x64, 0xC8, 0x32)) + 255) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("background", ["black", "#0040ff", (1, 2, 3)])
+def test_the_background_is_chosen(background):
+    colour = read_background(background)
+    image = Image(svg().encode(), background=background)
+    assert decode(image).tobytes() == half_red(40, 20, colour).tobytes()
+    options = PictureOptions(background=colour)
+    assert decode(Image(svg().encode()), options=options).tobytes() == half_red(40, 20, colour).tobytes()
+    assert decode(Image(svg().encode(), background="white"), options=options).tobytes() == half_red(40, 20).tobytes()
+
+
+def test_a_drawing_that_is_kept_has_its_background(starts):
+    with jina_omni.demo_model(modality="vision", device="cpu", background="#0040ff") as model:
+        found = model.encode([Image(svg().encode()), Image(svg().encode(), background="white")])
+        assert len(starts) == 2
+        expected = model.encode([half_red(40, 20, (0, 0x40, 0xFF)), half_red(40, 20)])
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +154,8 @@ def test_threads_draw_at_the_same_time():
 
 class Seeing:
     """The towers of a model with a vision tower."""
+
+    pictures = PictureOptions()
 
     def require_vision(self, _what):
         return TINY
@@ -303,7 +324,8 @@ def test_no_other_way_leads_to_another_file(body, tmp_path):
         nested=data_url(nested, "image/svg+xml"),
         compressed=data_url(gzip.compress(nested), "image/svg+xml"),
     )
-    assert drawn(svg('width="8" height="8"', text)).getcolors() == [(64, BLACK)]
+    # Nothing is drawn, or a shape whose unknown fill is black.
+    assert drawn(svg('width="8" height="8"', text)).getcolors() in ([(64, WHITE)], [(64, BLACK)])
 
 
 # ---- faults ----

@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the machine reaches, a line for each workload, a line for each setting, and advice."""
-    with open_model(ModelChoice.from_options(args), args, None) as model:
+    with open_model(ModelChoice.from_options(args), args) as model:
         info = model.info
         print(info, end="\n\n")
         machine = None

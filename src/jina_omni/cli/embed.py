@@ -17,7 +17,7 @@ from tqdm import tqdm
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
 from jina_omni.cli.files import FileInput, find_files, read_inputs
 from jina_omni.cli.journal import Journal
-from jina_omni.cli.model_choice import ModelChoice, describe_identity, open_model
+from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     items = list(_list_items(args.paths))
     if not items:
         raise CommandError(f"there is nothing to embed in {', '.join(args.paths)}")
-    with open_model(ModelChoice.from_options(args), args, args.dialect) as model:
+    with open_model(ModelChoice.from_options(args), args, Conventions.from_options(args)) as model:
         identity = f"{describe_identity(model, args.truncate_dim, _choose_prompt(model, args))}, {args.precision}"
         if args.out is None or args.out.suffix == ".jsonl":
             if args.precision in CALIBRATED:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jina_omni.cli.collection.database import Database, Settings, lock_database
 from jina_omni.cli.collection.update import Update
-from jina_omni.cli.model_choice import ModelChoice, describe_identity, open_model
+from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.problems import CommandError, report
 from jina_omni.model import Model
@@ -70,14 +70,15 @@ def run(args: argparse.Namespace) -> int:
 @contextmanager
 def _open_model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
     """Open the model that the options choose; what they don't choose is taken from the database, if it exists."""
-    choice, dim, dialect, pages = ModelChoice.from_options(args), args.truncate_dim, args.dialect, args.pages
+    choice, conventions = ModelChoice.from_options(args), Conventions.from_options(args)
+    dim, pages = args.truncate_dim, args.pages
     if database is not None:
         known = database.settings
         choice = choice if args.model else known.choice
-        dim, dialect, pages = dim or known.dim, dialect or known.dialect, pages or known.pages
-    with open_model(choice, args, dialect) as model:
+        dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
+    with open_model(choice, args, conventions) as model:
         identity = describe_identity(model, dim, model.info.document_prompt)
-        yield model, Settings(choice=choice, dim=dim, dialect=dialect, pages=pages, identity=identity)
+        yield model, Settings(choice=choice, dim=dim, conventions=conventions, pages=pages, identity=identity)
 
 
 def _check_settings(database: Database, settings: Settings) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 
-from jina_omni.cli.model_choice import ModelChoice, open_model
-from jina_omni.cli.options import add_dialect_option, add_model_options
+from jina_omni.cli.model_choice import Conventions, ModelChoice, open_model
+from jina_omni.cli.options import add_dialect_option, add_model_options, add_picture_options
 
 HELP = "Show what a model is: its task, sizes, prompts and device."
 EXAMPLES = """\
@@ -21,10 +21,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_model_options(parser, positional=True)
     add_dialect_option(parser)
+    add_picture_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    with open_model(ModelChoice.from_options(args), args, args.dialect) as model:
+    with open_model(ModelChoice.from_options(args), args, Conventions.from_options(args)) as model:
         print(model.info)
     return 0

@@ -14,12 +14,13 @@ from pathlib import Path
 from jina_omni.cli.problems import CommandError
 from jina_omni.demo import demo_model
 from jina_omni.dialects import Dialect
+from jina_omni.media.picture_options import Orientation
 from jina_omni.model import Model
 from jina_omni.opening import make_absolute
 from jina_omni.options import ModelOptions
 from jina_omni.repository import Modality
 
-__all__ = ["ModelChoice", "describe_identity", "log_downloads", "open_model"]
+__all__ = ["Conventions", "ModelChoice", "describe_identity", "log_downloads", "open_model"]
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,46 @@ class ModelChoice:
         return cls(model, [str(path.resolve()) for path in args.mmproj], args.modality)
 
 
+@dataclass(frozen=True)
+class Conventions:
+    """What the embeddings of one model depend on, each None where the user leaves it open.
+
+    Attributes
+    ----------
+    dialect : {"card", "sentence-transformers"} or None
+    orientation : {"as-stored", "upright"} or None
+    background : str or None
+        The name of a colour.
+    """
+
+    dialect: Dialect | None = None
+    orientation: Orientation | None = None
+    background: str | None = None
+
+    @classmethod
+    def from_options(cls, args: argparse.Namespace) -> Conventions:
+        """Return those that the options of a command choose."""
+        return cls(args.dialect, args.orientation, args.background)
+
+    def complete(self, known: Conventions) -> Conventions:
+        """Return these, with what they leave open from others."""
+        return Conventions(
+            self.dialect or known.dialect, self.orientation or known.orientation, self.background or known.background
+        )
+
+
 @contextmanager
-def open_model(choice: ModelChoice, args: argparse.Namespace, dialect: Dialect | None) -> Iterator[Model]:
+def open_model(
+    choice: ModelChoice, args: argparse.Namespace, conventions: Conventions = Conventions()
+) -> Iterator[Model]:
     """Open a model on the device of the command's options; without a choice, the toy model, with a warning."""
     options: ModelOptions = {
         "device": args.device,
         "n_threads": args.threads,
         "compute": args.compute,
-        "dialect": dialect or "card",
+        "dialect": conventions.dialect or "card",
+        "orientation": conventions.orientation or "as-stored",
+        "background": conventions.background,
     }
     if choice.mmproj and not Path(choice.model or "").is_file():
         what = "the packaged model" if choice.model is None else choice.model
@@ -97,7 +130,10 @@ def describe_identity(model: Model, dim: int | None, prompt: str) -> str:
         The text before each input.
     """
     info = model.info
+    pictures = f", orientation {info.orientation}" if info.orientation != "as-stored" else ""
+    if info.background is not None:
+        pictures += f", background {info.background}"
     return (
         f"{Path(info.path).name}, task {info.task}, dim {info.dim if dim is None else dim}, dialect {info.dialect}, "
-        f"prompt {prompt!r}"
+        f"prompt {prompt!r}{pictures}"
     )

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import get_args
 
 from jina_omni.dialects import DIALECTS
+from jina_omni.media.picture_options import ORIENTATIONS, read_background
 from jina_omni.options import COMPUTES
 from jina_omni.repository import Modality
 
-__all__ = ["add_dialect_option", "add_encoding_options", "add_modality_option", "add_model_options"]
+__all__ = [
+    "add_dialect_option",
+    "add_encoding_options",
+    "add_modality_option",
+    "add_model_options",
+    "add_picture_options",
+]
 
 _MAX_THREADS = 512
 
@@ -59,16 +66,41 @@ def add_dialect_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dialect", choices=DIALECTS, help="convention of prompting the model (default: card)")
 
 
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how images and videos are laid out."""
+    parser.add_argument(
+        "--orientation",
+        choices=ORIENTATIONS,
+        help="upright turns images and videos as their metadata say (default: as-stored)",
+    )
+    parser.add_argument(
+        "--background",
+        metavar="COLOUR",
+        type=_parse_background,
+        help="what shows where images and videos are transparent: white, '#ff8000', ... (default: their own colours, "
+        "and white behind SVG)",
+    )
+
+
 def add_encoding_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `Model.encode` that several commands have."""
     parser.add_argument("--truncate-dim", metavar="N", type=int, help="cut embeddings to one of the trained sizes")
     add_dialect_option(parser)
+    add_picture_options(parser)
     parser.add_argument(
         "--truncate", action="store_true", help="keep the beginning of an input that is too long, instead of failing"
     )
     parser.add_argument(
         "--batch-tokens", metavar="N", type=int, help="tokens that are computed together; fewer take less memory"
     )
+
+
+def _parse_background(text: str) -> str:
+    try:
+        read_background(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _parse_threads(text: str) -> int:

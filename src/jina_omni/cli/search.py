@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if database is None:
         raise CommandError(f"{args.db} is not a database; create it with: jina-omni index FOLDER --db {args.db}")
     choice = ModelChoice.from_options(args) if args.model else database.settings.choice
-    with open_model(choice, args, database.settings.dialect) as model:
+    with open_model(choice, args, database.settings.conventions) as model:
         hits = find_nearest(database, model, args.query if args.file is None else args.file, args.k)
     for line in _format_table(hits):
         print(line)

@@ -62,7 +62,13 @@ class JinaOmniEncoder(AbsEncoder):
                 "similarity_fn_name": ScoringFunction.COSINE,
                 "framework": ["GGUF"],
                 "modalities": [modality for modality in _MODALITIES if modality in info.modalities],
-                "experiment_kwargs": {"compute": info.compute, "dialect": info.dialect, **options},
+                "experiment_kwargs": {
+                    "compute": info.compute,
+                    "dialect": info.dialect,
+                    "orientation": info.orientation,
+                    "background": info.background,
+                    **options,
+                },
             }
         )
 

@@ -3,10 +3,11 @@
 
 Pixels decide parity, so the reference's own library works on them: Pillow decodes, converts to RGB and resizes. What
 its ``convert("RGB")`` gives is what is embedded: alpha is dropped without compositing, an animation gives its first
-frame, colour profiles are ignored, 16-bit colour keeps its high bytes.
+frame, colour profiles are ignored, 16-bit colour keeps its high bytes. Orientation and background are options.
 
 Two things differ, since there ``convert`` clips and would leave a white or black area: greyscale of 16 or 32 bits is
-taken only while all its values lie in 0 to 255, and floating-point pixels never are.
+taken only while all its values lie in 0 to 255, and floating-point pixels never are. An SVG, which the reference does
+not read, is drawn on white.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from PIL import Image as PILImage
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError
 from jina_omni.media import svg
-from jina_omni.media.files import BYTES_LIKE, FileSource, describe_source, open_source
+from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source, open_source
 from jina_omni.media.image_errors import as_image_error
 from jina_omni.media.image_files import Draw, load, open_image
 from jina_omni.media.medium import Medium, make_still
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry, pack_patches
+from jina_omni.media.picture_options import Background, Orientation, PictureOptions, check_options
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.towers import Towers
 
@@ -39,6 +41,8 @@ __all__ = ["Image", "ImageSource", "check", "decode", "find_grid", "measure", "p
 
 ImageSource: TypeAlias = FileSource | PILImage.Image | npt.NDArray[np.uint8]
 """What an image may come as: a path, a file's bytes, a PIL image, or pixels."""
+
+_DEFAULT = PictureOptions()
 
 # Reading a lazily opened image changes it, so two threads that were handed the same PIL image take turns. PIL images
 # can't be hashed, so there are a few locks for all instead of one for each.
@@ -55,38 +59,43 @@ class Image:
     source : path, bytes-like, PIL image or array
         A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG, PPM, ICO or JPEG 2000
         file, a PIL image, or an array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or
-        (height, width, 4). Alpha is dropped, so that what an SVG leaves transparent is black, and of an animation the
-        first frame is taken, as the reference does. It is read when it is embedded, not before.
-    exif_orientation : bool
-        Turn the picture as its EXIF data say. The reference does not, so it is off by default. HEIC and TIFF pictures
-        come upright in any case.
+        (height, width, 4). Of an animation the first frame is taken, as the reference does. It is read when it is
+        embedded, not before.
+    orientation : {"as-stored", "upright"}, optional
+        ``upright`` turns the picture as its EXIF data say, ``as-stored`` does not; by default as the model has it. HEIC
+        and TIFF pictures come upright in any case, since the decoders that the reference uses turn them.
+    background : str or tuple of 3 int, optional
+        The colour that shows where the picture is transparent: a name such as "white", "#ff8000", or red, green and
+        blue from 0 to 255. By default as the model has it.
 
     Examples
     --------
-    >>> Image("a.jpg", exif_orientation=True)
-    Image('a.jpg', exif_orientation=True)
+    >>> Image("a.jpg", orientation="upright")
+    Image('a.jpg', orientation='upright')
     """
 
     source: ImageSource
-    exif_orientation: bool = field(default=False, kw_only=True)
+    orientation: Orientation | None = field(default=None, kw_only=True)
+    background: Background | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
-        return f"Image({describe_source(self.source)}{', exif_orientation=True' if self.exif_orientation else ''})"
+        return f"Image({describe_source(self.source)}{describe_options(self, 'orientation', 'background')})"
 
 
 def check(image: Image) -> None:
-    """Check that an image's source is of a type that is taken.
+    """Check that an image's source is of a type that is taken, and its options.
 
     Raises
     ------
     InputError
-        It is not.
+        They are not.
     """
     if not isinstance(image.source, (str, os.PathLike, *BYTES_LIKE, PILImage.Image, np.ndarray)):
         raise InputError(
             f"is an Image whose source is {describe_type(image.source)}; jina_omni.Image takes a path, bytes, a PIL "
             "image or an array of uint8"
         )
+    check_options("Image", image.orientation, image.background)
 
 
 def measure(
@@ -117,15 +126,17 @@ def measure(
         Through `stop`.
     """
     geometry = towers.require_vision("an image")
+    options = towers.pictures
     drawing = svg.Drawing()
 
     def read(stop: threading.Event) -> tuple[Patches, PatchGrid]:
-        return read_patches(image, geometry, functools.partial(drawing.decode, stop=stop))
+        return read_patches(image, geometry, options=options, draw=functools.partial(drawing.decode, stop=stop))
 
-    return [make_still(find_grid(image, geometry, functools.partial(drawing.measure, stop=stop)), read, geometry)]
+    grid = find_grid(image, geometry, options=options, draw=functools.partial(drawing.measure, stop=stop))
+    return [make_still(grid, read, geometry)]
 
 
-def decode(image: Image, draw: Draw = svg.to_png) -> PILImage.Image:
+def decode(image: Image, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png) -> PILImage.Image:
     """Return an image's pixels as RGB.
 
     Threads may decode at the same time, and no file stays open.
@@ -134,7 +145,9 @@ def decode(image: Image, draw: Draw = svg.to_png) -> PILImage.Image:
     ----------
     image : Image
         A file's type is found from its bytes. Of an animation the first frame is taken, of a PIL image the current
-        one. It is turned as its EXIF data say only on request (TIFF always: Pillow itself does it).
+        one.
+    options : PictureOptions
+        Those that the image does not have itself.
     draw : callable
         Draws an SVG.
 
@@ -159,17 +172,20 @@ def decode(image: Image, draw: Draw = svg.to_png) -> PILImage.Image:
     >>> decode(Image(np.zeros((2, 3), np.uint8))).size
     (3, 2)
     """
-    with _open_image(image.source, draw) as pixels:
+    options = options.override(image.orientation, image.background)
+    with _open_image(image.source, draw, options) as pixels:
         load(pixels)
-        if not image.exif_orientation:
-            return convert_to_rgb(pixels)
+        if options.orientation == "as-stored":
+            return convert_to_rgb(pixels, options.background)
         if pixels is image.source:  # the caller's own, not to be turned in place
-            return convert_to_rgb(ImageOps.exif_transpose(pixels))
+            return convert_to_rgb(ImageOps.exif_transpose(pixels), options.background)
         ImageOps.exif_transpose(pixels, in_place=True)
-        return convert_to_rgb(pixels)
+        return convert_to_rgb(pixels, options.background)
 
 
-def find_grid(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png) -> PatchGrid:
+def find_grid(
+    image: Image, geometry: VisionGeometry, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png
+) -> PatchGrid:
     """Return the grid of the patches of an image, from the file's header where that says it.
 
     Parameters
@@ -178,7 +194,7 @@ def find_grid(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png) -
         As in `decode`.
     geometry : VisionGeometry
         Of the vision file.
-    draw : callable
+    options, draw
         As in `decode`.
 
     Returns
@@ -196,15 +212,18 @@ def find_grid(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png) -
     >>> find_grid(Image(np.zeros((480, 640, 3), np.uint8)), VisionGeometry())
     (1, 30, 40)
     """
+    options = options.override(image.orientation, image.background)
     if isinstance(image.source, np.ndarray):
         height, width = _check_array(image.source).shape[:2]
     else:
-        with _open_image(image.source, draw) as pixels:
-            height, width = _find_size(pixels, exif_orientation=image.exif_orientation)
+        with _open_image(image.source, draw, options) as pixels:
+            height, width = _find_size(pixels, options.orientation)
     return geometry.image_grid(height, width)
 
 
-def read_patches(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png) -> tuple[Patches, PatchGrid]:
+def read_patches(
+    image: Image, geometry: VisionGeometry, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png
+) -> tuple[Patches, PatchGrid]:
     """Return an image as the patches that the vision tower takes: `decode`, then `patch_pixels`.
 
     Parameters
@@ -213,7 +232,7 @@ def read_patches(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png
         As in `decode`.
     geometry : VisionGeometry
         Of the vision file.
-    draw : callable
+    options, draw
         As in `decode`.
 
     Returns
@@ -234,7 +253,7 @@ def read_patches(image: Image, geometry: VisionGeometry, draw: Draw = svg.to_png
     >>> patches.shape, grid
     ((1200, 1536), (1, 30, 40))
     """
-    return patch_pixels(decode(image, draw), geometry)
+    return patch_pixels(decode(image, options=options, draw=draw), geometry)
 
 
 def patch_pixels(pixels: PILImage.Image, geometry: VisionGeometry) -> tuple[Patches, PatchGrid]:
@@ -275,7 +294,7 @@ def patch_pixels(pixels: PILImage.Image, geometry: VisionGeometry) -> tuple[Patc
 
 
 @contextlib.contextmanager
-def _open_image(source: ImageSource, draw: Draw) -> Iterator[PILImage.Image]:
+def _open_image(source: ImageSource, draw: Draw, options: PictureOptions) -> Iterator[PILImage.Image]:
     """Open an image, its pixels perhaps not yet read; what fails in the body fails as an `InputError`."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(as_image_error(source))
@@ -285,7 +304,7 @@ def _open_image(source: ImageSource, draw: Draw) -> Iterator[PILImage.Image]:
         elif isinstance(source, np.ndarray):
             image = PILImage.fromarray(np.ascontiguousarray(_check_array(source)))
         else:
-            image = open_image(stack.enter_context(open_source(source)), draw)
+            image = open_image(stack.enter_context(open_source(source)), draw, options.background)
         _check_not_empty(image.height, image.width)
         yield image
 
@@ -308,9 +327,9 @@ def _check_array(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return array
 
 
-def _find_size(pixels: PILImage.Image, *, exif_orientation: bool) -> tuple[int, int]:
+def _find_size(pixels: PILImage.Image, wanted: Orientation) -> tuple[int, int]:
     """Return the height and width that decoding will give."""
-    if exif_orientation or pixels.format == "TIFF":
+    if wanted == "upright" or pixels.format == "TIFF":
         orientation = pixels.getexif().get(ExifTags.Base.Orientation, 1)
         if pixels.format != "TIFF":
             turned = orientation in (5, 6, 7, 8)  # EXIF 2.3, tag 0x0112: the picture lies on its side

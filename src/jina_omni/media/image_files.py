@@ -26,14 +26,15 @@ from jina_omni.media.file_types import FILE_TYPES, FileType, unsupported_type
 from jina_omni.media.files import read_media_type
 from jina_omni.media.image_errors import CONVERT, is_unsupported
 from jina_omni.media.limits import MAX_ENCODED_BYTES, MAX_JPEG_SCANS, MAX_PIXELS
+from jina_omni.media.picture_options import Colour
 from jina_omni.media.png_texts import leave_out_large_texts
 from jina_omni.media.raw_photos import RAW_TYPES, make_raw_error, refuse_raw_photo
 from jina_omni.media.tiff_directories import read_directories, rewrite_big_endian
 
 __all__ = ["Draw", "load", "open_image"]
 
-Draw: TypeAlias = Callable[[bytes], bytes]
-"""From an SVG file to a PNG file."""
+Draw: TypeAlias = Callable[[bytes, Colour | None], bytes]
+"""From an SVG file, on a background, to a PNG file."""
 
 # Their decoders read the whole file into memory.
 _READ_WHOLE = {"image/webp", "image/avif", "image/heic", "image/svg+xml", "image/jp2"}
@@ -45,7 +46,7 @@ _COMPRESSION = 259
 _TIFF_VARIANT = {258: "bits", _COMPRESSION: "compression", 262: "photometric interpretation", 339: "sample format"}
 
 
-def open_image(file: BinaryIO, draw: Draw) -> PILImage.Image:
+def open_image(file: BinaryIO, draw: Draw, background: Colour | None) -> PILImage.Image:
     """Open the file of an image.
 
     Parameters
@@ -54,6 +55,8 @@ def open_image(file: BinaryIO, draw: Draw) -> PILImage.Image:
         Its type is found from its bytes.
     draw : callable
         Draws an SVG.
+    background : tuple of 3 int, optional
+        What lies behind an SVG. Other files keep their alpha.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def open_image(file: BinaryIO, draw: Draw) -> PILImage.Image:
         if file_type.decoder == "pillow-heif":
             image: PILImage.Image = import_decoder("pillow_heif", "heic", "a HEIC image").HeifImageFile(file)
         elif file_type.decoder == "resvg":
-            image = PILImage.open(io.BytesIO(draw(file.read())), formats=("PNG",))
+            image = PILImage.open(io.BytesIO(draw(file.read(), background)), formats=("PNG",))
         else:
             image = _open_with_pillow(file, file_type)
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:

@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 from PIL import ImageColor
 
 from jina_omni.describe import short_repr
+from jina_omni.errors import InputError
 
-__all__ = ["ORIENTATIONS", "Background", "Colour", "Orientation", "PictureOptions", "read_background"]
+__all__ = ["ORIENTATIONS", "Background", "Colour", "Orientation", "PictureOptions", "check_options", "read_background"]
 
 Orientation = Literal["as-stored", "upright"]
 ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
@@ -51,9 +52,34 @@ def read_background(background: Any) -> Colour:
     )
 
 
+def check_options(wrapper: str, orientation: Any, background: Any) -> None:
+    """Check the options of an input.
+
+    Parameters
+    ----------
+    wrapper : str
+        Its class, such as "Image".
+    orientation, background
+        None where the input leaves it to the model.
+
+    Raises
+    ------
+    InputError
+        They are not those that it takes.
+    """
+    if orientation is not None and orientation not in ORIENTATIONS:
+        choices = " or ".join(map(repr, ORIENTATIONS))
+        raise InputError(f"has the {wrapper} option orientation={short_repr(orientation)}; pass {choices}")
+    if background is not None:
+        try:
+            read_background(background)
+        except ValueError as error:
+            raise InputError(f"has the {wrapper} option background, which can't be taken: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How pictures are laid out where an input does not say it itself.
+    """How pictures are laid out.
 
     Attributes
     ----------
@@ -65,3 +91,10 @@ class PictureOptions:
 
     orientation: Orientation = "as-stored"
     background: Colour | None = None
+
+    def override(self, orientation: Orientation | None, background: Background | None) -> PictureOptions:
+        """Return these options with those of an input, which are None where it leaves them to the model."""
+        return PictureOptions(
+            orientation or self.orientation,
+            self.background if background is None else read_background(background),
+        )

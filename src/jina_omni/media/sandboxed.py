@@ -25,9 +25,10 @@ class Refused(Exception):  # noqa: N818 - not an error of the decoder
 
 
 def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader | None) -> Iterator[bytes]:
-    """Reply to each drawing with a PNG file."""
+    """Reply to each drawing with a PNG file; before it stands the colour of its background, such as ``#ffffff``."""
     for request in requests:
-        yield resvg.svg_to_bytes(svg_string=request.decode(), dpi=96)
+        background, text = request[:7].decode(), request[7:].decode()
+        yield resvg.svg_to_bytes(svg_string=text, dpi=96, background=background)
 
 
 def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader | None) -> Iterator[bytes | memoryview]:

@@ -18,11 +18,13 @@ from xml.parsers import expat
 from jina_omni.errors import InputError
 from jina_omni.media.decoders import import_decoder
 from jina_omni.media.limits import MAX_KEPT_DRAWINGS, MAX_PIXELS, MAX_SVG_ENTITY_CHARACTERS
+from jina_omni.media.picture_options import Colour
 from jina_omni.media.sandbox import Sandbox
 
 __all__ = ["Drawing", "to_png"]
 
 _WHAT = "an SVG image"
+_WHITE = (255, 255, 255)
 
 _INTERNAL = re.compile(r"data:|#[^/\\]*$|$")  # references that stay in the document
 # No digit can match in two ways, so that a malformed length of a million digits cannot cause catastrophic backtracking.
@@ -38,7 +40,7 @@ if hasattr(os, "register_at_fork"):  # so that no other thread holds it in the c
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
-def to_png(data: bytes, stop: threading.Event | None = None) -> bytes:
+def to_png(data: bytes, background: Colour | None = None, stop: threading.Event | None = None) -> bytes:
     """Draw an SVG file at its own size: the width and height of its root at 96 pixels per inch, or its viewBox.
 
     Text is drawn with the fonts of the machine. Embedded images (``data:``) are drawn too.
@@ -47,13 +49,15 @@ def to_png(data: bytes, stop: threading.Event | None = None) -> bytes:
     ----------
     data : bytes
         The file.
+    background : tuple of 3 int, optional
+        The colour of the paper; white by default, as browsers and paper have it.
     stop : threading.Event, optional
         Ends the call soon after it is set.
 
     Returns
     -------
     bytes
-        A PNG file with alpha.
+        A PNG file.
 
     Raises
     ------
@@ -71,7 +75,8 @@ def to_png(data: bytes, stop: threading.Event | None = None) -> bytes:
     text = _decode_text(data)
     _check(text)
     with contextlib.closing(Sandbox(resvg, _WHAT, "render it to PNG", stop=stop)) as sandbox:
-        return bytes(sandbox.ask(text.encode(), _WHAT, stop))
+        red, green, blue = background or _WHITE
+        return bytes(sandbox.ask(b"#%02x%02x%02x" % (red, green, blue) + text.encode(), _WHAT, stop))
 
 
 class Drawing:
@@ -82,19 +87,19 @@ class Drawing:
     `MAX_KEPT_DRAWINGS` leaves no room for it, it is drawn again.
     """
 
-    def measure(self, data: bytes, stop: threading.Event | None = None) -> bytes:
+    def measure(self, data: bytes, background: Colour | None = None, stop: threading.Event | None = None) -> bytes:
         """Draw the file, and keep the result; see `to_png`."""
-        png = to_png(data, stop)
+        png = to_png(data, background, stop)
         with _LOCK:
             if sum(map(len, _KEPT.values())) + len(png) <= MAX_KEPT_DRAWINGS:
                 _KEPT[self] = png
         return png
 
-    def decode(self, data: bytes, stop: threading.Event | None = None) -> bytes:
-        """Return what was kept, once, or draw the file; see `to_png`."""
+    def decode(self, data: bytes, background: Colour | None = None, stop: threading.Event | None = None) -> bytes:
+        """Return what was kept, once, or draw the file on the same colour; see `to_png`."""
         with _LOCK:
             png = _KEPT.pop(self, None)
-        return to_png(data, stop) if png is None else png
+        return to_png(data, background, stop) if png is None else png
 
 
 def _decode_text(data: bytes) -> str:

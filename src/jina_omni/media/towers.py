@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What measuring a medium needs to know of a model: its loaded towers and its dialect."""
+"""What measuring a medium needs to know of a model: its loaded towers, its dialect and its options of pictures."""
 
 from __future__ import annotations
 
 from jina_omni.dialects import Dialect
 from jina_omni.errors import ModalityNotLoadedError
 from jina_omni.media.patches import VisionGeometry
+from jina_omni.media.picture_options import PictureOptions
 from jina_omni.native import Projector
 
 __all__ = ["Towers"]
 
 
 class Towers:
-    """The towers of a model that embed media.
+    """The towers of a model that embed media, and its options for them.
 
     Parameters
     ----------
     vision, audio : Projector or None
     dialect : {"card", "sentence-transformers"}
+    pictures : PictureOptions
+        Of images and videos that do not have their own.
     """
 
-    def __init__(self, vision: Projector | None, audio: Projector | None, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        vision: Projector | None,
+        audio: Projector | None,
+        dialect: Dialect,
+        pictures: PictureOptions = PictureOptions(),  # noqa: B008 - it never changes
+    ) -> None:
         self.dialect = dialect
+        self.pictures = pictures
         self._geometry = None if vision is None else VisionGeometry.from_projector(vision)
         self._audio = audio
 

@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.cli.lock import lock
-from jina_omni.cli.model_choice import ModelChoice
+from jina_omni.cli.model_choice import Conventions, ModelChoice
 from jina_omni.cli.problems import CommandError
-from jina_omni.dialects import Dialect
 from jina_omni.optional_packages import import_optional
 
 __all__ = ["Database", "FileEmbeddings", "FileState", "Hit", "Place", "Settings", "lock_database"]
@@ -70,7 +69,7 @@ class Settings:
     choice : ModelChoice
     dim : int or None
         The size that embeddings are cut to.
-    dialect : {"card", "sentence-transformers"} or None
+    conventions : Conventions
     pages : bool
         Whether each page of a PDF has an embedding of its own.
     identity : str
@@ -79,7 +78,7 @@ class Settings:
 
     choice: ModelChoice
     dim: int | None
-    dialect: Dialect | None
+    conventions: Conventions
     pages: bool
     identity: str
 
@@ -115,10 +114,12 @@ class Database:
             return None
         with _convert_errors(folder):
             table = lancedb.connect(str(folder)).open_table(_TABLE)
-            stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
-            settings = Settings(**stored | {"choice": ModelChoice(**stored["choice"])})
         if not set(Place._fields) <= set(table.schema.names):
             raise CommandError(f"{folder} was made by an earlier version, without times; remove it and index again")
+        with _convert_errors(folder):
+            stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
+            choice, conventions = ModelChoice(**stored["choice"]), Conventions(**stored["conventions"])
+            settings = Settings(**stored | {"choice": choice, "conventions": conventions})
         return cls(folder, table, settings)
 
     @classmethod
