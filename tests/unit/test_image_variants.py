@@ -157,6 +157,19 @@ def test_a_variant_that_pillow_does_not_read_is_named(data, words):
             function(Image(data))
 
 
+def test_a_compression_that_libtiff_lacks_is_not_damage(monkeypatch):
+    data = tiff(COLOURS, order="<", more={259: (3, [50001])})
+
+    def fail(_image):  # as libtiff without this codec
+        raise OSError("decoder error -2")
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "load", fail)
+    with pytest.raises(UnsupportedMediaError, match=r"compressed by webp, .*; convert it to PNG"):
+        decode(Image(data))
+    with pytest.raises(DecodeError):
+        decode(Image(tiff(COLOURS, order="<", more={259: (3, [8])})))
+
+
 def test_a_tiff_whose_directory_is_cut_is_damaged():
     with pytest.raises(DecodeError):
         decode(Image(tiff(COLOURS)[:-200]))

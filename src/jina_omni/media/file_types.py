@@ -66,9 +66,7 @@ _ROWS = (
     FileType("image/svg+xml", "SVG", "image", b"", "resvg"),
     FileType("image/x-portable-anymap", "PPM", "image", rb"P[1-6]\s(?:\s|#[^\n]*\n)*\d", "pillow", "PpmImagePlugin"),
     FileType("image/vnd.adobe.photoshop", "Photoshop", "image", rb"8BPS"),
-    FileType(
-        "image/jp2", "JPEG 2000", "image", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "pillow", "Jpeg2KImagePlugin"
-    ),
+    FileType("image/jp2", "JPEG 2000", "image", _JPEG_2000, "pillow", "Jpeg2KImagePlugin"),
     FileType("image/jxl", "JPEG XL", "image", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
     FileType("image/x-canon-cr3", "CR3", "image"),
     FileType("image/x-fuji-raf", "RAF", "image", rb"FUJIFILMCCD-RAW"),

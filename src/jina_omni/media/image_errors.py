@@ -24,7 +24,7 @@ CONVERT = "convert it to PNG first, as ImageMagick does: magick IN OUT.png"
 _UNSUPPORTED = re.compile(
     r"unsupported|not (yet |)supported|not available|not implemented|not installed|reformat failed|unsupported depth"
     r"|unknown (pixel mode|data organization)|cannot handle|unable to determine J2K image mode"
-    r"|no codec available|no decoder",
+    r"|no codec available|no decoder|invalid palette size",
     re.IGNORECASE,
 )
 

@@ -39,6 +39,10 @@ Draw: TypeAlias = Callable[[bytes, Colour | None], bytes]
 # Their decoders read the whole file into memory.
 _READ_WHOLE = {"image/webp", "image/avif", "image/heic", "image/svg+xml", "image/jp2"}
 
+# Compressions that a libtiff may be built without, as some in the wheels of Pillow are. Its error is the same as for
+# damage.
+_OPTIONAL_CODECS = {"lzma", "webp", "zstd"}
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 # TIFF 6.0, the tags that decide whether Pillow has a mode for a picture.
@@ -96,9 +100,25 @@ def open_image(file: BinaryIO, draw: Draw, background: Colour | None) -> PILImag
 
 
 def load(image: PILImage.Image) -> None:
-    """Decode an image. Its mode is read afterwards, since some decoders change it here."""
+    """Decode an image. Its mode is read afterwards, since some decoders change it here.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        Pillow has no codec for the compression of a TIFF file.
+    DecodeError
+        The pixels of a HEIC file have another size than its header says.
+    """
     size = image.size
-    image.load()
+    try:
+        image.load()
+    except OSError as error:
+        compression = image.info.get("compression")
+        if image.format == "TIFF" and compression in _OPTIONAL_CODECS and "decoder error" in str(error):
+            raise UnsupportedMediaError(
+                f"is TIFF that is compressed by {compression}, which this Pillow can't decode ({error}); {CONVERT}"
+            ) from error
+        raise
     if image.format == "HEIF" and image.size != size:  # libheif learns of a damaged crop only when it decodes
         raise DecodeError("has pixels of another size than its header says; it is damaged")
 
