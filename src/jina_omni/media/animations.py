@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Animated pictures as videos: GIF, WebP, PNG and AVIF, decoded by Pillow.
 
-FFmpeg does not decode animated WebP. As in an image, alpha is dropped.
+FFmpeg does not decode animated WebP. As in an image, alpha is dropped unless a background is chosen.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from PIL import ExifTags, features
 from PIL import Image as PILImage
-from PIL import features
 
 from jina_omni.errors import InputError, UnsupportedMediaError
 from jina_omni.media.decoders import as_decode_error
@@ -22,9 +22,14 @@ from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.file_types import FILE_TYPES
 from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.limits import MAX_FRAME_PIXELS
+from jina_omni.media.picture_options import Colour, PictureOptions
+from jina_omni.media.pixels import convert_to_rgb
+from jina_omni.media.turns import AS_STORED, Turn, turn_by_exif
 from jina_omni.media.video_streams import Film, Frame
 
 __all__ = ["decode_frames", "is_animation", "measure_film"]
+
+_AS_STORED = PictureOptions()
 
 _TYPES = ("image/gif", "image/webp", "image/png", "image/avif")
 
@@ -44,7 +49,7 @@ def is_animation(source: FileSource) -> bool:
         return read_media_type(file) in _TYPES
 
 
-def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
+def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED) -> Film:
     """Measure an animation, which is decoded for it: only the frames say how long they are shown.
 
     Parameters
@@ -53,6 +58,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
         For which `is_animation` is true.
     excerpt : Excerpt
         The part that is measured; there may be no frame in it.
+    pictures : PictureOptions
+        How the frames are laid out.
 
     Raises
     ------
@@ -64,7 +71,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
         It can't be read, or has more than 35 million pixels.
     """
     begins, end, size = [], 0.0, (0, 0)
-    for begin, seconds, frame in _decode(source):
+    for begin, seconds, frame in _decode(source, pictures):
         size = frame.size
         if excerpt.start <= begin < excerpt.end:
             begins.append(begin)
@@ -72,14 +79,16 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
     return Film(size, len(begins), len(begins) / (end - begins[0]) if begins else 0.0, end)
 
 
-def decode_frames(source: FileSource, excerpt: Excerpt = WHOLE) -> Generator[Frame, None, None]:
+def decode_frames(
+    source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+) -> Generator[Frame, None, None]:
     """Decode the frames of an animation; parameters and errors are those of `measure_film`."""
-    for begin, _, frame in _decode(source):
+    for begin, _, frame in _decode(source, pictures):
         if excerpt.start <= begin < excerpt.end:
             yield frame
 
 
-def _decode(source: FileSource) -> Iterator[tuple[float, float, Frame]]:
+def _decode(source: FileSource, pictures: PictureOptions) -> Iterator[tuple[float, float, Frame]]:
     """Yield the frames, each with its time from the beginning and its duration, in seconds."""
     with as_decode_error("an animation"), open_source(source) as file:
         picture = _open_picture(file)
@@ -88,13 +97,17 @@ def _decode(source: FileSource) -> Iterator[tuple[float, float, Frame]]:
                 f"has frames of {picture.width:,} x {picture.height:,} pixels, over the limit of "
                 f"{MAX_FRAME_PIXELS:,}; shrink it, as the model would do anyway"
             )
+        turn = AS_STORED
+        if pictures.orientation == "upright":
+            turn = turn_by_exif(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        size = turn.turn_size(picture.height, picture.width)
         begin = 0.0
         for i in range(getattr(picture, "n_frames", 1)):
             picture.seek(i)
             picture.load()  # only then a WebP knows the frame's duration
             duration = picture.info.get("duration", 0) / 1000
             seconds = duration if duration > _SHORTEST else _USUAL
-            yield begin, seconds, Frame((picture.height, picture.width), functools.partial(_read_rgb, picture))
+            yield begin, seconds, Frame(size, functools.partial(_read_rgb, picture, turn, pictures.background))
             begin += seconds
 
 
@@ -112,6 +125,5 @@ def _open_picture(file: BinaryIO) -> PILImage.Image:
         raise InputError(f"is too large to decode safely ({error}); shrink it") from error
 
 
-def _read_rgb(picture: PILImage.Image) -> npt.NDArray[np.uint8]:
-    # Not at once to RGB: of a picture with a transparent colour `convert` warns that it gets lost.
-    return np.asarray(picture.convert("RGBA").convert("RGB"))
+def _read_rgb(picture: PILImage.Image, turn: Turn, background: Colour | None) -> npt.NDArray[np.uint8]:
+    return turn.turn(np.asarray(convert_to_rgb(picture, background)))

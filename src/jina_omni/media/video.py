@@ -4,8 +4,8 @@
 Frames decide parity, so the reference's own arithmetic selects them, and they are decoded and converted to RGB as it
 does it: by FFmpeg, through PyAV (`video_streams`). Animated pictures are decoded by Pillow (`animations`).
 
-Pixels are taken as they are stored. A rotation in the file's metadata is not applied, as in the reference (torchcodec
-applies it from 0.11 on); nor is a pixel aspect ratio.
+Pixels are taken as they are stored, as in the reference, unless the option ``orientation`` is ``upright``: then the
+file's display matrix or EXIF data turn them (torchcodec does it from 0.11 on). A pixel aspect ratio is not applied.
 
 A file is decoded once, from start to end, by four threads at most, and only the selected frames are kept, resized: the
 length of a film takes time but no memory. PyAV drops what FFmpeg logs, unless the application asks it not to.
@@ -19,7 +19,7 @@ import math
 import os
 import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,10 +42,14 @@ from jina_omni.media.frame_selection import (
 )
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
+from jina_omni.media.picture_options import Background, Orientation, PictureOptions
+from jina_omni.media.picture_options import check_options as check_picture_options
 from jina_omni.media.towers import Towers
 from jina_omni.media.video_streams import Film, Frame, has_sound
 
 __all__ = ["Video", "check", "measure", "read_patches", "select"]
+
+_AS_STORED = PictureOptions()
 
 
 # Compared by identity: two arrays, compared, give an array.
@@ -58,8 +62,7 @@ class Video:
     source : path, bytes-like or array
         A path (a str too, here), the bytes of a file, or frames: an array of uint8 of the shape (n, height, width, 3),
         all of which are taken. Files are MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG, MPEG-TS, Ogg, the bare streams of
-        MPEG and H.264, and animated GIF, WebP, PNG and AVIF. It is read when it is embedded, not before. A file's
-        rotation metadata are not applied, as in the reference.
+        MPEG and H.264, and animated GIF, WebP, PNG and AVIF. It is read when it is embedded, not before.
     fps : float, optional
         Of a file: frames to take per second of its mean rate. By default 2, and in the dialect
         ``sentence-transformers`` all frames, whatever their rate. Of an array: its frames per second, 24 by default,
@@ -74,6 +77,11 @@ class Video:
     start, end : float, optional
         Take only the frames from `start` to before `end`, as a video of their own, whose timestamps begin at 0. In
         seconds from the beginning; see `split`.
+    orientation : {"as-stored", "upright"}, optional
+        ``upright`` turns a file's frames as its metadata say: the display matrix of a film, the EXIF data of an
+        animation. ``as-stored`` does not, as in the reference. By default as the model has it.
+    background : str or tuple of 3 int, optional
+        The colour that shows where a file's frames are transparent; see `Image`. By default as the model has it.
 
     Examples
     --------
@@ -87,10 +95,12 @@ class Video:
     timestamps: bool | Sequence[float] | None = field(default=None, kw_only=True)
     start: float | None = field(default=None, kw_only=True)
     end: float | None = field(default=None, kw_only=True)
+    orientation: Orientation | None = field(default=None, kw_only=True)
+    background: Background | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
-        options = describe_options(self, "fps", "max_frames", "timestamps", "start", "end")
-        return f"Video({describe_source(self.source)}{options})"
+        names = (option.name for option in fields(self) if option.name != "source")
+        return f"Video({describe_source(self.source)}{describe_options(self, *names)})"
 
     def split(self, seconds: float = 30, overlap: float = 0) -> list[Video]:
         """Return consecutive excerpts as videos of their own, for one vector per excerpt.
@@ -122,22 +132,23 @@ class Video:
         [(0.0, 10.0), (10.0, 20.0), (20.0, 25.0)]
         """
         with located(((repr(self), None),)):
-            parts = list_excerpts(_find_excerpt(self), _measure(self, WHOLE).seconds, seconds, overlap)
+            parts = list_excerpts(_find_excerpt(self), _measure(self, WHOLE, _AS_STORED).seconds, seconds, overlap)
             return [replace(self, start=part.start, end=part.end) for part in parts]
 
 
 def check(video: Video) -> None:
-    """Check that a video's source is of a type that is taken.
+    """Check that a video's source is of a type that is taken, and its options of pictures.
 
     Raises
     ------
     InputError
-        It is not.
+        They are not.
     """
     if not isinstance(video.source, (str, os.PathLike, *BYTES_LIKE, np.ndarray)):
         raise InputError(
             f"is a Video whose source is {describe_type(video.source)}; jina_omni.Video takes a path, bytes or an array"
         )
+    check_picture_options("Video", video.orientation, video.background)
 
 
 def measure(
@@ -166,8 +177,8 @@ def measure(
         A tower that it needs is not loaded.
     """
     geometry = towers.require_vision("a video")
-    selection = select(video, geometry, towers.dialect)
-    frames = _measure_frames(video, selection, geometry, towers.dialect)
+    selection = select(video, geometry, towers.dialect, towers.pictures)
+    frames = _measure_frames(video, selection, geometry, towers)
     # The sentence-transformers wrapper puts a file's sound before its pictures.
     source = video.source
     if towers.dialect == "card" or isinstance(source, np.ndarray) or animations.is_animation(source):
@@ -178,20 +189,22 @@ def measure(
     return [measure_track(source, seconds, towers, truncate=truncate, excerpt=_find_excerpt(video)), frames]
 
 
-def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeometry, dialect: Dialect) -> Medium:
+def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeometry, towers: Towers) -> Medium:
     def make_layout(selection: FrameSelection) -> TokenLayout:
         t, h, w = selection.grid
         return TokenLayout((geometry.count_tokens((1, h, w)),) * t, selection.timestamps)
 
     def decode(stop: threading.Event) -> DecodedMedium:
-        patches, found = read_patches(video, selection, geometry, dialect, stop)
+        patches, found = read_patches(video, selection, geometry, towers.dialect, stop, towers.pictures)
         return DecodedMedium(make_layout(found), patches, found.grid)
 
     return Medium("vision", make_layout(selection), decode)
 
 
-def select(video: Video, geometry: VisionGeometry, dialect: Dialect) -> FrameSelection:
-    """Select the frames of a video; a file's packets are counted, but nothing is decoded.
+def select(
+    video: Video, geometry: VisionGeometry, dialect: Dialect, pictures: PictureOptions = _AS_STORED
+) -> FrameSelection:
+    """Select the frames of a video; a file's packets are counted, but nothing is decoded, except to find what is up.
 
     Parameters
     ----------
@@ -201,6 +214,8 @@ def select(video: Video, geometry: VisionGeometry, dialect: Dialect) -> FrameSel
         Of the vision file.
     dialect : {"card", "sentence-transformers"}
         See `select_frames`.
+    pictures : PictureOptions
+        Those that the video does not have itself.
 
     Raises
     ------
@@ -222,7 +237,7 @@ def select(video: Video, geometry: VisionGeometry, dialect: Dialect) -> FrameSel
     options = _read_options(video)
     check_options(options)
     excerpt = _find_excerpt(video)
-    film = _measure(video, excerpt)
+    film = _measure(video, excerpt, pictures.override(video.orientation, video.background))
     if not (film.n_frames or excerpt.is_whole):
         raise InputError(f"has no frame from {excerpt}; leave this part out")
     return select_frames(options, dialect, film.n_frames, film.size, film.fps, geometry)
@@ -234,6 +249,7 @@ def read_patches(
     geometry: VisionGeometry,
     dialect: Dialect,
     stop: threading.Event | None = None,
+    pictures: PictureOptions = _AS_STORED,
 ) -> tuple[Patches, FrameSelection]:
     """Return the selected frames of a video as the patches that the vision tower takes.
 
@@ -248,6 +264,8 @@ def read_patches(
         As in `select`.
     stop : threading.Event, optional
         Once it is set, no further frame is decoded.
+    pictures : PictureOptions
+        As in `select`.
 
     Returns
     -------
@@ -275,10 +293,11 @@ def read_patches(
     >>> patches.shape, selection.grid
     ((960, 1536), (3, 16, 20))
     """
-    frames, n_frames, size = _decode_selection(video, selection, geometry, stop)
+    pictures = pictures.override(video.orientation, video.background)
+    frames, n_frames, size = _decode_selection(video, selection, geometry, stop, pictures)
     if (n_frames, size) != (selection.n_frames, selection.size):
         selection = select_frames(_read_options(video), dialect, n_frames, size, selection.fps, geometry)
-        frames, *found = _decode_selection(video, selection, geometry, stop)
+        frames, *found = _decode_selection(video, selection, geometry, stop, pictures)
         if found != [n_frames, size]:
             raise DecodeError("gives other frames each time that it is read; it is damaged")
     return pack_patches(frames, geometry)[0], selection
@@ -306,12 +325,12 @@ def _find_excerpt(video: Video) -> Excerpt:
     return make_excerpt(video.start, video.end)
 
 
-def _measure(video: Video, excerpt: Excerpt) -> Film:
+def _measure(video: Video, excerpt: Excerpt, pictures: PictureOptions) -> Film:
     source = video.source
     if not isinstance(source, np.ndarray):
         if animations.is_animation(source):
-            return animations.measure_film(source, excerpt)
-        return video_streams.measure_film(source, excerpt)
+            return animations.measure_film(source, excerpt, pictures)
+        return video_streams.measure_film(source, excerpt, pictures)
     n_frames, height, width, _ = _check_array(source).shape
     fps = float(video.fps or UNKNOWN_FPS)
     chosen = _find_frames(n_frames, fps, excerpt)
@@ -324,12 +343,12 @@ def _find_frames(n_frames: int, fps: float, excerpt: Excerpt) -> range:
     return range(begin, end)
 
 
-def _decode(video: Video, n_frames: int) -> Generator[Frame, None, None]:
+def _decode(video: Video, n_frames: int, pictures: PictureOptions) -> Generator[Frame, None, None]:
     source, excerpt = video.source, _find_excerpt(video)
     if not isinstance(source, np.ndarray):
         if animations.is_animation(source):
-            return animations.decode_frames(source, excerpt)
-        return video_streams.decode_frames(source, n_frames, excerpt)
+            return animations.decode_frames(source, excerpt, pictures)
+        return video_streams.decode_frames(source, n_frames, excerpt, pictures)
     frames = np.asarray(source)
     size = frames.shape[1], frames.shape[2]
     chosen = _find_frames(len(frames), float(video.fps or UNKNOWN_FPS), excerpt)
@@ -337,14 +356,18 @@ def _decode(video: Video, n_frames: int) -> Generator[Frame, None, None]:
 
 
 def _decode_selection(
-    video: Video, selection: FrameSelection, geometry: VisionGeometry, stop: threading.Event | None
+    video: Video,
+    selection: FrameSelection,
+    geometry: VisionGeometry,
+    stop: threading.Event | None,
+    pictures: PictureOptions,
 ) -> tuple[npt.NDArray[np.uint8], int, tuple[int, int]]:
     """Return the selected frames, the number of the source's frames, and the size of the first."""
     height, width = (side * geometry.patch_size for side in selection.grid[1:])
     selected = np.empty((len(selection.indices), height, width, 3), np.uint8)
     positions = {i: position for position, i in enumerate(selection.indices)}
     count, size = 0, selection.size
-    with as_decode_error("a video"), contextlib.closing(_decode(video, selection.n_frames)) as frames:
+    with as_decode_error("a video"), contextlib.closing(_decode(video, selection.n_frames, pictures)) as frames:
         for frame in frames:
             if stop is not None and stop.is_set():
                 raise Cancelled

@@ -33,12 +33,17 @@ from jina_omni.media.file_types import FILE_TYPES, unsupported_type
 from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.frame_selection import UNKNOWN_FPS
 from jina_omni.media.limits import MAX_FRAME_PIXELS
+from jina_omni.media.picture_options import Colour, PictureOptions
+from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.truncation import check_length
+from jina_omni.media.turns import AS_STORED, Turn, find_turn
 
 __all__ = ["Film", "Frame", "decode_first_frame", "decode_frames", "has_moving_pictures", "has_sound", "measure_film"]
 
 # Types of sound whose containers may hold moving pictures too.
 _SOUND_TYPES = {"audio/mp4", "audio/ogg"}
+
+_AS_STORED = PictureOptions()
 
 _THREADS = 4  # each holds frames of its own
 
@@ -84,8 +89,8 @@ class Frame(NamedTuple):
     read: Callable[[], npt.NDArray[np.uint8]]
 
 
-def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
-    """Measure a film by its packets; nothing is decoded.
+def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED) -> Film:
+    """Measure a film by its packets; nothing is decoded, except a frame that says which way is up.
 
     Parameters
     ----------
@@ -93,6 +98,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
         A file's type is found from its bytes.
     excerpt : Excerpt
         The part that is measured; there may be no frame in it.
+    pictures : PictureOptions
+        How the frames are laid out.
 
     Raises
     ------
@@ -103,8 +110,9 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
     InputError
         The file can't be read or has no pictures, or a frame has more than 35 million pixels (8K).
     """
+    turn = _find_first_turn(source, excerpt) if pictures.orientation == "upright" else AS_STORED
     with _open_at(source, excerpt.start, only_pictures=not excerpt.is_whole) as (container, stream, packets):
-        size = stream.codec_context.height, stream.codec_context.width
+        size = turn.turn_size(stream.codec_context.height, stream.codec_context.width)
         clock = _Clock(container, stream)
         count, begin, end, seconds = 0, math.inf, -math.inf, 0.0
         for packet in packets:  # of a whole film sound too: the file may be cut short within it
@@ -133,12 +141,14 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE) -> Film:
     return Film(size, count, fps, seconds)
 
 
-def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -> Generator[Frame, None, None]:
+def decode_frames(
+    source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+) -> Generator[Frame, None, None]:
     """Decode the frames of a film, none of which may be damaged.
 
     Parameters
     ----------
-    source, excerpt
+    source, excerpt, pictures
         As in `measure_film`.
     n_frames : int
         How many it found, for messages.
@@ -150,7 +160,7 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
     InputError
         As in `measure_film`.
     """
-    count = 0
+    count, turn = 0, None
     with _open_at(source, excerpt.start, only_pictures=True) as (container, stream, packets):
         from av import error  # PyAV is there, since it has opened the file
 
@@ -160,13 +170,16 @@ def decode_frames(source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE) -
             frames = _drop_incomplete(frames)
         try:
             for time, frame in frames:
+                if turn is None:
+                    turn = find_turn(frame) if pictures.orientation == "upright" else AS_STORED
                 if time >= excerpt.end:
                     return
                 if time < excerpt.start:
                     continue
                 if frame.is_corrupt:
                     break
-                yield Frame((frame.height, frame.width), functools.partial(frame.to_ndarray, format="rgb24"))
+                read = functools.partial(_read_rgb, frame, turn, pictures.background)
+                yield Frame(turn.turn_size(frame.height, frame.width), read)
                 count += 1
             else:
                 return
@@ -212,6 +225,21 @@ def decode_first_frame(source: FileSource, excerpt: Excerpt = WHOLE) -> PILImage
         if frame is None:
             raise InputError(f"has no frame from {excerpt}")
         return PILImage.fromarray(frame.read())
+
+
+def _find_first_turn(source: FileSource, excerpt: Excerpt) -> Turn:
+    with _open_at(source, excerpt.start, only_pictures=True) as (container, stream, packets):
+        for _, frame in _decode_packets(packets, _Clock(container, stream)):
+            return find_turn(frame)
+    return AS_STORED
+
+
+def _read_rgb(frame: Any, turn: Turn, background: Colour | None) -> npt.NDArray[np.uint8]:
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    if background is None or not has_alpha:
+        return turn.turn(frame.to_ndarray(format="rgb24"))
+    picture = PILImage.fromarray(frame.to_ndarray(format="rgba"))
+    return turn.turn(np.asarray(convert_to_rgb(picture, background)))
 
 
 class _Clock:
