@@ -1,12 +1,12 @@
 """Pictures of gigapixels, by their header or by what they unpack to.
 
-InputError that names the size.
+InputError that names the size; of text or a profile the picture without it.
 """
 
 import struct
 import zlib
 
-from stage import expect_error, expect_vector_or_error
+from stage import expect_error, expect_vector
 
 import jina_omni
 
@@ -23,7 +23,7 @@ def png(width: int, height: int, more: bytes = b"") -> bytes:
 
 for width, height in ((9_480, 9_480), (60_000, 60_000), ((1 << 31) - 1, (1 << 31) - 1)):
     expect_error(jina_omni.Image(png(width, height)), jina_omni.InputError, "too large to decode safely")
-text = zlib.compress(bytes(1 << 29), 9)
-expect_error(jina_omni.Image(png(8, 8, chunk(b"zTXt", b"a\0\0" + text))), jina_omni.DecodeError, "")
-expect_error(jina_omni.Image(png(8, 8, chunk(b"iTXt", b"a\0\1\0\0\0" + text))), jina_omni.DecodeError, "")
-expect_vector_or_error(jina_omni.Image(png(8, 8, chunk(b"iCCP", b"a\0\0" + text))))
+# Half a GiB of text or profile is left out, and never unpacked.
+text, plain = zlib.compress(bytes(1 << 29), 9), jina_omni.Image(png(8, 8))
+for kind, head in ((b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0"), (b"iCCP", b"a\0\0")):
+    expect_vector(jina_omni.Image(png(8, 8, chunk(kind, head + text))), like=plain)

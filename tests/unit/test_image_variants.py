@@ -10,7 +10,7 @@ import numpy as np
 import PIL
 import pytest
 from PIL import Image as PILImage
-from PIL import ImageFile, TiffImagePlugin, features
+from PIL import ImageFile, PngImagePlugin, TiffImagePlugin, features
 
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media import image_files, png_texts
@@ -245,6 +245,20 @@ def test_much_text_is_left_out(name, is_behind):
     png = encoded(PILImage.fromarray(COLOURS), "PNG")
     place = len(png) - 12 if is_behind else 33
     assert np.array_equal(pixels_of(png[:place] + TEXTS[name] + png[place:]), COLOURS)
+
+
+def test_text_in_any_number_of_chunks_is_unpacked_to_a_limit(monkeypatch):
+    png = encoded(PILImage.fromarray(COLOURS), "PNG")
+    counted, count = [], png_texts._count_characters
+
+    def counting(kind, body):
+        counted.append(count(kind, body))
+        return counted[-1]
+
+    monkeypatch.setattr(png_texts, "_count_characters", counting)
+    found = pixels_of(png[:33] + 200 * TEXTS["zTXt"] + png[33:])
+    assert np.array_equal(found, COLOURS)
+    assert sum(counted) <= PngImagePlugin.MAX_TEXT_MEMORY + 2 * PngImagePlugin.MAX_TEXT_CHUNK
 
 
 def test_a_file_without_much_text_stays_as_it_is():

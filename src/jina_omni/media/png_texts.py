@@ -43,7 +43,10 @@ def leave_out_large_texts(file: BinaryIO) -> BinaryIO:
 
 
 def _find_large_texts(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Yield where the chunks begin and end that Pillow refuses."""
+    """Yield where the chunks begin and end that Pillow refuses.
+
+    Once it would have refused them together, all further ones are left out without unpacking them.
+    """
     total = 0
     begin = _HEAD
     while True:
@@ -54,11 +57,10 @@ def _find_large_texts(file: BinaryIO) -> Iterator[tuple[int, int]]:
             return
         size = int.from_bytes(head[:4], "big")
         end = begin + 8 + size + 4
-        if kind in _TEXTS and size <= MAX_ENCODED_BYTES:
-            n = _count_characters(kind, file.read(size))
-            total += n
+        if kind in _TEXTS:
+            n = _count_characters(kind, file.read(size)) if max(total, size) <= MAX_TEXT_MEMORY else 0
+            total += max(n, size)
             if n > MAX_TEXT_CHUNK or total > MAX_TEXT_MEMORY:
-                total -= n
                 yield begin, end
         begin = end
 
