@@ -39,6 +39,8 @@ from jina_omni.media.mel import (
     count_mel_frames,
     require_mel_frames,
 )
+from jina_omni.media.open_files import read_if_open
+from jina_omni.media.samples import Numbers, unpack_samples
 from jina_omni.media.towers import Towers
 from jina_omni.native import Projector, audio_token_count
 
@@ -58,10 +60,11 @@ class Audio:
 
     Parameters
     ----------
-    source : path, bytes-like or array
+    source : path, bytes-like, open file, array, list or tuple
         A path (a str too, here), the bytes of a WAV, MP3, FLAC, Ogg Vorbis, Opus or M4A file, or samples: floats in
-        -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). It is read when it is embedded, not
-        before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
+        -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). Samples may come as lists, and as a
+        pair with their sampling rate in either order. An open file is read at once, from its start; a path when it is
+        embedded, not before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
     sampling_rate : int, optional
         Samples per second; needed with an array, and only there.
     start, end : float, optional
@@ -73,10 +76,15 @@ class Audio:
     Audio(<array (16000,)>, sampling_rate=16000)
     """
 
-    source: FileSource | npt.NDArray[Any]
+    source: FileSource | npt.NDArray[Any] | Numbers
     sampling_rate: int | None = field(default=None, kw_only=True)
     start: float | None = field(default=None, kw_only=True)
     end: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        source, sampling_rate = unpack_samples(read_if_open(self.source), self.sampling_rate)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "sampling_rate", sampling_rate)
 
     def __repr__(self) -> str:
         return f"Audio({describe_source(self.source)}{describe_options(self, 'sampling_rate', 'start', 'end')})"
@@ -128,8 +136,8 @@ def check(audio: Audio) -> None:
     """
     if not isinstance(audio.source, (str, os.PathLike, *BYTES_LIKE, np.ndarray)):
         raise InputError(
-            f"is an Audio whose source is {describe_type(audio.source)}; jina_omni.Audio takes a path, bytes or an "
-            "array"
+            f"is an Audio whose source is {describe_type(audio.source)}; jina_omni.Audio takes a path, bytes, an open "
+            "file, or samples: Audio(array, sampling_rate=16_000)"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.media.file_types import HEAD_BYTES, detect_media_type
+from jina_omni.media.open_files import OpenFile, read_open_file
 
 __all__ = [
     "BYTES_LIKE",
@@ -24,8 +25,8 @@ __all__ = [
     "read_media_type",
 ]
 
-FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
-"""What a file may come as: a path, or its bytes."""
+FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | OpenFile
+"""What a file may come as: a path, its bytes, or open."""
 
 BYTES_LIKE = (bytes, bytearray, memoryview)
 
@@ -54,8 +55,10 @@ def open_path(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def open_source(source: FileSource) -> BinaryIO:
-    """Open a file that comes as a path or as its bytes; errors are those of `open_path`."""
-    return open_path(source) if isinstance(source, (str, os.PathLike)) else io.BytesIO(source)
+    """Open a file that comes as a path, as its bytes or open; errors are those of `open_path` and `read_open_file`."""
+    if isinstance(source, (str, os.PathLike)):
+        return open_path(source)
+    return io.BytesIO(source if isinstance(source, BYTES_LIKE) else read_open_file(source))
 
 
 def read_media_type(file: BinaryIO) -> str:

@@ -32,6 +32,7 @@ from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, desc
 from jina_omni.media.image_errors import as_image_error
 from jina_omni.media.image_files import Draw, load, open_image
 from jina_omni.media.medium import Medium, make_still
+from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry, pack_patches
 from jina_omni.media.picture_options import Background, Orientation, PictureOptions, check_options
 from jina_omni.media.pixels import convert_to_rgb
@@ -56,11 +57,11 @@ class Image:
 
     Parameters
     ----------
-    source : path, bytes-like, PIL image or array
+    source : path, bytes-like, open file, PIL image or array
         A path (a str too, here), the bytes of a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC, SVG, PPM, ICO or JPEG 2000
         file, a PIL image, or an array of uint8 of the shape (height, width), (height, width, 1), (height, width, 3) or
-        (height, width, 4). Of an animation the first frame is taken, as the reference does. It is read when it is
-        embedded, not before.
+        (height, width, 4). Of an animation the first frame is taken, as the reference does. An open file is read at
+        once, from its start; a path when it is embedded, not before.
     orientation : {"as-stored", "upright"}, optional
         ``upright`` turns the picture as its EXIF data say, ``as-stored`` does not; by default as the model has it. HEIC
         and TIFF pictures come upright in any case, since the decoders that the reference uses turn them.
@@ -78,6 +79,9 @@ class Image:
     orientation: Orientation | None = field(default=None, kw_only=True)
     background: Background | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", read_if_open(self.source))
+
     def __repr__(self) -> str:
         return f"Image({describe_source(self.source)}{describe_options(self, 'orientation', 'background')})"
 
@@ -92,8 +96,8 @@ def check(image: Image) -> None:
     """
     if not isinstance(image.source, (str, os.PathLike, *BYTES_LIKE, PILImage.Image, np.ndarray)):
         raise InputError(
-            f"is an Image whose source is {describe_type(image.source)}; jina_omni.Image takes a path, bytes, a PIL "
-            "image or an array of uint8"
+            f"is an Image whose source is {describe_type(image.source)}; jina_omni.Image takes a path, bytes, an open "
+            "file, a PIL image or an array of uint8"
         )
     check_options("Image", image.orientation, image.background)
 

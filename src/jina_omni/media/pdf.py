@@ -24,6 +24,7 @@ from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, desc
 from jina_omni.media.image import patch_pixels
 from jina_omni.media.limits import MAX_DPI, MAX_PIXELS, MIN_DPI
 from jina_omni.media.medium import Medium, make_still
+from jina_omni.media.open_files import read_if_open
 from jina_omni.media.open_pdfs import count_pages, draw_page, measure_pages
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry
 from jina_omni.media.towers import Towers
@@ -44,8 +45,9 @@ class Pdf:
 
     Parameters
     ----------
-    source : path or bytes-like
-        A path (a str too, here), or the bytes of a file. It is read when it is embedded, not before.
+    source : path, bytes-like or open file
+        A path (a str too, here), or the bytes of a file. An open file is read at once, from its start; a path when it
+        is embedded, not before.
     pages : sequence of int, optional
         Which pages, counted from 0, in this order; all by default.
     dpi : float
@@ -67,6 +69,9 @@ class Pdf:
     dpi: float = field(default=_DEFAULT_DPI, kw_only=True)
     forms: bool = field(default=True, kw_only=True)
     password: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", read_if_open(self.source))
 
     def __repr__(self) -> str:
         dpi = f", dpi={self.dpi}" if self.dpi != _DEFAULT_DPI else ""
@@ -131,7 +136,9 @@ def check(pdf: Pdf) -> None:
         They are not.
     """
     if not isinstance(pdf.source, (str, os.PathLike, *BYTES_LIKE)):
-        raise InputError(f"is a Pdf whose source is {describe_type(pdf.source)}; jina_omni.Pdf takes a path or bytes")
+        raise InputError(
+            f"is a Pdf whose source is {describe_type(pdf.source)}; jina_omni.Pdf takes a path, bytes or an open file"
+        )
     if not isinstance(pdf.forms, bool):
         raise InputError(f"is a Pdf whose forms is {short_repr(pdf.forms)}; pass True or False")
     if pdf.password is not None and not (isinstance(pdf.password, str) and _is_unicode(pdf.password)):

@@ -40,7 +40,9 @@ from jina_omni.media.frame_selection import (
     check_options,
     select_frames,
 )
+from jina_omni.media.frames import Pictures, unpack_frames
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
+from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
 from jina_omni.media.picture_options import Background, Orientation, PictureOptions
 from jina_omni.media.picture_options import check_options as check_picture_options
@@ -59,10 +61,11 @@ class Video:
 
     Parameters
     ----------
-    source : path, bytes-like or array
+    source : path, bytes-like, open file, array or list
         A path (a str too, here), the bytes of a file, or frames: an array of uint8 of the shape (n, height, width, 3),
-        all of which are taken. Files are MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG, MPEG-TS, Ogg, the bare streams of
-        MPEG and H.264, and animated GIF, WebP, PNG and AVIF. It is read when it is embedded, not before.
+        or a list of what `Image` takes, all of which are taken. Files are MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG,
+        MPEG-TS, Ogg, the bare streams of MPEG and H.264, and animated GIF, WebP, PNG and AVIF. An open file and a list
+        of pictures are read at once; a path when it is embedded, not before.
     fps : float, optional
         Of a file: frames to take per second of its mean rate. By default 2, and in the dialect
         ``sentence-transformers`` all frames, whatever their rate. Of an array: its frames per second, 24 by default,
@@ -89,7 +92,7 @@ class Video:
     Video('clip.mp4', fps=1)
     """
 
-    source: FileSource | npt.NDArray[np.uint8]
+    source: FileSource | npt.NDArray[np.uint8] | Pictures
     fps: float | None = field(default=None, kw_only=True)
     max_frames: int | None = field(default=None, kw_only=True)
     timestamps: bool | Sequence[float] | None = field(default=None, kw_only=True)
@@ -97,6 +100,9 @@ class Video:
     end: float | None = field(default=None, kw_only=True)
     orientation: Orientation | None = field(default=None, kw_only=True)
     background: Background | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", unpack_frames(read_if_open(self.source)))
 
     def __repr__(self) -> str:
         names = (option.name for option in fields(self) if option.name != "source")
@@ -146,7 +152,8 @@ def check(video: Video) -> None:
     """
     if not isinstance(video.source, (str, os.PathLike, *BYTES_LIKE, np.ndarray)):
         raise InputError(
-            f"is a Video whose source is {describe_type(video.source)}; jina_omni.Video takes a path, bytes or an array"
+            f"is a Video whose source is {describe_type(video.source)}; jina_omni.Video takes a path, bytes, an open "
+            "file, an array of frames or a list of pictures"
         )
     check_picture_options("Video", video.orientation, video.background)
 

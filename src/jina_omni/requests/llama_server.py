@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError, located
 from jina_omni.inputs import Text, make_part
 from jina_omni.located_parts import LocatedPart, locate
 from jina_omni.media.file_types import detect_media_type
-from jina_omni.media.image import Image, decode
 from jina_omni.media.kinds import Media, wrap_file
 from jina_omni.media.video import Video
 from jina_omni.requests.values import check_keys, read_base64, require_list
@@ -82,9 +79,5 @@ def _read_pair(value: Any) -> Video:
     frames = []
     for i, frame in enumerate(value):
         with located(frame=i):
-            frames.append(np.asarray(decode(Image(read_base64(frame)))))
-    a, b = frames
-    if a.shape != b.shape:
-        sizes = " and ".join(f"{width} x {height}" for height, width, _ in (a.shape, b.shape))
-        raise InputError(f"has frames of {sizes} pixels; resize one to the size of the other")
-    return Video(np.stack([a, b]), timestamps=False)
+            frames.append(read_base64(frame))
+    return Video(frames, timestamps=False)

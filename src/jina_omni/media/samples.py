@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples as other libraries return them: as lists of numbers, and together with their sampling rate."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = ["Numbers", "unpack_samples"]
+
+Numbers: TypeAlias = Any
+"""A list of samples, or a pair with their rate. `Audio` turns it into an array, so other code need not be typed for it.
+"""
+
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | None]:
+    """Return a sound's source and sampling rate, with lists of numbers as arrays.
+
+    Parameters
+    ----------
+    source
+        ``(rate, samples)`` of `scipy.io.wavfile.read` and Gradio, or ``(samples, rate)`` of `soundfile.read` and
+        librosa, are taken apart where `sampling_rate` is None. What is neither that nor samples stays as it is.
+    sampling_rate : int or None
+    """
+    if isinstance(source, tuple) and len(source) == 2 and sampling_rate is None:
+        for rate, samples in (source, source[::-1]):
+            if _is_number(rate) and isinstance(samples, (list, tuple, np.ndarray)):
+                source, sampling_rate = samples, rate
+                break
+    return (np.asarray(source) if _is_list_of_samples(source) else source), sampling_rate
+
+
+def _is_list_of_samples(value: Any) -> bool:
+    """Return whether a value is a list of numbers, or of channels or frames of as many numbers each."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    if all(map(_is_number, value)):
+        return True
+    # Other elements could hand out an address as the memory of an array.
+    rows = [row.tolist() if type(row) is np.ndarray else row for row in value]
+    return all(isinstance(row, (list, tuple)) and all(map(_is_number, row)) for row in rows) and (
+        len(set(map(len, rows))) == 1
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
