@@ -8,7 +8,7 @@ import contextvars
 import itertools
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -28,10 +28,10 @@ from jina_omni.calls import (
     make_window,
 )
 from jina_omni.errors import ClosedError, LocatedError
-from jina_omni.inputs import Input
+from jina_omni.inputs import Input, Inputs
 from jina_omni.native import CancelToken, Priority
 from jina_omni.options import EncodeOptions, PromptedOptions
-from jina_omni.parsing import split_inputs
+from jina_omni.parsing import iterate_inputs
 from jina_omni.precision import Embeddings, Precision
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ class AsyncEncoding(ABC):
     _threads: CallThreads
 
     @abstractmethod
-    def _make_call(
-        self, inputs: Input | Sequence[Input], *, on_error: Literal["raise", "return"], **options: Any
-    ) -> EncodeCall: ...
+    def _make_call(self, inputs: Inputs, *, on_error: Literal["raise", "return"], **options: Any) -> EncodeCall: ...
 
     @abstractmethod
     def _check_stream_options(
@@ -119,7 +117,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -129,7 +127,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -139,7 +137,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise"] = "raise",
@@ -149,7 +147,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["return"],
@@ -158,7 +156,7 @@ class AsyncEncoding(ABC):
 
     async def encode_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         on_error: Literal["raise", "return"] = "raise",
         **options: Any,
@@ -191,7 +189,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_query_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -201,7 +199,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_query_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -211,16 +209,14 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_query_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
-    async def encode_query_async(
-        self, inputs: Input | Sequence[Input], **options: Any
-    ) -> Embeddings | tuple[Embeddings, Errors]:
+    async def encode_query_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as queries: `encode_async` with ``prompt_name="query"``."""
         result: Embeddings | tuple[Embeddings, Errors] = await self.encode_async(inputs, prompt_name="query", **options)
         return result
@@ -228,7 +224,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_document_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -238,7 +234,7 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_document_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -248,16 +244,14 @@ class AsyncEncoding(ABC):
     @overload
     async def encode_document_async(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
-    async def encode_document_async(
-        self, inputs: Input | Sequence[Input], **options: Any
-    ) -> Embeddings | tuple[Embeddings, Errors]:
+    async def encode_document_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as documents: `encode_async` with ``prompt_name="document"``."""
         result: Embeddings | tuple[Embeddings, Errors] = await self.encode_async(
             inputs, prompt_name="document", **options
@@ -314,9 +308,8 @@ class AsyncEncoding(ABC):
         """
         check_argument_names("encode_iter_async", options, _OPTIONS, ENCODE_HINTS)
         checked = self._check_stream_options(on_error=on_error, precision=precision, **options)
-        if isinstance(inputs, dict):
-            inputs, _ = split_inputs(inputs)
-        return self._encode_stream(inputs, checked, raises=on_error == "raise")
+        items = inputs if isinstance(inputs, AsyncIterable) else iterate_inputs(inputs)[0]
+        return self._encode_stream(items, checked, raises=on_error == "raise")
 
     async def _encode_stream(
         self, inputs: Iterable[Input] | AsyncIterable[Input], options: CallOptions, *, raises: bool

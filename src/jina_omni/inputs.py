@@ -7,8 +7,9 @@ be several things, such as bytes, comes in a wrapper that says what it is.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,18 +20,27 @@ from jina_omni.describe import describe_type
 from jina_omni.errors import InputError
 from jina_omni.media import kinds
 from jina_omni.media.audio import Audio
-from jina_omni.media.files import BYTES_LIKE, open_path, read_media_type
+from jina_omni.media.files import BYTES_LIKE, FileSource, open_source, read_media_type
 from jina_omni.media.image import Image
 from jina_omni.media.kinds import Media, is_media, wrap_file
+from jina_omni.media.open_files import OpenFile, is_open_file, read_open_file
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.video import Video
 from jina_omni.media.video_streams import has_moving_pictures
 
-__all__ = ["Fetch", "Input", "Part", "Text", "Value", "make_part"]
+__all__ = ["Fetch", "Input", "Inputs", "Part", "Text", "Value", "make_file_part", "make_part"]
 
 _ACCEPTED = (
-    "pass a str (text), a pathlib.Path (a file), a PIL image, jina_omni.Text, Image, Audio, Video or Pdf, or a list of "
-    "these (one fused input)"
+    "pass a str (text), a pathlib.Path (a file) or an open file, a PIL image, jina_omni.Text, Image, Audio, Video or "
+    "Pdf, or a list of these (one fused input)"
+)
+
+# What is not an input by itself, but holds or gives one; the first that fits.
+_LEADS: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
+    (BYTES_LIKE, "which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"),
+    ((set, frozenset), "which has no order; pass a list: sorted(value)"),
+    (AsyncIterable, "which is read asynchronously; pass it to encode_iter_async"),
+    (Awaitable, "which has no result yet; pass its result: await value"),
 )
 
 _SLICE = 1 << 20  # characters that are encoded together: the whole of a long text would take long and much memory
@@ -60,11 +70,15 @@ class Text:
 Part: TypeAlias = Text | Media
 """One component of an input."""
 
-Value: TypeAlias = str | Text | Image | Audio | Video | Pdf | os.PathLike[str] | PILImage.Image
+Value: TypeAlias = str | Text | Image | Audio | Video | Pdf | os.PathLike[str] | OpenFile | PILImage.Image
 """What a part may come as."""
 
 Input: TypeAlias = Value | dict[str, Any] | Sequence[Value | dict[str, Any]]
 """What `Model.encode` takes as one input: a part, a dict of another system, or a list of these (one fused input)."""
+
+
+Inputs: TypeAlias = Input | Iterable[Input]
+"""What `Model.encode` takes: one input; a list or a tuple of inputs, a column, a generator; or a whole request."""
 
 
 def make_part(value: Any) -> Part:
@@ -72,7 +86,7 @@ def make_part(value: Any) -> Part:
 
     Parameters
     ----------
-    value : str, path, PIL image, Text, Image, Audio, Video or Pdf
+    value : str, path, open file, PIL image, Text, Image, Audio, Video or Pdf
         A file's type is found from its bytes.
 
     Raises
@@ -98,17 +112,28 @@ def make_part(value: Any) -> Part:
         kinds.check(media)
         return media
     if isinstance(value, os.PathLike):
-        return _wrap_path(value)
+        return make_file_part(value)
+    if is_open_file(value):
+        return make_file_part(read_open_file(value))
     raise InputError(f"is {_describe_refused(value)}")
 
 
-def _wrap_path(path: os.PathLike[str]) -> Media:
-    with open_path(path) as file:
+def make_file_part(source: FileSource) -> Media:
+    """Return the part that a file is, a path or its bytes; its type is found from its bytes.
+
+    Raises
+    ------
+    UnsupportedMediaError
+        It is of a type that is not embedded.
+    InputError
+        It can't be read.
+    """
+    with open_source(source) as file:
         media_type = read_media_type(file)
-    part = wrap_file(path, media_type)
+    part = wrap_file(source, media_type)
     # The same containers hold sound alone, under names such as .m4a and .weba.
-    if isinstance(part, Video) and not has_moving_pictures(path):
-        return Audio(path)
+    if isinstance(part, Video) and not has_moving_pictures(source):
+        return Audio(source)
     return part
 
 
@@ -137,13 +162,19 @@ def _check_unicode(text: str, begin: int) -> None:
 
 def _describe_refused(value: Any) -> str:
     """Return what a value is, and what to pass instead."""
-    if isinstance(value, BYTES_LIKE):
-        advice = "wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"
-        return f"{describe_type(value)}, which could be anything; {advice}"
     if isinstance(value, np.ndarray):
-        if value.dtype.kind in "USO":
+        if value.dtype.kind in "OSTU":
             return f"an array of {value.dtype}; for several texts pass array.tolist()"
         return "an array, which could be anything; wrap it to say what: jina_omni.Image(array), Audio or Video"
     if isinstance(value, (list, tuple)):
         return f"a {type(value).__name__} inside a list; a fused input is one flat list of parts"
-    return f"{describe_type(value)}, which is not an input; {_ACCEPTED}"
+    if isinstance(value, float) and math.isnan(value):
+        return "nan, which a column has where a value is missing; leave it out"
+    leads = (advice for kind, advice in _LEADS if isinstance(value, kind))
+    if hasattr(type(value), "__dlpack__"):
+        advice = "which could be anything; wrap its array to say what: jina_omni.Image(tensor.numpy()), Audio or Video"
+    elif isinstance(value, Iterable) and not isinstance(value, type):
+        advice = "which holds several values; pass them as a list: [*value]"
+    else:
+        advice = f"which is not an input; {_ACCEPTED}"
+    return f"{describe_type(value)}, {next(leads, advice)}"

@@ -43,7 +43,7 @@ from jina_omni.encoding import Encoder
 from jina_omni.errors import ClosedError, InputError, LocatedError, ModalityNotLoadedError
 from jina_omni.hub import download
 from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_dims
-from jina_omni.inputs import Fetch, Input, Value
+from jina_omni.inputs import Fetch, Input, Inputs, Value
 from jina_omni.loading import ModelFiles, PathLike, load_files
 from jina_omni.media.picture_options import ORIENTATIONS, Background, Orientation, PictureOptions, read_background
 from jina_omni.native import (
@@ -61,7 +61,7 @@ from jina_omni.native import (
 )
 from jina_omni.opening import find_model
 from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, PromptedOptions
-from jina_omni.parsing import split_inputs
+from jina_omni.parsing import iterate_inputs, split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
 from jina_omni.preparing import InputPreparer, PreparedInput
 from jina_omni.repository import Modality, ModelPaths
@@ -263,7 +263,7 @@ class Model(AsyncEncoding):
     @overload
     def encode(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -273,7 +273,7 @@ class Model(AsyncEncoding):
     @overload
     def encode(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -283,7 +283,7 @@ class Model(AsyncEncoding):
     @overload
     def encode(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise"] = "raise",
@@ -293,7 +293,7 @@ class Model(AsyncEncoding):
     @overload
     def encode(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["return"],
@@ -303,7 +303,7 @@ class Model(AsyncEncoding):
     @hint_at_unknown_arguments(ENCODE_HINTS)
     def encode(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         truncate_dim: int | None = None,
         normalize_embeddings: bool = True,
@@ -322,11 +322,12 @@ class Model(AsyncEncoding):
 
         Parameters
         ----------
-        inputs : input, or list or tuple of inputs
-            An input is a ``str`` (always text), a `jina_omni.Image`, `Audio`, `Video` or `Pdf`, a ``pathlib.Path`` (a
-            file, its type found from its bytes), a PIL image, or a list of such parts that becomes one embedding, in
-            that order. A dict of another system is an input too, or a whole request that stands for its inputs; see
-            `jina_omni.requests`. Equal inputs of a call are computed once.
+        inputs : input, or list, tuple or other iterable of inputs
+            Several inputs are a list, a generator, or a column of pandas, Polars, datasets or Arrow. An input is a
+            ``str`` (always text), a `jina_omni.Image`, `Audio`, `Video` or `Pdf`, a ``pathlib.Path`` or an open file
+            (its type found from its bytes), a PIL image, or a list of such parts that becomes one embedding, in that
+            order. A dict of another system is an input too, or a whole request that stands for its
+            inputs; see `jina_omni.requests`. Equal inputs of a call are computed once.
         truncate_dim : int, optional
             Cut the embeddings to one of ``info.dims`` (Matryoshka): cut first, then normalise.
         normalize_embeddings : bool
@@ -400,7 +401,7 @@ class Model(AsyncEncoding):
     @overload
     def encode_query(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -410,7 +411,7 @@ class Model(AsyncEncoding):
     @overload
     def encode_query(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -420,14 +421,14 @@ class Model(AsyncEncoding):
     @overload
     def encode_query(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
-    def encode_query(self, inputs: Input | Sequence[Input], **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
+    def encode_query(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as queries: `encode` with ``prompt_name="query"``; it matters on retrieval files only."""
         result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="query", **options)
         return result
@@ -435,7 +436,7 @@ class Model(AsyncEncoding):
     @overload
     def encode_document(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["raise"] = "raise",
@@ -445,7 +446,7 @@ class Model(AsyncEncoding):
     @overload
     def encode_document(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Literal["float32"] = "float32",
         on_error: Literal["return"],
@@ -455,16 +456,14 @@ class Model(AsyncEncoding):
     @overload
     def encode_document(
         self,
-        inputs: Input | Sequence[Input],
+        inputs: Inputs,
         *,
         precision: Precision,
         on_error: Literal["raise", "return"] = "raise",
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
-    def encode_document(
-        self, inputs: Input | Sequence[Input], **options: Any
-    ) -> Embeddings | tuple[Embeddings, Errors]:
+    def encode_document(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as documents: `encode` with ``prompt_name="document"``; it matters on retrieval files only."""
         result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="document", **options)
         return result
@@ -541,9 +540,8 @@ class Model(AsyncEncoding):
             fetch=fetch,
             priority=priority,
         )
-        if isinstance(inputs, dict):
-            inputs, _ = split_inputs(inputs)
-        return self._encode_windows(inputs, options, raises=on_error == "raise")
+        items, _ = iterate_inputs(inputs)
+        return self._encode_windows(items, options, raises=on_error == "raise")
 
     def _encode_windows(
         self, inputs: Iterable[Input], options: CallOptions, *, raises: bool
@@ -619,17 +617,6 @@ class Model(AsyncEncoding):
     @overload
     def count_tokens(
         self,
-        inputs: list[Any] | tuple[Any, ...],
-        *,
-        prompt_name: PromptName | None = None,
-        prompt: str | None = None,
-        cancel: CancelToken | None = None,
-        fetch: Fetch | None = None,
-    ) -> list[int]: ...
-
-    @overload
-    def count_tokens(
-        self,
         inputs: dict[str, Any],
         *,
         prompt_name: PromptName | None = None,
@@ -637,6 +624,17 @@ class Model(AsyncEncoding):
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
     ) -> int | list[int]: ...
+
+    @overload
+    def count_tokens(
+        self,
+        inputs: Iterable[Any],
+        *,
+        prompt_name: PromptName | None = None,
+        prompt: str | None = None,
+        cancel: CancelToken | None = None,
+        fetch: Fetch | None = None,
+    ) -> list[int]: ...
 
     @hint_at_unknown_arguments(ENCODE_HINTS)
     def count_tokens(
@@ -736,9 +734,7 @@ class Model(AsyncEncoding):
                 self._n_users -= 1
                 self._usage.notify_all()
 
-    def _make_call(
-        self, inputs: Input | Sequence[Input], *, on_error: Literal["raise", "return"], **options: Any
-    ) -> EncodeCall:
+    def _make_call(self, inputs: Inputs, *, on_error: Literal["raise", "return"], **options: Any) -> EncodeCall:
         check_choice("on_error", on_error, ("raise", "return"))
         checked = self._check_options(**options)
         items, single = split_inputs(inputs)

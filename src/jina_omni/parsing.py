@@ -4,32 +4,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
+from jina_omni.describe import describe_type
 from jina_omni.errors import InputError
 from jina_omni.inputs import Fetch, Part, Text, make_part
 from jina_omni.located_parts import LocatedPart, nest
+from jina_omni.media.files import BYTES_LIKE
 from jina_omni.media.kinds import Media
+from jina_omni.media.open_files import is_open_file
 from jina_omni.requests import parse_dict, unwrap_request
 
-__all__ = ["find_identity", "parse_input", "split_inputs"]
+__all__ = ["find_identity", "iterate_inputs", "parse_input", "split_inputs"]
+
+# What is iterable, but not a list of inputs: by its type here, tensors and open files by what they can do. An order of
+# the embeddings that is that of a set would mean nothing.
+_ITERABLE_INPUTS = (str, *BYTES_LIKE, os.PathLike, dict, set, frozenset, type)
 
 
 def split_inputs(inputs: Any) -> tuple[list[Any], bool]:
-    """Return the inputs of a call, and whether there is only one that is not in a list.
+    """Return the inputs of a call, and whether there is only one that is not in a list; see `iterate_inputs`."""
+    items, single = iterate_inputs(inputs)
+    return list(items), single
+
+
+def iterate_inputs(inputs: Any) -> tuple[Iterable[Any], bool]:
+    """Return the inputs of a call to iterate over, and whether there is only one that is not in a list.
+
+    Parameters
+    ----------
+    inputs : inputs
+        Several are a list, a tuple or any other iterable: a generator, a view of a dict, a column. A column is known by
+        what it can do, not by its type: it is iterable, as those of pandas, Polars and datasets are, or has
+        ``to_pylist``, as those of Arrow have. An array of NumPy is a column where it holds texts or objects. A dict is
+        a request or one input.
 
     Raises
     ------
     InputError
-        A request has an option or an unknown key.
+        A request has an option or an unknown key, or the value is a table.
     """
-    if isinstance(inputs, dict):
-        inputs = unwrap_request(inputs)
+    if isinstance(inputs, Mapping):
+        inputs = unwrap_request(dict(inputs))
     if isinstance(inputs, (list, tuple)):
-        return list(inputs), False
-    return [inputs], True
+        return inputs, False
+    if isinstance(inputs, np.ndarray):
+        is_column = inputs.ndim == 1 and inputs.dtype.kind in "OSTU"
+        return (inputs.tolist(), False) if is_column else ([inputs], True)
+    if hasattr(inputs, "columns"):
+        raise InputError(
+            f"is {describe_type(inputs)}, a table; pass one of its columns: table['text'], or its rows as dicts"
+        )
+    if hasattr(inputs, "to_pylist"):
+        return inputs.to_pylist(), False
+    is_one = isinstance(inputs, _ITERABLE_INPUTS) or hasattr(type(inputs), "__dlpack__") or is_open_file(inputs)
+    return ([inputs], True) if is_one or not isinstance(inputs, Iterable) else (inputs, False)
 
 
 def parse_input(value: Any, fetch: Fetch | None = None) -> list[LocatedPart]:
@@ -37,7 +70,7 @@ def parse_input(value: Any, fetch: Fetch | None = None) -> list[LocatedPart]:
 
     Parameters
     ----------
-    value : str, path, PIL image, Text, Image, Audio, Video, Pdf, dict, or list or tuple of these
+    value : str, path, open file, PIL image, Text, Image, Audio, Video, Pdf, dict, or list or tuple of these
         A list is one fused input. A file's type is found from its bytes. `jina_omni.requests` says what a dict means.
     fetch : callable, optional
         From a URL in a dict to the bytes at that address; without it such a URL is an error.
@@ -77,8 +110,8 @@ def find_identity(parts: Sequence[Part]) -> Hashable:
 
 
 def _parse_value(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
-    if isinstance(value, dict):
-        yield from parse_dict(value, fetch)
+    if isinstance(value, Mapping):
+        yield from parse_dict(dict(value), fetch)
     else:
         yield LocatedPart(make_part(value))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def count(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.count_tokens(path), int)
     assert_type(m.count_tokens(["a", "b"]), list[int])
     assert_type(m.count_tokens({"input": ["a"]}), int | list[int])
+    assert_type(m.count_tokens(text for text in ("a", "b")), list[int])
+    assert_type(m.count_tokens({1: "a"}.values()), list[int])
+
+
+def embed_values_as_they_lie(m: jina_omni.Model, path: Path, samples: list[float], frames: list[str]) -> None:
+    assert_type(m.encode(text for text in ("a", "b")), Floats)
+    assert_type(m.encode({1: "a"}.values()), Floats)
+    assert_type(m.encode(np.array(["a", "b"], object)), Floats)
+    with path.open("rb") as file:
+        m.encode([file, jina_omni.Image(file), jina_omni.Pdf(io.BytesIO())])
+    m.encode(
+        [jina_omni.Audio(samples, sampling_rate=8_000), jina_omni.Audio((8_000, samples)), jina_omni.Video(frames)]
+    )
 
 
 def open_models() -> None:

@@ -3,7 +3,10 @@ import copy
 import dataclasses
 import doctest
 import io
+import math
 import pickle
+import tempfile
+from collections import UserDict, deque
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from jina_omni import Image, Pdf, Text, Video, inputs, parsing
+from jina_omni import Audio, Image, Pdf, Text, Video, inputs, parsing
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import image as image_module
 
@@ -25,6 +28,71 @@ def png_bytes():
     file = io.BytesIO()
     PILImage.new("RGB", (3, 2)).save(file, "PNG")
     return file.getvalue()
+
+
+class Tensor:
+    """Can do what tensors of torch can."""
+
+    def __dlpack__(self): ...
+
+    def __iter__(self):
+        return iter([self])
+
+
+class Stream:
+    """Can be read asynchronously."""
+
+    async def __aiter__(self):
+        yield "a"
+
+
+class Pending:
+    """Can be awaited."""
+
+    def __await__(self):
+        yield
+
+
+class Column:
+    """Can do what columns of pandas, Polars and datasets can. Those of pandas have no truth value."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        return self.values[key]
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("texts need no array")
+
+    def __bool__(self):
+        raise ValueError("the truth value is ambiguous")
+
+
+class ArrowColumn(Column):
+    """Iterates over scalars, as columns of Arrow do."""
+
+    def __iter__(self):
+        return map(object.__init__, self.values)
+
+    def to_pylist(self):
+        return list(self.values)
+
+
+class Table(Column):
+    """Iterates over the names of its columns, as those of pandas do."""
+
+    columns = property(lambda self: self.values)
+
+
+class Row(UserDict):
+    """A mapping that is not a dict, as lazy rows of datasets are."""
 
 
 @pytest.fixture
@@ -102,8 +170,16 @@ def test_an_image_wraps_each_kind_of_source(source):
         (3, "of the type int, which is not an input; pass a str"),
         (2.5, "of the type float"),
         (True, "of the type bool"),
-        ({"a", "b"}, "of the type set"),
-        ((x for x in "ab"), "of the type generator"),
+        ({"a", "b"}, "of the type set, which has no order; pass a list: sorted(value)"),
+        ((x for x in "ab"), "of the type generator, which holds several values; pass them as a list: [*value]"),
+        ({1: "a"}.values(), "of the type dict_values, which holds several values; pass them as a list"),
+        (math.nan, "input 3 is nan, which a column has where a value is missing; leave it out"),
+        (
+            Tensor(),
+            "of the type Tensor, which could be anything; wrap its array to say what: jina_omni.Image(tensor.n",
+        ),
+        (Stream(), "of the type Stream, which is read asynchronously; pass it to encode_iter_async"),
+        (Pending(), "which has no result yet; pass its result: await value"),
         (b"bytes", "of the type bytes, which could be anything; wrap it to say what: jina_omni.Image(data)"),
         (bytearray(b"bytes"), "jina_omni.Image(data)"),
         (memoryview(b"bytes"), "jina_omni.Image(data)"),
@@ -260,3 +336,211 @@ def test_inputs_are_the_same_where_all_that_makes_their_vector_is():
         assert len({parsing.find_identity([part]) for part in parts}) == 1, parts
     for parts in other:
         assert len({parsing.find_identity([part]) for part in parts}) == len(parts), parts
+
+
+# ---- several inputs ----
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "b"],
+        ("a", "b"),
+        (x for x in "ab"),
+        map(str, "ab"),
+        {1: "a", 2: "b"}.values(),
+        {"a": 1, "b": 2}.keys(),
+        deque("ab"),
+        Column(["a", "b"]),
+        ArrowColumn(["a", "b"]),
+        np.array(["a", "b"]),
+        np.array(["a", "b"], object),
+    ],
+    ids=lambda values: type(values).__name__,
+)
+def test_what_holds_inputs_is_a_list_of_them(values):
+    assert parsing.split_inputs(values) == (["a", "b"], False)
+
+
+def test_a_request_may_hold_a_column():
+    assert parsing.split_inputs({"input": Column(["a", "b"])}) == (["a", "b"], False)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ab",
+        Text("ab"),
+        b"ab",
+        bytearray(b"ab"),
+        memoryview(b"ab"),
+        Path("ab"),
+        {"a", "b"},
+        frozenset("ab"),
+        PILImage.new("L", (2, 2)),
+        io.BytesIO(b"a\nb"),
+        io.StringIO("a\nb"),
+        np.zeros((2, 2), np.uint8),
+        np.array([["a", "b"]]),
+        np.array("a"),
+        Tensor(),
+        Stream(),
+        Image,
+        3,
+        None,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_does_not_hold_inputs_is_one(value):
+    ((item,), single) = parsing.split_inputs(value)
+    assert item is value
+    assert single
+
+
+def test_a_mapping_is_what_a_dict_is():
+    assert parse(Row(text="a")) == [Text("a")]
+    assert parsing.split_inputs(Row(input=["a", "b"])) == (["a", "b"], False)
+    assert parsing.split_inputs(Row(text="a")) == ([{"text": "a"}], True)
+
+
+def test_a_table_is_refused_with_its_columns_as_the_way_out():
+    words = r"^input is of the type Table, a table; pass one of its columns: table\['text'\], or its rows as dicts$"
+    with pytest.raises(InputError, match=words):
+        parsing.split_inputs(Table(["text", "label"]))
+
+
+def test_what_iterating_raises_reaches_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        parsing.split_inputs(1 // x for x in (1, 0))
+
+
+# ---- open files ----
+
+
+class Pipe:
+    """Can be read once, and not go back, as the body of an HTTP response."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def read(self):
+        return self._file.read()
+
+
+class Upload:
+    """Is read asynchronously, as an uploaded file of FastAPI."""
+
+    async def read(self):
+        return b""
+
+
+@pytest.mark.parametrize("wrapper", [Image, Audio, Video, Pdf])
+def test_an_open_file_is_read_at_once_from_its_start(wrapper, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with path.open("rb") as file, tempfile.SpooledTemporaryFile() as spooled:
+        spooled.write(b"content")  # its position is the end
+        file.seek(3)
+        parts = [wrapper(file), wrapper(spooled), wrapper(io.BytesIO(b"content")), wrapper(Pipe(b"content"))]
+        parts.append(wrapper(file))
+    assert [part.source for part in parts] == [b"content"] * 5
+
+
+def test_an_open_file_is_what_its_bytes_say(png):
+    with png.open("rb") as file:
+        (part,) = parse(file)
+        assert isinstance(part, Image)
+        assert part.source == png_bytes()
+        assert [type(part) for part in parse([file, "a", io.BytesIO(b"%PDF-1.7")])] == [Image, Text, Pdf]
+    with pytest.raises(UnsupportedMediaError, match="application/zip"):
+        parse(io.BytesIO(b"PK\x03\x04"))
+
+
+def test_an_open_file_that_cannot_be_read_is_named_with_the_way_out(tmp_path):
+    closed = io.BytesIO(b"content")
+    closed.close()
+    path = tmp_path / "file"
+    with path.open("wb") as writing, path.open(encoding="utf-8") as text:
+        refusals = [
+            (closed, r"is a file that can't be read: I/O operation on closed file.*; open it again"),
+            (writing, r"is a file that can't be read: .*; open it again, or pass its path"),
+            (text, r"is a file that is open for text; open it in binary mode, 'rb', or pass its text: file.read\(\)"),
+            (Pipe.__new__(type("Lines", (), {"read": lambda _: "text"})), "is a file that is open for text"),
+            (Upload(), r"of the type Upload, which is read asynchronously; pass its bytes: await file.read\(\)"),
+            (type("Odd", (), {"read": lambda _: 3})(), r"of the type Odd, whose read\(\) returns of the type int"),
+        ]
+        for file, words in refusals:
+            with pytest.raises(InputError, match=words):
+                parse(file)
+            with pytest.raises(InputError, match=words):
+                Image(file)
+
+
+# ---- samples and frames as other libraries have them ----
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_numbers_are_samples(kind):
+    (part,) = parse(Audio(kind([0.0, 0.5, -0.5]), sampling_rate=8_000))
+    np.testing.assert_array_equal(part.source, [0.0, 0.5, -0.5])
+    (part,) = parse(Audio(kind([np.float32(0.5), 1]), sampling_rate=8_000))
+    np.testing.assert_array_equal(part.source, [0.5, 1])
+    (part,) = parse(Audio(kind([[0.0, 0.5], [1.0, -1.0], np.zeros(2)]), sampling_rate=8_000))
+    np.testing.assert_array_equal(part.source, [[0.0, 0.5], [1.0, -1.0], [0, 0]])
+
+
+@pytest.mark.parametrize("samples", [np.array([0.0, 0.5]), np.array([1, 2], np.int16), [0.0, 0.5]], ids=str)
+@pytest.mark.parametrize("rate", [8_000, np.int64(8_000)])
+def test_samples_come_with_their_rate_in_either_order(samples, rate):
+    for source in ((rate, samples), (samples, rate)):
+        (part,) = parse(Audio(source))
+        np.testing.assert_array_equal(part.source, samples)
+        assert part.sampling_rate == 8_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [["a"], [True], [[0.5], [0.5, 0.5]], [[[0.5]]], [0.5, None], [object()], (8_000, "a"), (True, np.zeros(2)), {}],
+    ids=str,
+)
+def test_other_lists_are_no_samples(source):
+    words = r"is an Audio whose source is of the type \w+; .* or samples: Audio\(array, sampling_rate=16_000\)"
+    with pytest.raises(InputError, match=words):
+        parse(Audio(source))
+
+
+def test_a_pair_and_a_rate_are_one_rate_too_many():
+    with pytest.raises(InputError, match="source is of the type tuple"):
+        parse(Audio((8_000, np.zeros(9)), sampling_rate=16_000))
+
+
+def test_pictures_are_the_frames_of_a_video(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), np.uint8)
+    pictures = [PILImage.fromarray(frame) for frame in pixels]
+    for i, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{i}.png")
+    paths = sorted(tmp_path.iterdir())
+    for frames in (
+        pictures,
+        tuple(pixels),
+        paths,
+        [str(path) for path in paths],
+        [path.read_bytes() for path in paths],
+        [io.BytesIO(path.read_bytes()) for path in paths],
+        [Image(path) for path in paths],
+        [pictures[0], pixels[1], paths[2]],
+        [pictures[0].convert("RGBA"), *pictures[1:]],
+    ):
+        (part,) = parse(Video(frames, fps=2))
+        np.testing.assert_array_equal(part.source, pixels)
+        assert part.fps == 2
+
+
+def test_pictures_that_are_no_video_are_named():
+    with pytest.raises(InputError, match=r"^input has frames of 6 x 4 and 4 x 6 pixels; resize them to one size$"):
+        Video([PILImage.new("RGB", (6, 4)), PILImage.new("RGB", (4, 6))])
+    with pytest.raises(DecodeError, match=r"^frame 1 "):
+        Video([PILImage.new("RGB", (3, 2)), png_bytes()[:30]])
+    for frames in ([], [1], [None], {"a.png"}):
+        with pytest.raises(InputError, match=r"jina_omni\.Video takes a path"):
+            parse(Video(frames))
