@@ -8,7 +8,7 @@ import json
 import re
 import struct
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +115,29 @@ REQUESTS = {
         },
         [["a cat", Image(A)], Image(B), "a dog"],
     ),
+    "vLLM": (
+        {
+            "model": "jina",
+            "messages": [
+                {"role": "system", "content": ""},
+                {
+                    "role": "user",
+                    "name": "someone",
+                    "content": [
+                        {"type": "text", "text": ""},
+                        {"type": "image_url", "image_url": {"url": data_url(A), "detail": "low"}, "uuid": "1"},
+                        {"type": "text", "text": "a cat", "cache_control": {"type": "ephemeral"}},
+                    ],
+                },
+                {"role": "assistant", "content": [{"type": "text", "text": ""}], "tool_calls": [], "refusal": None},
+            ],
+            "encoding_format": "float",
+            "continue_final_message": True,
+            "add_special_tokens": True,
+            "tools": [],
+        },
+        [Image(A), "a cat"],
+    ),
     "Elastic, texts": ({"input": ["a cat", "a dog"]}, ["a cat", "a dog"]),
     "Elastic, one text": ({"input": "a cat"}, "a cat"),
     "Jina": (
@@ -149,7 +172,7 @@ REQUESTS = {
         ["What is this? ", Image(A), Image(B), " Well?"],
     ),
 }
-FUSED = ("Jina, one group", "OpenAI")  # whose list of our parts is one input
+FUSED = ("Jina, one group", "OpenAI", "vLLM")  # whose list of our parts is one input
 
 
 @pytest.fixture(scope="module", params=["small", "nano"])
@@ -446,8 +469,12 @@ def test_an_option_of_a_request_is_not_ignored(body: dict[str, object], option: 
     [
         (
             {"input": ["a"], "late_chunking": True},
-            "the request has the unknown key 'late_chunking'; it takes 'input', 'model'",
+            "the request sets 'late_chunking'; take it out, since nothing here does that",
         ),
+        ({"messages": [], "tools": [{"type": "function"}]}, "the request sets 'tools'; take it out, since nothing"),
+        ({"messages": [], "mm_processor_kwargs": {"fps": 1}}, "the request sets 'mm_processor_kwargs'; take it out"),
+        ({"input": "a", "n": True}, "the request sets 'n'; take it out"),
+        ({"input": "a", "colour": "red"}, "the request has the unknown key 'colour'; it takes 'input'"),
         ({"input": ["a"], "content": ["b"]}, "the request has the unknown key 'content'"),
         ({"content": [{"text": "a"}], "seed": 1}, "the request has the unknown key 'seed'"),
     ],
@@ -455,6 +482,173 @@ def test_an_option_of_a_request_is_not_ignored(body: dict[str, object], option: 
 def test_an_unknown_key_of_a_request_is_named(request_: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
         unwrap_request(request_)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "x", "user": "someone", "request_id": "1", "priority": -3, "metadata": {"a": "b"}},
+        {"encoding_format": "float", "dimensions": None, "n": 1, "stream": False},
+        {"embedding_type": "float", "normalized": True, "truncate": False, "late_chunking": False, "task": None},
+        {"embd_normalize": 2},
+        {"add_generation_prompt": False, "chat_template": None, "tool_choice": "auto", "normalize": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+@pytest.mark.parametrize("body", [{"input": ["a"]}, {"messages": [{"role": "user", "content": "a"}]}], ids=list)
+def test_what_asks_for_what_is_done_anyway_is_ignored(body: dict[str, object], options: dict[str, object]) -> None:
+    assert unwrap_request({**options, **body}) == unwrap_request(body)
+
+
+def test_encoding_in_base64_is_not_what_encode_does() -> None:
+    with pytest.raises(InputError, match=r"sets 'encoding_format'; take it out, .* base64\.b64encode\(embedding\)"):
+        unwrap_request({"input": ["a"], "encoding_format": "base64"})
+
+
+# Messages.
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+@pytest.mark.parametrize("content", ["Find it.", [{"type": "text", "text": "Find it."}]])
+def test_a_system_message_is_refused_with_the_prompt_as_the_way_out(role: str, content: object) -> None:
+    words = rf"^input, message 0 has the role '{role}', .*; pass its text as prompt=, and leave it out$"
+    with pytest.raises(InputError, match=words), located(input=None):
+        parse({"messages": [{"role": role, "content": content}, {"role": "user", "content": "a"}]})
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": None, "tool_calls": None, "function_call": None, "audio": None},
+        {"role": "assistant", "content": [], "annotations": []},
+        {"role": "system", "content": [{"type": "text", "text": ""}, {"type": "text", "value": ""}]},
+        {"role": "user", "content": "", "name": "someone"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_empty_turn_is_left_out(turn: dict[str, object], place: int) -> None:
+    messages = [{"role": "user", "content": "a"}]
+    messages.insert(place, turn)
+    assert_parts({"messages": messages}, Text("a"))
+
+
+def test_a_chat_of_empty_turns_has_nothing_to_embed() -> None:
+    with pytest.raises(InputError, match=r"^input, message 0 is an empty text"), located(input=None):
+        parse({"messages": [{"role": "user", "content": ""}]})
+    with pytest.raises(InputError, match=r"^input, message 0, content 0, text is an empty text"), located(input=None):
+        parse({"messages": [{"role": "user", "content": [{"text": ""}]}, {"role": "assistant", "content": ""}]})
+
+
+def test_an_empty_text_beside_others_is_left_out_and_the_places_stay() -> None:
+    empty = {"type": "text", "text": ""}
+    assert_parts({"content": [empty, {"text": "a"}, empty]}, Text("a"))
+    with pytest.raises(InputError, match=r"^input, content 1 is of the type int"), located(input=None):
+        parse({"content": [empty, 3]})
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"),
+    [
+        ({"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]}, "has the unknown key 'tool_calls'"),
+        ({"role": "assistant", "content": "", "colour": "red"}, "has the unknown key 'colour'"),
+        (
+            {"role": "tool", "content": "42", "tool_call_id": ""},
+            "has the role 'tool', but an input is what a user says",
+        ),
+        ({"role": "user", "content": "a", "tool_call_id": "1"}, "has the unknown key 'tool_call_id'"),
+        ({"role": "assistant", "content": np.zeros(3)}, "has the role 'assistant'"),
+        ({"content": [{"type": "text", "text": np.zeros(3)}]}, "is a Text whose text is of the type ndarray"),
+    ],
+)
+def test_what_a_turn_adds_is_refused_by_name(turn: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError) as caught, located(input=None):
+        parse({"messages": [{"role": "user", "content": "a"}, turn]})
+    assert str(caught.value).startswith("input, message 1")
+    assert words in str(caught.value)
+
+
+# Rows of datasets.
+
+
+def test_a_row_is_its_bytes_whatever_its_name() -> None:
+    for path in ("picture.png", "gone.wav", None):
+        row = {"bytes": A, "path": path}
+        assert_parts(row, Image(A))
+        assert_parts([row, "a"], Image(A), Text("a"))
+        assert_parts({"image": row}, Image(A))
+        assert_parts({"image": row, "text": "a"}, Image(A), Text("a"))
+    assert_parts({"bytes": wav(), "path": "a"}, Audio(wav()))
+    assert_parts({"bytes": PDF}, Pdf(PDF))
+    for wrapper, data in ((Audio, wav()), (Video, MP4), (Pdf, PDF)):
+        assert_parts({wrapper.__name__.lower(): {"bytes": data, "path": None}}, wrapper(data))
+
+
+def test_a_row_without_bytes_is_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(A)
+    assert_parts({"bytes": None, "path": str(path)}, Image(path))
+    assert_parts({"image": {"bytes": None, "path": str(path)}}, Image(path))
+    assert_parts({"bytes": None, "path": data_url(A)}, Image(A))
+
+
+def test_a_row_of_samples_may_have_a_name() -> None:
+    samples = np.linspace(-1, 1, 8)
+    for path in ("sound.wav", None):
+        row = {"path": path, "array": samples, "sampling_rate": 22_050}
+        assert_parts(row, Audio(samples, sampling_rate=22_050))
+        assert_parts({"audio": row}, Audio(samples, sampling_rate=22_050))
+        assert_parts({**row, "array": samples.tolist()}, Audio(samples, sampling_rate=22_050))
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"bytes": None, "path": None}, "input has neither bytes nor a path; leave it out"),
+        ({"bytes": None}, "input has neither bytes nor a path; leave it out"),
+        ({"bytes": "a", "path": None}, "input, bytes is of the type str, expected the bytes of a file"),
+        ({"bytes": None, "path": 3}, "input, path is of the type int, expected a str"),
+        ({"bytes": None, "path": "hf://datasets/a/b.png"}, "input, path is a hf: URL, which is not opened"),
+        ({"bytes": None, "path": "gone.png"}, "input can't be read: 'gone.png'"),
+        ({"bytes": A, "path": None, "label": 1}, "input has the unknown key 'label'; it takes 'bytes', 'path'"),
+        ({"image": {"bytes": None, "path": None}}, "input, image has neither bytes nor a path"),
+    ],
+)
+def test_a_row_without_a_file_is_named(row: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError) as caught, located(input=None):
+        parse(row)
+    assert words in str(caught.value)
+
+
+# Base64.
+
+
+@pytest.mark.parametrize("wrap", [base64.encodebytes, lambda data: base64.encodebytes(data).replace(b"\n", b"\r\n")])
+@pytest.mark.parametrize("data", [A, A * 9], ids=["short", "longer than a path"])
+def test_base64_may_have_line_breaks_and_be_bytes(wrap: Callable[[bytes], bytes], data: bytes) -> None:
+    lines = wrap(data)
+    for value in (lines, bytearray(lines), memoryview(lines), lines.decode(), b64(data), b64(data).encode()):
+        assert_parts({"image": value}, Image(data))
+        assert_parts({"type": "image", "format": "base64", "value": value}, Image(data))
+        assert_parts({"prompt_string": "<__media__>", "multimodal_data": [value]}, Image(data))
+    assert_parts({"image": f"data:image/png;base64,{lines.decode()}"}, Image(data))
+    for cut in (lines.rstrip()[:-3], lines.decode().rstrip()[:-3]):
+        with pytest.raises(DecodeError, match=r"its [\d,]+ characters are cut short or wrongly padded"):
+            parse({"type": "image", "value": cut})
+
+
+def test_bytes_of_a_file_are_never_base64() -> None:
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'/>"
+    for data in (A, drawing, b"a text of some length, which no tower takes", b64(b"no file, but base64").encode()):
+        assert_parts({"image": data}, Image(data))
+
+
+def test_pictures_in_a_list_are_the_frames_of_a_video() -> None:
+    frames = np.stack([np.asarray(picture(i)) for i in range(3)])
+    for pictures in ([picture(i) for i in range(3)], [png(i) for i in range(3)], [data_url(png(i)) for i in range(3)]):
+        assert_parts({"video": pictures}, Video(frames))
+        assert_parts({"type": "video", "video": pictures}, Video(frames))
 
 
 def test_a_request_without_inputs_is_refused(model: jina_omni.Model) -> None:
@@ -484,7 +678,7 @@ PAIR = [b64(A), b64(B)]
         ({"image": {"array": 1}}, "input 3, image is an Image whose source is of the type dict"),
         ({"audio": None}, "input 3, audio is an Audio whose source is None"),
         ({"audio": {"array": np.zeros(3)}}, "input 3, audio lacks the key 'sampling_rate'"),
-        ({"audio": {"array": [0.0], "sampling_rate": 8}}, "input 3, audio is an Audio whose source is of the type li"),
+        ({"audio": {"array": ["a"], "sampling_rate": 8}}, "input 3, audio is an Audio whose source is of the type li"),
         ({"video": [1]}, "input 3, video is a Video whose source is of the type list"),
         ({"video": {"array": "a.mp4", "video_metadata": {}}}, "input 3, video, array is of the type str, expected fra"),
         ({"array": np.zeros((2, 1, 1, 3), np.uint8)}, "input 3 lacks the key 'video_metadata'"),
@@ -518,8 +712,8 @@ PAIR = [b64(A), b64(B)]
         ({"type": "image_url", "image_url": {"url": "a.jpg"}}, "input 3 is 'a.jpg', expected a data: or http(s) URL"),
         ({"type": "image_url", "image_url": None}, "input 3 is None, expected a data: or http(s) URL"),
         (
-            {"type": "image_url", "image_url": {"url": "data:,a", "detail": "high"}},
-            "input 3, image_url has the unknown key 'detail'; it takes 'url'",
+            {"type": "image_url", "image_url": {"url": "data:,a", "size": "high"}},
+            "input 3, image_url has the unknown key 'size'; it takes 'detail', 'url'",
         ),
         ({"type": "image_url", "url": "data:,a"}, "input 3 has the unknown key 'url'; it takes 'image_url', 'type'"),
         ({"type": "input_audio", "input_audio": {"format": "wav"}}, "input 3, input_audio lacks the key 'data'"),
@@ -534,7 +728,9 @@ PAIR = [b64(A), b64(B)]
         ({"type": "image", "format": "base64", "value": None}, "input 3 is None, expected a str of base64"),
         ({"type": "image", "value": ""}, "input 3 is not base64: it is empty"),
         ({"type": "image", "value": "iVBORw0KGgo"}, "input 3 is not base64: its 11 characters are cut short"),
-        ({"type": "image", "value": b64(A)[:76] + "\n" + b64(A)[76:]}, "not base64: '\\n' at position 76 is outside"),
+        ({"type": "image", "value": b64(A)[:76] + "\n*" + b64(A)[76:]}, "not base64: '*' at position 77 is outside"),
+        ({"type": "image", "value": b"\n"}, "input 3 is not base64: it is empty"),
+        ({"type": "image", "value": b"\xff\xd8"}, "input 3 is not base64: 'ÿ' at position 0 is outside"),
         ({"type": "image", "value": "_-_-"}, "input 3 is not base64: '_' at position 0"),
         ({"type": "image", "value": "A==="}, "input 3 is not base64: its 4 characters are cut short or wrongly padded"),
         ({"type": "image", "value": "ÄÄÄÄ"}, "input 3 is not base64: 'Ä' at position 0"),
@@ -548,7 +744,7 @@ PAIR = [b64(A), b64(B)]
         ({"content": [{"text": "a"}, {"prompt_string": "b"}]}, "input 3, content 1 has a prompt_string, so it is an"),
         ({"content": [{"content": [{"text": "a"}]}]}, "input 3, content 0 has the unknown key 'content'"),
         ({"content": [{"text": "a"}], "dimensions": 64}, "input 3 has the unknown key 'dimensions'"),
-        ({"role": "system", "content": "a"}, "input 3 has the role 'system', but an input is what a user says"),
+        ({"role": "system", "content": "a"}, "input 3 has the role 'system', for which these models have no place"),
         ({"role": None, "content": "a"}, "input 3 has the role None"),
         ({"messages": []}, "input 3, messages is an empty list"),
         ({"messages": "a"}, "input 3, messages is of the type str, expected a list"),

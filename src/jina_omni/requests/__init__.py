@@ -2,10 +2,12 @@
 """What the dicts of other systems mean as inputs; a file for each system.
 
 Taken as they are: requests of the vendor's llama-server, of Elastic and of the Jina API, content parts and chat
-messages as OpenAI has them, and the dicts of sentence-transformers. `unwrap_request` reads whole requests, `parse_dict`
-one input. Except ``model``, nothing in them is ignored: an unknown key is an error, and so is an option, which belongs
-into an argument of `Model.encode`. The prompt of that method precedes these inputs as it precedes all; ``prompt=""``
-leaves it out where the request's own text already has one.
+messages as OpenAI and vLLM have them, the dicts of sentence-transformers, and rows of Hugging Face's datasets.
+`unwrap_request` reads whole requests, `parse_dict` one input. What changes no embedding is ignored: ``model``,
+``user``, the ``detail`` of an image, empty messages, and an option that asks for what is done anyway. Any other option
+is an error that names the argument of `Model.encode` for it, and so is an unknown key, a message of the system, whose
+text belongs into ``prompt=``, and one of an assistant or a tool. The prompt of that method precedes these inputs as it
+precedes all; ``prompt=""`` leaves it out where the request's own text already has one.
 
 A str under ``image``, ``audio``, ``video`` or ``pdf`` is understood by its characters alone, in this order:
 
@@ -16,8 +18,8 @@ A str under ``image``, ``audio``, ``video`` or ``pdf`` is understood by its char
    `jina_omni.media.file_types.detect_media_type` knows is those bytes, as in the Jina API.
 4. Anything else is a path, as in sentence-transformers. So dicts from untrusted sources may name local files.
 
-Blocks that name their format hold base64 or a URL and never a path. Base64 is that of RFC 4648, section 4: padded,
-without line breaks.
+Bytes there are those of a file, or base64 of it. Blocks that name their format hold base64 or a URL and never a path.
+Base64 is that of RFC 4648, section 4: padded; line breaks and blanks in it are skipped (RFC 2045, 6.8).
 """
 
 from __future__ import annotations

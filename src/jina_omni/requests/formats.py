@@ -8,13 +8,15 @@ from typing import Any
 
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError, located
-from jina_omni.inputs import Fetch, make_part
+from jina_omni.inputs import Fetch, make_file_part, make_part
 from jina_omni.located_parts import LocatedPart, locate, nest
 from jina_omni.media.kinds import KINDS
 from jina_omni.requests import elastic, jina, openai
+from jina_omni.requests.datasets import is_file_row, read_file_row
 from jina_omni.requests.llama_server import PROMPT_KEY, is_prompt, parse_prompt
+from jina_omni.requests.options import check_options
 from jina_omni.requests.sentence_transformers import parse_frames, parse_samples
-from jina_omni.requests.values import check_keys, describe, list_keys, require_list
+from jina_omni.requests.values import IGNORED_BLOCK_KEYS, check_keys, describe, list_keys, require_list
 
 __all__ = ["parse_dict", "unwrap_request"]
 
@@ -24,17 +26,14 @@ _FORMATS = (
     "{'prompt_string': ...}"
 )
 
-# Options of whole requests, and the argument of `encode` that does the same.
-_OPTIONS = {
-    "dimensions": "truncate_dim=",
-    "embd_normalize": "normalize_embeddings=",
-    "embedding_type": "precision=",
-    "encoding_format": "precision=",
-    "input_type": "prompt_name=",
-    "normalized": "normalize_embeddings=",
-    "task": "prompt_name= on the model file of that task",
-    "truncate": "truncate=",
-}
+_PROMPT_ROLES = ("system", "developer")
+
+_TURN = {"role", "name"}  # who speaks
+
+# Keys of messages that clients send, mostly with nothing.
+_MESSAGE_KEYS = {
+    "annotations", "audio", "function_call", "reasoning_content", "refusal", "tool_call_id", "tool_calls",
+}  # fmt: skip
 
 
 def unwrap_request(request: dict[str, Any]) -> object:
@@ -69,10 +68,7 @@ def unwrap_request(request: dict[str, Any]) -> object:
     if body is None or "role" in request:
         return request
     with located((("the request", None),)):
-        for option, argument in _OPTIONS.items():
-            if option in request:
-                raise InputError(f"sets {option!r}; take it out, and pass encode its {argument}")
-        check_keys(request, {body}, {"model"})
+        check_options(request, body)
     inputs: object = request[body]
     if body == "input" or is_prompt(inputs):
         return inputs
@@ -93,11 +89,13 @@ def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[Lo
           sentence-transformers: a part for each key, in their order. Media may be all that `Image`, `Audio`, `Video`
           and `Pdf` take; an array of samples is at 16 kHz, or comes as ``{"array", "sampling_rate"}``; one of frames
           may come as ``{"array", "video_metadata"}``. Both of these dicts may stand alone too.
+        - ``{"bytes": ..., "path": ...}`` or ``{"array", "sampling_rate", "path"}`` of a row of Hugging Face's datasets,
+          alone or under one of those keys. The path is read only where ``bytes`` is None.
         - ``{"type": kind, "format": "text" or "base64", "value": ...}`` of Elastic, where the kind is one of the keys
           above, or ``{"type": kind, kind: ...}``, where it may also be ``image_url``, ``audio_url``, ``video_url`` or
           ``input_audio`` of OpenAI.
         - ``{"content": ...}``: a text, one of the above or a list of these, fused. It may have the ``role`` ``user``.
-        - ``{"messages": [...]}``: several of those with their role, fused.
+        - ``{"messages": [...]}``: several of those with their role, fused. Empty messages are left out.
         - ``{"prompt_string": "...<__media__>...", "multimodal_data": [...], "videopair_data": [[a, b], ...]}`` of the
           vendor's llama-server, all media in base64; see `jina_omni.requests.llama_server`.
     fetch : callable, optional
@@ -133,7 +131,8 @@ def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[Lo
         check_keys(value, {"messages"})
         with located(messages=None):
             messages = require_list(value["messages"])
-        for i, message in enumerate(messages):
+        turns = [(i, message) for i, message in enumerate(messages) if not _is_empty_turn(message)]
+        for i, message in turns or enumerate(messages):
             yield from nest(_parse_message(message, fetch), message=i)
     elif "content" in value:
         yield from _parse_message(value, fetch)
@@ -146,8 +145,12 @@ def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[Lo
 def _parse_message(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
     if not isinstance(value, dict):
         raise InputError(f"is {describe_type(value)}, expected {{'role': 'user', 'content': ...}}")
-    check_keys(value, {"content"}, {"role"})
+    check_keys({key: None for key in value if key == "content" or not _is_unset_key(value, key)}, {"content"}, _TURN)
     role = value.get("role", "user")
+    if isinstance(role, str) and role in _PROMPT_ROLES:
+        raise InputError(
+            f"has the role {role!r}, for which these models have no place; pass its text as prompt=, and leave it out"
+        )
     if not isinstance(role, str) or role != "user":
         raise InputError(f"has the role {describe(role)}, but an input is what a user says; leave it out")
     content = value["content"]
@@ -158,8 +161,31 @@ def _parse_message(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
     else:
         with located(content=None):
             blocks = require_list(content)
-        for i, block in enumerate(blocks):
+        filled_blocks = [(i, block) for i, block in enumerate(blocks) if not _is_empty_text(block)]
+        for i, block in filled_blocks or enumerate(blocks):
             yield from nest(_parse_block(block, fetch), content=i)
+
+
+def _is_empty_turn(message: Any) -> bool:
+    """Return whether a message of a chat adds nothing to it, such as the turn of the assistant that vLLM wants last."""
+    if not isinstance(message, dict) or {key for key in message if not _is_unset_key(message, key)} - _TURN:
+        return False
+    return "content" in message
+
+
+def _is_unset_key(message: dict[str, Any], key: Any) -> bool:
+    value = message[key]
+    is_empty = value is None or (isinstance(value, (str, list, tuple, dict)) and not value)
+    if key == "content":
+        return is_empty or (isinstance(value, (list, tuple)) and all(map(_is_empty_text, value)))
+    return key in _MESSAGE_KEYS and is_empty
+
+
+def _is_empty_text(block: Any) -> bool:
+    if not isinstance(block, dict) or block.get("type") != "text":
+        return False
+    text = block.get("text", block.get("value"))
+    return isinstance(text, str) and not text
 
 
 def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
@@ -169,6 +195,8 @@ def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
         raise InputError("has a prompt_string, so it is an input of its own; put it into the list of inputs")
     if "type" in value:
         yield _parse_typed_block(value, fetch)
+    elif is_file_row(value):
+        yield LocatedPart(make_file_part(read_file_row(value, fetch)))
     elif "array" in value:
         parse = parse_samples if "sampling_rate" in value else parse_frames
         yield LocatedPart(make_part(parse(value)))
@@ -186,7 +214,7 @@ def _parse_typed_block(value: dict[str, Any], fetch: Fetch | None) -> LocatedPar
     if type_ in _KINDS and "value" in value:
         return LocatedPart(elastic.parse_block(type_, value, fetch))
     if type_ in _KINDS:
-        check_keys(value, {"type", type_})
+        check_keys(value, {"type", type_}, ignored=IGNORED_BLOCK_KEYS)
         return LocatedPart(jina.parse_entry(type_, value[type_], fetch))
     if type_ in openai.TYPES:
         return LocatedPart(openai.parse_block(type_, value, fetch))

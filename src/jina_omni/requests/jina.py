@@ -9,7 +9,9 @@ import numpy as np
 
 from jina_omni.inputs import Fetch, Part, Text, make_part
 from jina_omni.media.audio import Audio
+from jina_omni.media.files import BYTES_LIKE
 from jina_omni.media.kinds import KINDS
+from jina_omni.requests.datasets import is_file_row, read_file_row
 from jina_omni.requests.sentence_transformers import parse_frames, parse_samples
 from jina_omni.requests.values import read_source
 
@@ -27,7 +29,7 @@ def parse_entry(kind: str, value: Any, fetch: Fetch | None) -> Part:
         The key, "text" or a kind of media.
     value
         A str is a text, a URL, base64 or a path; see `jina_omni.requests`. Media may also be all that their wrappers
-        take, an array of samples, or a dict of sentence-transformers.
+        take, an array of samples, or a dict of sentence-transformers or of datasets.
     fetch : callable or None
         From a URL to the bytes at that address.
 
@@ -38,9 +40,13 @@ def parse_entry(kind: str, value: Any, fetch: Fetch | None) -> Part:
     """
     if kind == "text":
         return make_part(Text(value))
-    if isinstance(value, str):
+    if isinstance(value, (str, *BYTES_LIKE)):
         value = read_source(value, fetch)
-    if kind == "audio" and isinstance(value, np.ndarray):
+    elif is_file_row(value):
+        value = read_file_row(value, fetch)
+    elif kind == "video" and isinstance(value, (list, tuple)):
+        value = [read_source(frame, fetch) if isinstance(frame, (str, *BYTES_LIKE)) else frame for frame in value]
+    if kind == "audio" and isinstance(value, (list, np.ndarray)):
         return make_part(Audio(value, sampling_rate=_ASSUMED_RATE))
     if kind == "audio" and isinstance(value, dict):
         return make_part(parse_samples(value))

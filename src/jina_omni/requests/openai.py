@@ -9,7 +9,7 @@ from jina_omni.errors import located
 from jina_omni.inputs import Fetch, Part, make_part
 from jina_omni.media.audio import Audio
 from jina_omni.media.kinds import KINDS
-from jina_omni.requests.values import check_keys, read_base64, read_url, unwrap
+from jina_omni.requests.values import IGNORED_BLOCK_KEYS, check_keys, read_base64, read_url, unwrap
 
 __all__ = ["TYPES", "parse_block"]
 
@@ -26,11 +26,11 @@ def parse_block(type_: str, value: dict[str, Any], fetch: Fetch | None) -> Part:
     InputError
         A key is unknown, a URL is not to be fetched, or data are damaged.
     """
-    check_keys(value, {"type", type_})
+    check_keys(value, {"type", type_}, ignored=IGNORED_BLOCK_KEYS)
     if type_ == "input_audio":
         with located(input_audio=None):
             data = unwrap(value[type_], "data", {"format"})  # its bytes say the format
         return make_part(Audio(read_base64(data)))
     with located(**{type_: None}):
-        url = unwrap(value[type_], "url", set())
+        url = unwrap(value[type_], "url", {"detail"})  # how much that server is to look at; all pixels are taken here
     return make_part(KINDS[_URL_TYPES[type_]].wrapper(read_url(url, fetch)))

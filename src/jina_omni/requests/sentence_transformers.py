@@ -21,14 +21,14 @@ _VIDEO_METADATA = {"fps", "frames_indices", "total_num_frames", "width", "height
 
 
 def parse_samples(value: dict[str, Any]) -> Audio:
-    """Return the sound of an array of samples with its sampling rate.
+    """Return the sound of an array of samples with its sampling rate; the name of its file changes nothing.
 
     Raises
     ------
     InputError
         A key is unknown or missing.
     """
-    check_keys(value, {"array", "sampling_rate"})
+    check_keys(value, {"array", "sampling_rate"}, {"path"})
     return Audio(value["array"], sampling_rate=value["sampling_rate"])
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.inputs import Fetch
-from jina_omni.media.file_types import detect_media_type, find_kind
+from jina_omni.media.file_types import HEAD_BYTES, detect_media_type, find_kind
+from jina_omni.media.files import BYTES_LIKE, FileSource
 
 __all__ = [
+    "IGNORED_BLOCK_KEYS",
     "check_keys",
     "describe",
     "is_url",
@@ -26,8 +28,12 @@ __all__ = [
     "unwrap",
 ]
 
+IGNORED_BLOCK_KEYS = frozenset({"cache_control", "uuid"})
+"""Keys of content parts that concern the caches of servers."""
+
 _URL = re.compile(r"(data|file|https?):|([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+_LINE_BREAKS = b" \t\r\n"  # and what lines are indented by
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/= \t\r\n]")
 _SHORTEST_BASE64 = 16
 _LONGEST_PATH = 4_096  # PATH_MAX of Linux; other systems have less
 _JPEG_XL = "/wo"  # base64 of JPEG XL, which is not read, and the beginning of paths like /workspace/cat.jpg
@@ -38,8 +44,11 @@ def is_url(value: Any) -> bool:
     return isinstance(value, str) and _URL.match(value) is not None
 
 
-def read_source(value: str, fetch: Fetch | None) -> bytes | str:
-    """Return the bytes that a str under a kind of media holds, or the path that it is; see `jina_omni.requests`."""
+def read_source(value: str | bytes | bytearray | memoryview, fetch: Fetch | None) -> FileSource:
+    """Return the bytes that a value under a kind of media holds, or the path that it is; see `jina_omni.requests`."""
+    if not isinstance(value, str):
+        data = _decode_base64(value) if detect_media_type(bytes(value[:HEAD_BYTES])) == "text/plain" else None
+        return data if data and find_kind(detect_media_type(data)) else value
     if is_url(value):
         return read_url(value, fetch)
     if len(value) > _LONGEST_PATH:
@@ -92,27 +101,29 @@ def read_url(url: Any, fetch: Fetch | None) -> bytes:
 
 
 def read_base64(value: Any) -> bytes:
-    """Return the bytes of base64.
+    """Return the bytes of base64, a str or ASCII bytes, in one line or many.
 
     Raises
     ------
     DecodeError
         It is damaged or empty.
     InputError
-        It is not a str.
+        It is of another type.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, (str, *BYTES_LIKE)):
         raise InputError(f"is {describe_type(value)}, expected a str of base64")
     data = _decode_base64(value)
     if data:
         return data
-    stray = _NOT_BASE64.search(value)
-    if not value:
+    text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+    stray = _NOT_BASE64.search(text)
+    n_characters = len(text) - sum(map(text.count, _LINE_BREAKS.decode()))
+    if not n_characters:
         problem = "it is empty"
     elif stray:
         problem = f"{stray[0]!r} at position {stray.start():,} is outside its alphabet"
     else:
-        problem = f"its {len(value):,} characters are cut short or wrongly padded"
+        problem = f"its {n_characters:,} characters are cut short or wrongly padded"
     raise DecodeError(f"is not base64: {problem}; encode it again: base64.b64encode(data).decode()")
 
 
@@ -139,15 +150,20 @@ def require_list(value: Any, *, allow_empty: bool = False) -> Sequence[Any]:
     return value
 
 
-def check_keys(value: Mapping[Any, Any], required: set[str], optional: set[str] | frozenset[str] = frozenset()) -> None:
-    """Check that a dict has all required keys, and no others than these and the optional ones.
+def check_keys(
+    value: Mapping[Any, Any],
+    required: set[str],
+    optional: set[str] | frozenset[str] = frozenset(),
+    ignored: set[str] | frozenset[str] = frozenset(),
+) -> None:
+    """Check that a dict has all required keys, and no others than these, the optional and the ignored ones.
 
     Raises
     ------
     InputError
         It has an unknown key, or lacks one.
     """
-    unknown = value.keys() - required - optional
+    unknown = value.keys() - required - optional - ignored
     if unknown:
         raise InputError(f"has the unknown key {list_keys(unknown)}; it takes {list_keys(required | optional)}")
     missing = required - value.keys()
@@ -165,11 +181,12 @@ def describe(value: Any) -> str:
     return short_repr(value) if isinstance(value, str) else describe_type(value)
 
 
-def _decode_base64(value: str) -> bytes | None:
-    """Return the bytes of base64, None where a str is not base64."""
-    if len(value) % 4:  # some versions of Python's decoder accept this
-        return None
+def _decode_base64(value: str | bytes | bytearray | memoryview) -> bytes | None:
+    """Return the bytes of base64, None where a value is not base64."""
     try:
-        return base64.b64decode(value, validate=True)
+        lines = value.encode("ascii") if isinstance(value, str) else bytes(value)
+        characters = lines.translate(None, _LINE_BREAKS)
+        # Some versions of Python's decoder accept a number of characters that is not a multiple of four.
+        return None if len(characters) % 4 else base64.b64decode(characters, validate=True)
     except ValueError:
         return None

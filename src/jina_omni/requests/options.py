@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of whole requests: those that change nothing are ignored, all others are refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jina_omni.errors import InputError
+from jina_omni.requests.values import check_keys
+
+__all__ = ["check_options"]
+
+# They say who asks, where the answer goes, or how the server is to schedule it.
+_IGNORED = {"metadata", "model", "priority", "request_id", "user"}
+
+# Options that change the embedding or its type: the values that ask for what `encode` does by itself, and the argument
+# that does what another value asks for. None is a value of each: clients send it for what is not set.
+_OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
+    # OpenAI
+    "dimensions": ((), "truncate_dim="),
+    "encoding_format": (("float",), "precision=; its result in base64 is base64.b64encode(embedding)"),
+    "function_call": (("auto", "none"), None),
+    "functions": (([],), None),
+    "n": ((1,), None),
+    "parallel_tool_calls": ((False, True), None),  # of tools, which are refused
+    "stream": ((False,), None),
+    "tool_choice": (("auto", "none"), None),
+    "tools": (([],), None),
+    # vLLM
+    "add_generation_prompt": ((False,), None),
+    "add_special_tokens": ((True,), None),
+    "chat_template": ((), None),
+    "chat_template_kwargs": (({},), None),
+    "continue_final_message": ((False, True), None),  # of a turn of the assistant, which is empty or refused
+    "embed_dtype": (("float32",), "precision="),
+    "mm_processor_kwargs": (({},), None),
+    "normalize": ((True,), "normalize_embeddings="),
+    "truncate_prompt_tokens": ((), "truncate=True"),
+    # Jina API
+    "embedding_type": (("float",), "precision="),
+    "late_chunking": ((False,), None),
+    "normalized": ((True,), "normalize_embeddings="),
+    "return_multivector": ((False,), None),
+    "task": ((), "prompt_name= on the model file of that task"),
+    "truncate": ((False,), "truncate="),
+    # Elastic
+    "input_type": ((), "prompt_name="),
+    # llama-server
+    "embd_normalize": ((2,), "normalize_embeddings="),  # the Euclidean norm
+}
+
+
+def check_options(request: Mapping[Any, Any], body: str) -> None:
+    """Check that nothing in a whole request but its inputs changes the embeddings.
+
+    Parameters
+    ----------
+    request : mapping
+    body : str
+        The key of the inputs.
+
+    Raises
+    ------
+    InputError
+        It has an option that `Model.encode` must do, or that it does not do, or an unknown key.
+    """
+    for option, (values, argument) in _OPTIONS.items():
+        value = request.get(option)
+        # Without the types True would be 1.
+        if value is None or any(type(value) is type(known) and value == known for known in values):
+            continue
+        advice = f"and pass encode its {argument}" if argument else "since nothing here does that"
+        raise InputError(f"sets {option!r}; take it out, {advice}")
+    check_keys({key: None for key in request if key not in _OPTIONS}, {body}, ignored=_IGNORED)
