@@ -689,9 +689,11 @@ class Model(AsyncEncoding):
         return counts[0] if single else counts
 
     @staticmethod
-    def similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+    def similarity(
+        a: npt.ArrayLike, b: npt.ArrayLike, *, precision: Precision | None = None, ranges: npt.ArrayLike | None = None
+    ) -> Floats:
         """Return the cosine of each pair of embeddings, shape (n_a, n_b); see `jina_omni.cosine_similarity`."""
-        return cosine_similarity(a, b)
+        return cosine_similarity(a, b, precision=precision, ranges=ranges)
 
     def close(self) -> None:
         """Release the files and the device, once running calls have ended. Does nothing the second time."""

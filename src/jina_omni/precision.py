@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from jina_omni.arguments import check_choice
 
-__all__ = ["CALIBRATED", "PRECISIONS", "Embeddings", "Precision", "check_precision", "quantize_embeddings"]
+__all__ = [
+    "CALIBRATED",
+    "PRECISIONS",
+    "Embeddings",
+    "Precision",
+    "check_precision",
+    "quantize_embeddings",
+    "restore_embeddings",
+]
 
 Precision = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
 Embeddings: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]
@@ -141,9 +149,7 @@ def quantize_embeddings(
     valid = _find_valid(rows)
     kept = rows[valid]
     if precision in CALIBRATED:
-        low, high = _choose_ranges(kept, precision, ranges, calibration_embeddings).astype(np.float32)
-        step = (high - low) / 255
-        step[step == 0] = 1
+        low, _, step = _find_steps(_choose_ranges(kept, precision, ranges, calibration_embeddings))
         codes = np.clip(np.floor((kept - low) / step), 0, 255).astype(np.uint8)
     else:
         codes = np.packbits(kept > 0, axis=1)
@@ -154,16 +160,66 @@ def quantize_embeddings(
     return out if values.ndim == 2 else out[0]
 
 
+def restore_embeddings(
+    codes: npt.NDArray[Any], precision: Precision, ranges: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float32]:
+    """Return the embeddings that codes stand for, as far as they say it.
+
+    Parameters
+    ----------
+    codes : array, shape (n, dim) or (n, dim / 8)
+        As `quantize_embeddings` returns them.
+    precision : {"int8", "uint8", "binary", "ubinary"}
+    ranges : array, shape (2, dim), optional
+        Those that the codes were made with; needed for ``int8`` and ``uint8``.
+
+    Returns
+    -------
+    array, shape (n, dim), float32
+        Of packed bits 1 or -1. Of a code of a range the middle of its step, within the range.
+
+    Raises
+    ------
+    ValueError
+        Ranges are missing or of another shape.
+    """
+    if precision in ("int8", "binary"):
+        codes = codes.view(np.uint8) ^ 0x80  # plus 128
+    if precision not in CALIBRATED:
+        signs: npt.NDArray[np.float32] = np.unpackbits(codes, axis=-1).astype(np.float32) * 2 - 1
+        return signs
+    if ranges is None:
+        raise ValueError(
+            f"codes of {precision} mean nothing without the ranges that they were made with; pass ranges=, or take the "
+            "embeddings in float32"
+        )
+    low, high, step = _find_steps(_check_ranges(ranges, codes.shape[-1]))
+    middles: npt.NDArray[np.float32] = np.minimum(low + (codes + np.float32(0.5)) * step, high)
+    return middles
+
+
+def _find_steps(ranges: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return the minimum, the maximum and the step of each dimension."""
+    low, high = ranges.astype(np.float32)
+    step = (high - low) / 255
+    step[step == 0] = 1
+    return low, high, step
+
+
+def _check_ranges(ranges: npt.ArrayLike, dim: int) -> npt.NDArray[Any]:
+    bounds = np.asarray(ranges)
+    if bounds.shape != (2, dim):
+        raise ValueError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
+    return bounds
+
+
 def _choose_ranges(
     kept: npt.NDArray[Any], precision: str, ranges: npt.ArrayLike | None, calibration: npt.ArrayLike | None
 ) -> npt.NDArray[Any]:
     """Return the minima and maxima of each dimension: as given, of the calibration, or of the embeddings."""
     dim = kept.shape[1]
     if ranges is not None:
-        bounds = np.asarray(ranges)
-        if bounds.shape != (2, dim):
-            raise ValueError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
-        return bounds
+        return _check_ranges(ranges, dim)
     if calibration is not None:
         rows = np.asarray(calibration)
         if rows.ndim != 2 or rows.shape[1] != dim or not _find_valid(rows).any():

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from jina_omni.precision import Precision, check_precision, restore_embeddings
 
 __all__ = ["cosine_similarity", "scale_to_unit_length"]
 
@@ -18,30 +22,56 @@ def scale_to_unit_length(vectors: Floats) -> Floats:
     return out
 
 
-def cosine_similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+def cosine_similarity(
+    a: npt.ArrayLike, b: npt.ArrayLike, *, precision: Precision | None = None, ranges: npt.ArrayLike | None = None
+) -> Floats:
     """Return the cosine of each pair of embeddings.
 
     Parameters
     ----------
     a, b : array, shape (n, dim) or (dim,)
-        Of any length; they need not be normalised.
+        Of any length; they need not be normalised. Either may be codes, as `quantize_embeddings` returns them.
+    precision : {"int8", "uint8", "binary", "ubinary"}, optional
+        That of the codes. Their type does not say it: packed bits and codes of a range are both integers of 8 bits.
+    ranges : array, shape (2, dim), optional
+        Minima and maxima of each dimension that ``int8`` and ``uint8`` were made with.
 
     Returns
     -------
     array, shape (n_a, n_b), float32
+        Of two packed embeddings it is 1 - 2 h / n, where h of their n bits differ (the Hamming distance): the cosine of
+        their signs. Codes of a range count as the middle of their step.
 
     Raises
     ------
     ValueError
-        The two have different numbers of dimensions.
+        The two have different numbers of dimensions; they are integers of 8 bits without `precision`, or not those of
+        `precision`; ranges are missing or of another shape.
 
     Examples
     --------
     >>> cosine_similarity([[1.0, 0.0]], [[0.0, 2.0], [3.0, 0.0]])
     array([[0., 1.]], dtype=float32)
+    >>> packed = np.array([[0b11110000], [0b11110011], [0b00001111]], np.uint8)
+    >>> cosine_similarity(packed[0], packed, precision="ubinary").round(4)
+    array([[ 1. ,  0.5, -1. ]], dtype=float32)
     """
-    left, right = (np.atleast_2d(np.asarray(x, np.float32)) for x in (a, b))
+    if precision is not None:
+        check_precision(precision, 0)
+    left, right = (_read_embeddings(np.atleast_2d(np.asarray(x)), precision, ranges) for x in (a, b))
     if left.shape[-1] != right.shape[-1]:
         raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
     cosines: Floats = scale_to_unit_length(left) @ scale_to_unit_length(right).T
     return cosines
+
+
+def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, ranges: npt.ArrayLike | None) -> Floats:
+    if values.dtype not in (np.int8, np.uint8):
+        return values.astype(np.float32, copy=False)
+    kinds = ("binary", "int8") if values.dtype == np.int8 else ("ubinary", "uint8")
+    if precision not in kinds:
+        raise ValueError(
+            f"embeddings to compare are {values.dtype}, which are packed bits or codes of a range, and precision is "
+            f"{precision!r}; pass precision={kinds[0]!r}, or precision={kinds[1]!r} with ranges="
+        )
+    return restore_embeddings(values, precision, ranges)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from jina_omni import Model, cosine_similarity, similarity
+from jina_omni import Model, cosine_similarity, quantize_embeddings, similarity
+from jina_omni.precision import Precision
 from jina_omni.similarity import scale_to_unit_length
 
 
@@ -67,6 +68,58 @@ def test_what_is_compared_stays_as_it_was() -> None:
 def test_the_model_offers_the_same() -> None:
     a, b = vectors(2, 16, 0), vectors(3, 16, 1)
     np.testing.assert_array_equal(Model.similarity(a, b), cosine_similarity(a, b))
+
+
+# ---- codes ----
+
+
+@pytest.mark.parametrize("precision", ["binary", "ubinary"])
+def test_packed_bits_compare_by_hamming_distance(precision: Precision) -> None:
+    a, b = vectors(5, 64, 0), vectors(7, 64, 1)
+    n_differ = ((a > 0)[:, np.newaxis] != (b > 0)).sum(axis=-1)
+    packed = quantize_embeddings(a, precision), quantize_embeddings(b, precision)
+    for found in (cosine_similarity(*packed, precision=precision), Model.similarity(*packed, precision=precision)):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, 1 - 2 * n_differ / 64, atol=1e-6)
+    signs = np.where(b > 0, 1, -1)
+    np.testing.assert_allclose(
+        cosine_similarity(a, packed[1], precision=precision), cosine_similarity(a, signs), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("precision", ["int8", "uint8"])
+def test_codes_of_a_range_compare_as_their_embeddings(precision: Precision) -> None:
+    a, b = vectors(6, 128, 0), vectors(150, 128, 1)
+    a[:, 3] = b[:, 3] = 0.5  # a range of length 0
+    ranges = np.stack([np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))])
+    codes = [quantize_embeddings(rows, precision, ranges=ranges) for rows in (a, b)]
+    wanted = cosine_similarity(a, b)
+    for left in (codes[0], a):
+        found = cosine_similarity(left, codes[1], precision=precision, ranges=ranges)
+        np.testing.assert_allclose(found, wanted, atol=5e-3)
+    assert abs(cosine_similarity(*(each.astype(np.float32) for each in codes)) - wanted).max() > 0.1
+
+
+def test_what_codes_can_not_say_is_refused() -> None:
+    rows = vectors(4, 64, 0)
+    ranges = np.stack([rows.min(axis=0), rows.max(axis=0)])
+    for precision, other in (("int8", "binary"), ("uint8", "ubinary")):
+        codes = quantize_embeddings(rows, precision, ranges=ranges)
+        for pair in ((codes, codes), (codes, rows), (rows, codes)):
+            words = rf"are {precision}, .* pass precision='{other}', or precision='{precision}' with ranges="
+            for wrong in (None, "float32", "float16"):
+                with pytest.raises(ValueError, match=words):
+                    cosine_similarity(*pair, precision=wrong)
+            with pytest.raises(ValueError, match=rf"codes of {precision} mean nothing without the ranges"):
+                cosine_similarity(*pair, precision=precision)
+            with pytest.raises(ValueError, match=r"ranges have the shape \(2, 3\), expected .* \(2, 64\)"):
+                cosine_similarity(*pair, precision=precision, ranges=ranges[:, :3])
+    with pytest.raises(ValueError, match="embeddings to compare are int8"):
+        cosine_similarity(rows.astype(np.int8), rows, precision="ubinary")
+    with pytest.raises(ValueError, match="precision is 'int4'"):
+        cosine_similarity(rows, rows, precision="int4")
+    with pytest.raises(ValueError, match="of 64 and 512 dimensions"):
+        cosine_similarity(rows, rows.astype(np.uint8), precision="ubinary")
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.floats(1e-6, 1e6), st.integers(0, 99))
