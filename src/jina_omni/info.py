@@ -91,6 +91,11 @@ class ModelInfo:
     packed_bytes: int
     license: str
 
+    @property
+    def context(self) -> int:
+        """The same as `max_seq_length`: llama.cpp's word for it."""
+        return self.max_seq_length
+
     def __str__(self) -> str:
         width = max(len(field.name) for field in fields(self))
         return "\n".join(f"{field.name:<{width}}  {getattr(self, field.name)!r}" for field in fields(self))

@@ -22,13 +22,15 @@ Ints = npt.NDArray[np.int32]
 MEDIA_TOKEN = -1
 """The token id that takes the next media embedding."""
 
+_COUNTED_CHARACTERS = 1_000_000  # texts of so many are counted to their end for an error: most take half a second
+
 
 def build_sequence(
     pieces: Sequence[Piece], tokenizer: Tokenizer, *, limit: int, truncate: bool, cancel: CancelToken | None = None
 ) -> Ints:
     """Tokenise pieces into one sequence of at most `limit` tokens.
 
-    A long text is not tokenised further than to the limit.
+    A long text is not tokenised further than to the limit, except up to a million characters of it for an error.
 
     Parameters
     ----------
@@ -69,12 +71,19 @@ def build_sequence(
         before, _ = _tokenize(pieces[:last_text], tokenizer, keep, cancel)
         if keep > _count_common(head, before):
             return np.concatenate([head[:keep], tail, tokenizer.end])
+    if not is_whole and not truncate and _count_characters(pieces) <= _COUNTED_CHARACTERS:
+        tokens, is_whole = _tokenize(pieces, tokenizer, UNLIMITED, cancel)
     raise _make_too_long_error(
         len(tokens) + n_end,
         limit,
         is_whole=is_whole,
         advice="nothing of it can be cut" if truncate else "split it, or pass truncate=True to cut its last text short",
     )
+
+
+def _count_characters(pieces: Sequence[Piece]) -> int:
+    texts = (piece.text if isinstance(piece, Text) else piece for piece in pieces)
+    return sum(len(text) for text in texts if isinstance(text, str))
 
 
 def _make_too_long_error(n_tokens: int, limit: int, *, is_whole: bool, advice: str) -> InputTooLongError:

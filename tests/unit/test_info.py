@@ -134,6 +134,7 @@ def test_what_was_loaded_is_told(clustering: Path, tmp_path: Path) -> None:
         both = model.info
     assert (text.path, text.architecture, text.quantization) == (str(clustering), "qwen3", "IQ4_NL")
     assert (text.dim, text.dims, text.max_seq_length, text.n_threads) == (64, (32, 64), 512, 1)
+    assert text.context == text.max_seq_length
     assert (text.device, text.dialect) == ("cpu", "card")
     assert text.image_delimiters == ("<|vision_start|>", "<|vision_end|>")
     assert text.audio_delimiters == ("<|audio_start|>", "<|audio_end|>")

@@ -260,18 +260,29 @@ def test_truncation_costs_what_it_keeps(
 def test_a_text_that_is_far_too_long_is_an_error_with_a_lower_bound(
     small_tokenizer: Tokenizer, count_characters: Callable[[], int]
 ) -> None:
+    endless = Text(LONG.text * 5)
+    assert len(endless.text) > 1_000_000
     with pytest.raises(InputTooLongError) as caught:
-        build([LONG, IMAGE], small_tokenizer, limit=1_000)
+        build([endless, IMAGE], small_tokenizer, limit=1_000)
     error = caught.value
     assert count_characters() < 20_000
     assert error.is_lower_bound
-    assert error.limit == 1_000 < error.tokens < len(build([LONG, IMAGE], small_tokenizer))
+    assert error.limit == 1_000 < error.tokens < len(build([endless, IMAGE], small_tokenizer))
     assert str(error) == (
         f"input 7 has more than {error.tokens:,} tokens, over this model's limit of 1,000; "
         "split it, or pass truncate=True to cut its last text short"
     )
     copied = pickle.loads(pickle.dumps(error))
     assert (copied.tokens, copied.is_lower_bound, str(copied)) == (error.tokens, True, str(error))
+
+
+def test_a_text_that_is_too_long_is_an_error_with_its_tokens(small_tokenizer: Tokenizer) -> None:
+    for pieces in ([LONG], ["Document: ", LONG, IMAGE, Text("a text")]):
+        with pytest.raises(InputTooLongError) as caught:
+            build(pieces, small_tokenizer, limit=1_000)
+        n_tokens = len(build(pieces, small_tokenizer))
+        assert (caught.value.tokens, caught.value.limit, caught.value.is_lower_bound) == (n_tokens, 1_000, False)
+        assert f"has {n_tokens:,} tokens, {n_tokens - 1_000:,} over this model's limit of 1,000" in str(caught.value)
 
 
 def test_a_long_text_that_is_not_the_last_can_not_be_cut(
