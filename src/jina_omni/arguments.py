@@ -9,9 +9,11 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+
 from jina_omni.describe import short_repr
 
-__all__ = ["check_argument_names", "check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
+__all__ = ["check_argument_names", "check_bool", "check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +62,18 @@ def check_argument_names(function: str, given: Iterable[str], known: Collection[
         if argument not in known:
             hint = hints.get(argument, f"it takes {', '.join(known)}")
             raise TypeError(f"{function}() has no argument {argument!r}; {hint}")
+
+
+def check_bool(name: str, value: object) -> None:
+    """Check an argument that takes True or False; a text such as "false" would count as true.
+
+    Raises
+    ------
+    TypeError
+        It is neither.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {short_repr(value)}; it takes True or False")
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from jina_omni.arguments import check_choice, check_int, check_str, hint_at_unknown_arguments
+from jina_omni.arguments import check_bool, check_choice, check_int, check_str, hint_at_unknown_arguments
 from jina_omni.asynchronous import AsyncEncoding, CallThreads
 from jina_omni.calls import (
     ENCODE_HINTS,
@@ -770,7 +770,10 @@ class Model(AsyncEncoding):
         priority: Priority | None = None,
     ) -> CallOptions:
         check_precision(precision, 0)
-        if truncate_dim is not None and truncate_dim not in self._info.dims:
+        check_bool("normalize_embeddings", normalize_embeddings)
+        check_bool("truncate", truncate)
+        is_int = isinstance(truncate_dim, (int, np.integer))
+        if truncate_dim is not None and not (is_int and truncate_dim in self._info.dims):
             raise ValueError(
                 f"truncate_dim is {truncate_dim!r:.80}; this model was trained for "
                 f"{', '.join(map(str, self._info.dims))}"

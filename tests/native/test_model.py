@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import logging
@@ -324,6 +325,9 @@ def test_an_unusual_image_gives_the_vector_of_its_rgb_pixels(name: str, model: M
         ({"truncate_dim": 0}, "truncate_dim is 0; this model was trained for"),
         ({"truncate_dim": 512}, "truncate_dim is 512; this model was trained for"),
         ({"truncate_dim": "64"}, "truncate_dim is '64'; this model was trained for"),
+        ({"truncate_dim": 64.0}, "truncate_dim is 64.0; this model was trained for"),
+        ({"truncate": "false"}, "truncate is 'false'; it takes True or False"),
+        ({"normalize_embeddings": 1}, "normalize_embeddings is 1; it takes True or False"),
         ({"prompt_name": "passage"}, "prompt_name is 'passage'; it is one of query, document"),
         ({"prompt": 5}, "prompt is 5; it takes a str"),
         ({"prompt": "\ud800"}, "it takes a str without lone surrogates"),
@@ -355,6 +359,26 @@ def test_a_device_that_is_not_there_is_refused(small: Checkpoint) -> None:
 
 
 # ---- streams --------------------------------------------------------------------------------------------------------
+
+
+def test_a_generator_and_a_view_are_as_the_list_of_their_values(model: Model) -> None:
+    texts = ["a cat", "a dog", "a cat and a dog"]
+    expected = model.encode(texts)
+    assert np.array_equal(model.encode(text for text in texts), expected)
+    assert np.array_equal(model.encode(dict(enumerate(texts)).values(), prompt_name="document"), expected)
+    assert np.array_equal(np.stack(list(model.encode_iter(dict.fromkeys(texts).keys()))), expected)
+    assert np.array_equal(asyncio.run(model.encode_async(text for text in texts)), expected)
+    assert model.count_tokens(text for text in texts) == model.count_tokens(texts)
+    assert model.encode(text for text in ()).shape == (0, model.info.dim)
+    found, errors = model.encode((text for text in ["a cat", None]), on_error="return")
+    assert np.array_equal(found[0], expected[0])
+    assert "input 1 is None" in str(errors[1])
+
+
+def test_a_stream_of_one_input_is_that_input(model: Model) -> None:
+    for value in ("a cat", jina_omni.Text("a cat"), {"text": "a cat"}):
+        (found,) = model.encode_iter(value)
+        assert np.array_equal(found, model.encode("a cat"))
 
 
 def test_a_stream_is_read_a_window_at_a_time_and_keeps_its_order(model: Model) -> None:
