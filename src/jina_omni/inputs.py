@@ -25,6 +25,7 @@ from jina_omni.media.image import Image
 from jina_omni.media.kinds import Media, is_media, wrap_file
 from jina_omni.media.open_files import OpenFile, is_open_file, read_open_file
 from jina_omni.media.pdf import Pdf
+from jina_omni.media.samples import is_sound_decoder
 from jina_omni.media.video import Video
 from jina_omni.media.video_streams import has_moving_pictures
 
@@ -115,6 +116,8 @@ def make_part(value: Any) -> Part:
         return make_file_part(value)
     if is_open_file(value):
         return make_file_part(read_open_file(value))
+    if is_sound_decoder(value):
+        return Audio(value)
     raise InputError(f"is {_describe_refused(value)}")
 
 

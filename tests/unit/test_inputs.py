@@ -8,6 +8,7 @@ import pickle
 import tempfile
 from collections import UserDict, deque
 from pathlib import Path, PurePath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -507,6 +508,24 @@ def test_other_lists_are_no_samples(source):
     words = r"is an Audio whose source is of the type \w+; .* or samples: Audio\(array, sampling_rate=16_000\)"
     with pytest.raises(InputError, match=words):
         parse(Audio(source))
+
+
+class SoundDecoder:
+    """Can do what the decoder of torchcodec can, which datasets has in its rows."""
+
+    def get_all_samples(self):
+        return SimpleNamespace(data=np.array([[0.0, 0.5]], np.float32), sample_rate=8_000)
+
+    def __getitem__(self, key):
+        return {"array": np.array([0.0, 0.5]), "sampling_rate": 8_000}[key]
+
+
+def test_a_decoder_of_a_sound_is_read():
+    for value in (SoundDecoder(), Audio(SoundDecoder()), {"audio": SoundDecoder()}):
+        (part,) = parse(value)
+        np.testing.assert_array_equal(part.source, [[0.0, 0.5]])
+        assert part.sampling_rate == 8_000
+    assert parsing.split_inputs(Column([SoundDecoder(), "a"]))[1] is False
 
 
 def test_a_pair_and_a_rate_are_one_rate_too_many():

@@ -410,6 +410,8 @@ def test_frames_have_their_metadata() -> None:
         ({"type": "audio_url", "audio_url": {"url": data_url(wav())}}, Audio(wav())),
         ({"type": "video_url", "video_url": {"url": data_url(MP4)}}, Video(MP4)),
         ({"type": "input_audio", "input_audio": {"data": b64(wav()), "format": "wav"}}, Audio(wav())),
+        ({"type": "file", "file": {"file_data": data_url(PDF, "application/pdf"), "filename": "a.pdf"}}, Pdf(PDF)),
+        ({"type": "file", "file": {"file_data": b64(wav())}}, Audio(wav())),
     ],
 )
 def test_a_block_is_a_part_alone_in_content_and_in_messages(block: dict[str, object], expected: Part) -> None:
@@ -718,6 +720,7 @@ PAIR = [b64(A), b64(B)]
         ({"type": "image_url", "url": "data:,a"}, "input 3 has the unknown key 'url'; it takes 'image_url', 'type'"),
         ({"type": "input_audio", "input_audio": {"format": "wav"}}, "input 3, input_audio lacks the key 'data'"),
         ({"type": "input_audio", "input_audio": {"data": "a.wav"}}, "input 3 is not base64: '.' at position 1"),
+        ({"type": "file", "file": {"file_id": "1"}}, "input 3, file has the unknown key 'file_id'; it takes 'file_d"),
         ({"type": "film", "value": "a"}, "input 3 has the unknown type 'film'; the types are text, image, audio, vid"),
         ({"type": ["text"], "text": "a"}, "input 3 has the unknown type of the type list; the types are"),
         ({"type": "text"}, "input 3 lacks the key 'text'"),

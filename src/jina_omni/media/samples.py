@@ -7,13 +7,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Numbers", "unpack_samples"]
+__all__ = ["Numbers", "is_sound_decoder", "unpack_samples"]
 
 Numbers: TypeAlias = Any
 """A list of samples, or a pair with their rate. `Audio` turns it into an array, so other code need not be typed for it.
 """
 
 _NUMBERS = (int, float, np.integer, np.floating)
+
+
+def is_sound_decoder(value: object) -> bool:
+    """Return whether a value decodes a sound as `torchcodec.decoders.AudioDecoder` does."""
+    return hasattr(type(value), "get_all_samples")
 
 
 def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | None]:
@@ -23,9 +28,13 @@ def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | N
     ----------
     source
         ``(rate, samples)`` of `scipy.io.wavfile.read` and Gradio, or ``(samples, rate)`` of `soundfile.read` and
-        librosa, are taken apart where `sampling_rate` is None. What is neither that nor samples stays as it is.
+        librosa, are taken apart where `sampling_rate` is None. A decoder of torchcodec, as datasets has in its rows, is
+        read. What is none of that nor samples stays as it is.
     sampling_rate : int or None
     """
+    if is_sound_decoder(source):
+        found = source.get_all_samples()
+        return np.asarray(found.data), found.sample_rate
     if isinstance(source, tuple) and len(source) == 2 and sampling_rate is None:
         for rate, samples in (source, source[::-1]):
             if _is_number(rate) and isinstance(samples, (list, tuple, np.ndarray)):

@@ -92,8 +92,8 @@ def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[Lo
         - ``{"bytes": ..., "path": ...}`` or ``{"array", "sampling_rate", "path"}`` of a row of Hugging Face's datasets,
           alone or under one of those keys. The path is read only where ``bytes`` is None.
         - ``{"type": kind, "format": "text" or "base64", "value": ...}`` of Elastic, where the kind is one of the keys
-          above, or ``{"type": kind, kind: ...}``, where it may also be ``image_url``, ``audio_url``, ``video_url`` or
-          ``input_audio`` of OpenAI.
+          above, or ``{"type": kind, kind: ...}``, where it may also be ``image_url``, ``audio_url``, ``video_url``,
+          ``input_audio`` or ``file`` of OpenAI.
         - ``{"content": ...}``: a text, one of the above or a list of these, fused. It may have the ``role`` ``user``.
         - ``{"messages": [...]}``: several of those with their role, fused. Empty messages are left out.
         - ``{"prompt_string": "...<__media__>...", "multimodal_data": [...], "videopair_data": [[a, b], ...]}`` of the
