@@ -66,12 +66,20 @@ def cosine_similarity(
 
 
 def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, ranges: npt.ArrayLike | None) -> Floats:
-    if values.dtype not in (np.int8, np.uint8):
+    is_byte = values.dtype in (np.int8, np.uint8)
+    if precision is None or precision in ("float32", "float16"):
+        if is_byte:
+            kinds = "'binary', or 'int8'" if values.dtype == np.int8 else "'ubinary', or 'uint8'"
+            raise ValueError(
+                f"embeddings to compare are {values.dtype}, which are packed bits or codes of a range; pass precision="
+                f"{kinds} with ranges="
+            )
         return values.astype(np.float32, copy=False)
-    kinds = ("binary", "int8") if values.dtype == np.int8 else ("ubinary", "uint8")
-    if precision not in kinds:
+    if values.dtype.kind not in "iu":
+        return values.astype(np.float32, copy=False)
+    codes = values.astype(np.int8 if precision in ("int8", "binary") else np.uint8)  # those of a list are int64
+    if (is_byte and codes.dtype != values.dtype) or not np.array_equal(codes, values):
         raise ValueError(
-            f"embeddings to compare are {values.dtype}, which are packed bits or codes of a range, and precision is "
-            f"{precision!r}; pass precision={kinds[0]!r}, or precision={kinds[1]!r} with ranges="
+            f"embeddings to compare are {values.dtype}, but codes of precision={precision!r} are {codes.dtype}"
         )
-    return restore_embeddings(values, precision, ranges)
+    return restore_embeddings(codes, precision, ranges)

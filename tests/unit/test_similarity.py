@@ -81,6 +81,8 @@ def test_packed_bits_compare_by_hamming_distance(precision: Precision) -> None:
     for found in (cosine_similarity(*packed, precision=precision), Model.similarity(*packed, precision=precision)):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, 1 - 2 * n_differ / 64, atol=1e-6)
+    as_lists = [codes.tolist() for codes in packed]
+    np.testing.assert_array_equal(cosine_similarity(*as_lists, precision=precision), found)
     signs = np.where(b > 0, 1, -1)
     np.testing.assert_allclose(
         cosine_similarity(a, packed[1], precision=precision), cosine_similarity(a, signs), atol=1e-6
@@ -106,7 +108,7 @@ def test_what_codes_can_not_say_is_refused() -> None:
     for precision, other in (("int8", "binary"), ("uint8", "ubinary")):
         codes = quantize_embeddings(rows, precision, ranges=ranges)
         for pair in ((codes, codes), (codes, rows), (rows, codes)):
-            words = rf"are {precision}, .* pass precision='{other}', or precision='{precision}' with ranges="
+            words = rf"are {precision}, .* pass precision='{other}', or '{precision}' with ranges="
             for wrong in (None, "float32", "float16"):
                 with pytest.raises(ValueError, match=words):
                     cosine_similarity(*pair, precision=wrong)
@@ -114,8 +116,16 @@ def test_what_codes_can_not_say_is_refused() -> None:
                 cosine_similarity(*pair, precision=precision)
             with pytest.raises(ValueError, match=r"ranges have the shape \(2, 3\), expected .* \(2, 64\)"):
                 cosine_similarity(*pair, precision=precision, ranges=ranges[:, :3])
-    with pytest.raises(ValueError, match="embeddings to compare are int8"):
-        cosine_similarity(rows.astype(np.int8), rows, precision="ubinary")
+    for wrong, precision in (
+        (np.zeros((1, 8), np.int8), "ubinary"),
+        (np.zeros((1, 8), np.uint8), "binary"),
+        (np.array([[256]]), "ubinary"),
+        (np.array([[-1]]), "uint8"),
+        (np.array([[128]]), "int8"),
+    ):
+        words = rf"embeddings to compare are {wrong.dtype}, but codes of precision='{precision}' are u?int8"
+        with pytest.raises(ValueError, match=words):
+            cosine_similarity(wrong, wrong, precision=precision)
     with pytest.raises(ValueError, match="precision is 'int4'"):
         cosine_similarity(rows, rows, precision="int4")
     with pytest.raises(ValueError, match="of 64 and 512 dimensions"):
