@@ -39,6 +39,10 @@ _ACCEPTED = (
 # What is not an input by itself, but holds or gives one; the first that fits.
 _LEADS: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
     (BYTES_LIKE, "which could be anything; wrap it to say what: jina_omni.Image(data), Audio, Video or Pdf"),
+    (
+        (int, float, np.number),
+        "which is not an input; pass a str: str(value), and samples as jina_omni.Audio(samples, sampling_rate=16_000)",
+    ),
     ((set, frozenset), "which has no order; pass a list: sorted(value)"),
     (AsyncIterable, "which is read asynchronously; pass it to encode_iter_async"),
     (Awaitable, "which has no result yet; pass its result: await value"),

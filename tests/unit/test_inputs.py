@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import array
 import copy
 import dataclasses
 import doctest
@@ -168,7 +169,7 @@ def test_an_image_wraps_each_kind_of_source(source):
     ("value", "words"),
     [
         (None, "input 3 is None, which is not an input; pass a str (text), a pathlib.Path (a file)"),
-        (3, "of the type int, which is not an input; pass a str"),
+        (3, "of the type int, which is not an input; pass a str: str(value), and samples as jina_omni.Audio("),
         (2.5, "of the type float"),
         (True, "of the type bool"),
         ({"a", "b"}, "of the type set, which has no order; pass a list: sorted(value)"),
@@ -485,6 +486,10 @@ def test_numbers_are_samples(kind):
     (part,) = parse(Audio(kind([0.0, 0.5, -0.5]), sampling_rate=8_000))
     np.testing.assert_array_equal(part.source, [0.0, 0.5, -0.5])
     (part,) = parse(Audio(kind([np.float32(0.5), 1]), sampling_rate=8_000))
+    np.testing.assert_array_equal(part.source, [0.5, 1])
+    (part,) = parse(Audio(Column([0.5, 1]), sampling_rate=8_000))
+    np.testing.assert_array_equal(part.source, [0.5, 1])
+    (part,) = parse(Audio(array.array("f", [0.5, 1]), sampling_rate=8_000))
     np.testing.assert_array_equal(part.source, [0.5, 1])
     (part,) = parse(Audio(kind([[0.0, 0.5], [1.0, -1.0], np.zeros(2)]), sampling_rate=8_000))
     np.testing.assert_array_equal(part.source, [[0.0, 0.5], [1.0, -1.0], [0, 0]])

@@ -386,6 +386,8 @@ def test_frames_have_their_metadata() -> None:
     assert plain(of({})) == plain([Video(frames)])
     assert plain(of({"fps": 15, "total_num_frames": 5})) == plain([Video(frames, fps=15)])
     assert plain(of({"fps": 15, "frames_indices": [0, 1, 2, 3, 4]})) == plain([Video(frames, fps=15)])
+    pictures = {"array": list(map(PILImage.fromarray, frames)), "video_metadata": {"fps": 15}}
+    assert plain(parse(pictures)) == plain([Video(frames, fps=15)])
     (clip,) = of({"fps": 8.0, "frames_indices": np.array([0, 4, 8, 16, 32]), "duration": 5.0})
     assert isinstance(clip, Video)
     assert clip.timestamps == [0.25, 1.5, 4.0]
@@ -475,6 +477,7 @@ def test_an_option_of_a_request_is_not_ignored(body: dict[str, object], option: 
         ),
         ({"messages": [], "tools": [{"type": "function"}]}, "the request sets 'tools'; take it out, since nothing"),
         ({"messages": [], "mm_processor_kwargs": {"fps": 1}}, "the request sets 'mm_processor_kwargs'; take it out"),
+        ({"messages": [], "system": "Find it."}, "the request sets 'system'; take it out, and pass encode its prompt="),
         ({"input": "a", "n": True}, "the request sets 'n'; take it out"),
         ({"input": "a", "colour": "red"}, "the request has the unknown key 'colour'; it takes 'input'"),
         ({"input": ["a"], "content": ["b"]}, "the request has the unknown key 'content'"),
@@ -525,6 +528,8 @@ def test_a_system_message_is_refused_with_the_prompt_as_the_way_out(role: str, c
         {"role": "assistant", "content": None, "tool_calls": None, "function_call": None, "audio": None},
         {"role": "assistant", "content": [], "annotations": []},
         {"role": "system", "content": [{"type": "text", "text": ""}, {"type": "text", "value": ""}]},
+        {"role": "assistant", "content": {"type": "text", "text": ""}},
+        {"role": "assistant", "content": [{"text": ""}]},
         {"role": "user", "content": "", "name": "someone"},
     ],
     ids=str,
@@ -561,6 +566,7 @@ def test_an_empty_text_beside_others_is_left_out_and_the_places_stay() -> None:
         ),
         ({"role": "user", "content": "a", "tool_call_id": "1"}, "has the unknown key 'tool_call_id'"),
         ({"role": "assistant", "content": np.zeros(3)}, "has the role 'assistant'"),
+        ({"role": "assistant", "content": [{"text": "", "image": "a.png"}]}, "has the role 'assistant'"),
         ({"content": [{"type": "text", "text": np.zeros(3)}]}, "is a Text whose text is of the type ndarray"),
     ],
 )

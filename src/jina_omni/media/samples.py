@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,23 +38,29 @@ def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | N
         return np.asarray(found.data), found.sample_rate
     if isinstance(source, tuple) and len(source) == 2 and sampling_rate is None:
         for rate, samples in (source, source[::-1]):
-            if _is_number(rate) and isinstance(samples, (list, tuple, np.ndarray)):
+            if _is_number(rate) and (isinstance(samples, np.ndarray) or _is_list(samples)):
                 source, sampling_rate = samples, rate
                 break
-    return (np.asarray(source) if _is_list_of_samples(source) else source), sampling_rate
+    if not _is_list(source):
+        return source, sampling_rate
+    # Only lists of numbers become arrays: other values could hand out an address as their memory.
+    rows = [row.tolist() if type(row) is np.ndarray else row for row in source]
+    if all(map(_is_number, rows)) or (all(map(_is_list_of_numbers, rows)) and len(set(map(len, rows))) == 1):
+        return np.asarray(rows), sampling_rate
+    return source, sampling_rate
 
 
-def _is_list_of_samples(value: Any) -> bool:
-    """Return whether a value is a list of numbers, or of channels or frames of as many numbers each."""
-    if not isinstance(value, (list, tuple)):
-        return False
-    if all(map(_is_number, value)):
+def _is_list(value: Any) -> bool:
+    """Return whether a value is a list or a tuple, or a column of a table."""
+    if isinstance(value, (list, tuple)):
         return True
-    # Other elements could hand out an address as the memory of an array.
-    rows = [row.tolist() if type(row) is np.ndarray else row for row in value]
-    return all(isinstance(row, (list, tuple)) and all(map(_is_number, row)) for row in rows) and (
-        len(set(map(len, rows))) == 1
-    )
+    if isinstance(value, (str, bytes, bytearray, memoryview, np.ndarray, Mapping)):
+        return False
+    return isinstance(value, Iterable) and isinstance(value, Sized) and hasattr(type(value), "__getitem__")
+
+
+def _is_list_of_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(_is_number, value))
 
 
 def _is_number(value: Any) -> bool:

@@ -177,15 +177,17 @@ def _is_unset_key(message: dict[str, Any], key: Any) -> bool:
     value = message[key]
     is_empty = value is None or (isinstance(value, (str, list, tuple, dict)) and not value)
     if key == "content":
-        return is_empty or (isinstance(value, (list, tuple)) and all(map(_is_empty_text, value)))
+        blocks = value if isinstance(value, (list, tuple)) else [value]
+        return is_empty or all(map(_is_empty_text, blocks))
     return key in _MESSAGE_KEYS and is_empty
 
 
 def _is_empty_text(block: Any) -> bool:
-    if not isinstance(block, dict) or block.get("type") != "text":
+    if not isinstance(block, dict) or block.keys() - {"type", "text", "value", "format", *IGNORED_BLOCK_KEYS}:
         return False
     text = block.get("text", block.get("value"))
-    return isinstance(text, str) and not text
+    type_ = block.get("type", "text")
+    return isinstance(text, str) and not text and isinstance(type_, str) and type_ == "text"
 
 
 def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:

@@ -17,14 +17,16 @@ _IGNORED = {"metadata", "model", "priority", "request_id", "user"}
 # Options that change the embedding or its type: the values that ask for what `encode` does by itself, and the argument
 # that does what another value asks for. None is a value of each: clients send it for what is not set.
 _OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
-    # OpenAI
+    # OpenAI, and for `system` Anthropic
     "dimensions": ((), "truncate_dim="),
     "encoding_format": (("float",), "precision=; its result in base64 is base64.b64encode(embedding)"),
     "function_call": (("auto", "none"), None),
     "functions": (([],), None),
+    "instructions": (("",), "prompt="),
     "n": ((1,), None),
     "parallel_tool_calls": ((False, True), None),  # of tools, which are refused
     "stream": ((False,), None),
+    "system": (("", []), "prompt="),
     "tool_choice": (("auto", "none"), None),
     "tools": (([],), None),
     # vLLM

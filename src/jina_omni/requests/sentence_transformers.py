@@ -11,6 +11,7 @@ import numpy as np
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError, located
 from jina_omni.media.audio import Audio
+from jina_omni.media.frames import unpack_frames
 from jina_omni.media.video import Video
 from jina_omni.requests.values import check_keys, require_list
 
@@ -41,7 +42,9 @@ def parse_frames(value: dict[str, Any]) -> Video:
         A key is unknown or missing, or a value can't be taken.
     """
     check_keys(value, {"array", "video_metadata"})
-    array, metadata = value["array"], value["video_metadata"]
+    with located(array=None):
+        array = unpack_frames(value["array"])
+    metadata = value["video_metadata"]
     if not isinstance(array, np.ndarray):
         raise InputError(
             f"is {describe_type(array)}, expected frames; pass a file without this dict", location=(("array", None),)
