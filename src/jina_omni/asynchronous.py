@@ -166,7 +166,8 @@ class AsyncEncoding(ABC):
         Parameters
         ----------
         inputs, on_error
-            As in `encode`. A list and what it holds must not change until the call ends.
+            As in `encode`. A list and what it holds must not change until the call ends. A generator is read in the
+            event loop, before anything is awaited.
         **options
             The others of `encode`. A `fetch` function runs in a thread, with the context variables of the task.
 

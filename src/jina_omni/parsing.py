@@ -21,8 +21,7 @@ from jina_omni.requests import parse_dict, unwrap_request
 
 __all__ = ["find_identity", "iterate_inputs", "parse_input", "split_inputs"]
 
-# What is iterable, but not a list of inputs: by its type here, tensors and open files by what they can do. An order of
-# the embeddings that is that of a set would mean nothing.
+# What is iterable, but not a list of inputs. A set has no order, so the order of its embeddings would mean nothing.
 _ITERABLE_INPUTS = (str, *BYTES_LIKE, os.PathLike, dict, set, frozenset, type)
 
 
@@ -55,13 +54,14 @@ def iterate_inputs(inputs: Any) -> tuple[Iterable[Any], bool]:
     if isinstance(inputs, np.ndarray):
         is_column = inputs.ndim == 1 and inputs.dtype.kind in "OSTU"
         return (inputs.tolist(), False) if is_column else ([inputs], True)
-    if hasattr(inputs, "columns"):
+    if hasattr(type(inputs), "columns"):
         raise InputError(
             f"is {describe_type(inputs)}, a table; pass one of its columns: table['text'], or its rows as dicts"
         )
-    if hasattr(inputs, "to_pylist"):
+    if hasattr(type(inputs), "to_pylist"):
         return inputs.to_pylist(), False
-    is_one = isinstance(inputs, _ITERABLE_INPUTS) or hasattr(type(inputs), "__dlpack__") or is_open_file(inputs)
+    is_tensor = hasattr(type(inputs), "__dlpack__")
+    is_one = isinstance(inputs, _ITERABLE_INPUTS) or is_tensor or is_open_file(inputs)
     return ([inputs], True) if is_one or not isinstance(inputs, Iterable) else (inputs, False)
 
 

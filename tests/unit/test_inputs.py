@@ -534,8 +534,9 @@ def test_a_decoder_of_a_sound_is_read():
 
 
 def test_a_pair_and_a_rate_are_one_rate_too_many():
-    with pytest.raises(InputError, match="source is of the type tuple"):
-        parse(Audio((8_000, np.zeros(9)), sampling_rate=16_000))
+    for source in ((8_000, np.zeros(9)), SoundDecoder()):
+        with pytest.raises(InputError, match=r"source is of the type \w+; "):
+            parse(Audio(source, sampling_rate=16_000))
 
 
 def test_pictures_are_the_frames_of_a_video(tmp_path):

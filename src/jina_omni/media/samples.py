@@ -29,11 +29,12 @@ def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | N
     ----------
     source
         ``(rate, samples)`` of `scipy.io.wavfile.read` and Gradio, or ``(samples, rate)`` of `soundfile.read` and
-        librosa, are taken apart where `sampling_rate` is None. A decoder of torchcodec, as datasets has in its rows, is
-        read. What is none of that nor samples stays as it is.
+        librosa, are taken apart, and a decoder of torchcodec, as datasets has in its rows, is read. What is none of
+        that nor a list of numbers stays as it is.
     sampling_rate : int or None
+        With one, only lists are unpacked: pairs and decoders have their own.
     """
-    if is_sound_decoder(source):
+    if is_sound_decoder(source) and sampling_rate is None:
         found = source.get_all_samples()
         return np.asarray(found.data), found.sample_rate
     if isinstance(source, tuple) and len(source) == 2 and sampling_rate is None:

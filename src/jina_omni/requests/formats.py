@@ -32,8 +32,14 @@ _TURN = {"role", "name"}  # who speaks
 
 # Keys of messages that clients send, mostly with nothing.
 _MESSAGE_KEYS = {
-    "annotations", "audio", "function_call", "reasoning_content", "refusal", "tool_call_id", "tool_calls",
-}  # fmt: skip
+    "annotations",
+    "audio",
+    "function_call",
+    "reasoning_content",
+    "refusal",
+    "tool_call_id",
+    "tool_calls",
+}
 
 
 def unwrap_request(request: dict[str, Any]) -> object:

@@ -40,7 +40,7 @@ _OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
     "normalize": ((True,), "normalize_embeddings="),
     "truncate_prompt_tokens": ((), "truncate=True"),
     # Jina API
-    "embedding_type": (("float",), "precision="),
+    "embedding_type": (("float", ["float"]), "precision="),
     "late_chunking": ((False,), None),
     "normalized": ((True,), "normalize_embeddings="),
     "return_multivector": ((False,), None),
