@@ -16,10 +16,11 @@ import numpy.typing as npt
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.media.containers import open_container
 from jina_omni.media.decoders import as_decode_error, describe_cause
-from jina_omni.media.file_types import FILE_TYPES, FileType, unsupported_type
-from jina_omni.media.files import FileSource, open_source, read_media_type
+from jina_omni.media.file_types import FileType
+from jina_omni.media.files import FileSource, open_source
 from jina_omni.media.limits import MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from jina_omni.media.mel import SAMPLING_RATE
+from jina_omni.media.sound_parts import SoundPart, find_parts
 
 __all__ = ["AudioStream", "Block", "check_format", "open_sound", "open_track"]
 
@@ -28,6 +29,7 @@ Block = npt.NDArray[Any]
 
 _BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
+_LOSSY_TYPES = {"audio/mpeg", "audio/ogg"}  # their encoders' padding may be counted or not
 _UNKNOWN = 1 << 62  # libsndfile's count where a header has none is above this
 
 
@@ -63,19 +65,51 @@ def open_sound(source: FileSource) -> Iterator[AudioStream]:
     UnsupportedMediaError
         It is of another type, or needs PyAV, which is not installed.
     DecodeError
-        It is damaged, or has no samples.
+        It is damaged or shorter than it announces, or has no samples.
     InputError
         It can't be read, has no sound track, or more channels or another rate than is taken.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(as_decode_error("a sound"))
         file = stack.enter_context(open_source(source))
-        file_type = _require_file_type(file)
-        sound = _open_with_sndfile(stack, file, file_type) if file_type.decoder == "libsndfile" else None
+        first, *others = find_parts(file)
+        sound = stack.enter_context(_open_part(first))
+        yield _join(sound, others) if others else sound
+
+
+def _join(first: AudioStream, parts: list[SoundPart]) -> AudioStream:
+    """Return a sound and parts that follow it as one."""
+    lengths, exact = [first.length], first.exact
+    for part in parts:
+        with _open_part(part) as sound:
+            if sound.rate != first.rate:
+                raise _changes_rate(first.rate, sound.rate)
+            lengths.append(sound.length)
+            exact = exact and sound.exact
+
+    def blocks() -> Iterator[Block]:
+        yield from first.blocks
+        for part in parts:
+            with _open_part(part) as sound:
+                yield from sound.blocks
+
+    known = [length for length in lengths if length is not None]
+    return AudioStream(first.rate, sum(known) if len(known) == len(lengths) else None, exact, blocks())
+
+
+@contextlib.contextmanager
+def _open_part(part: SoundPart) -> Iterator[AudioStream]:
+    with contextlib.ExitStack() as stack:
+        part.file.seek(0)
+        sound = _open_with_sndfile(stack, part) if part.file_type.decoder == "libsndfile" else None
         if sound is None:
-            file.seek(0)
-            sound = _decode_container(stack.enter_context(open_container(file, file_type)))
+            part.file.seek(0)
+            sound = _decode_container(stack.enter_context(open_container(part.file, part.file_type)), part.seconds)
         yield sound
+
+
+def _changes_rate(before: int, after: int) -> DecodeError:
+    return DecodeError(f"changes its sampling rate from {before:,} to {after:,} halfway; resample it")
 
 
 @contextlib.contextmanager
@@ -88,8 +122,8 @@ def open_track(source: FileSource) -> Iterator[AudioStream | None]:
         As `open_sound`.
     """
     with as_decode_error("a sound"), open_source(source) as file:
-        file_type = _require_file_type(file)
-        with open_container(file, file_type) as container:
+        part, *_ = find_parts(file)
+        with open_container(part.file, part.file_type) as container:
             stream = _find_track(container)
             blocks = _resample(container, stream) if stream is not None else iter(())
             first = next(blocks, None)
@@ -117,45 +151,62 @@ def check_format(rate: int, n_channels: int) -> None:
         raise InputError(f"is a sound of {n_channels:,} channels; 1 to {MAX_CHANNELS} are taken, so mix it down")
 
 
-def _require_file_type(file: BinaryIO) -> FileType:
-    """Return the type of an open file if its sound is read, which may be that of a video."""
-    media_type = read_media_type(file)
-    file_type = FILE_TYPES.get(media_type)
-    if file_type is None or file_type.decoder not in ("libsndfile", "ffmpeg"):
-        raise unsupported_type(media_type, "audio")
-    return file_type
-
-
 # ---- libsndfile ----
 
 
 class _Quiet:
-    """A file for libsndfile, which calls it from C and can't pass exceptions on: a seek that fails changes nothing."""
+    """A file for libsndfile, which calls it from C and can't pass exceptions on.
+
+    A seek that fails changes nothing, and of a read that fails nothing comes: `check` raises what it raised.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.readinto, self.tell = file.read, file.readinto, file.tell  # type: ignore[attr-defined]
-        self._seek = file.seek
+        self._file = file
+        self._error: OSError | None = None
+        self.tell = file.tell
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return self._file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        except OSError as error:
+            self._error = error
+            return 0
 
     def seek(self, offset: int, whence: int = 0) -> None:
         with contextlib.suppress(OSError, ValueError, OverflowError):
-            self._seek(offset, whence)
+            self._file.seek(offset, whence)
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise InputError(f"can't be read: {self._error.strerror}; check the file") from self._error
 
 
-def _open_with_sndfile(stack: contextlib.ExitStack, file: BinaryIO, file_type: FileType) -> AudioStream | None:
+def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStream | None:
     """Return a sound that libsndfile can read; None where PyAV is to try, since it knows more codecs."""
     import soundfile
 
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """A file that is read from start to end.
+
+        Others seek to where they are after each read, at which libsndfile spoils the next samples of an Opus file.
+        """
+
+        def seekable(self) -> bool:
+            return False
+
     cause: Exception | None = None
+    file = _Quiet(part.file)
     try:
-        opened = stack.enter_context(soundfile.SoundFile(_Quiet(file)))
-        if opened.frames < _UNKNOWN:
+        opened = stack.enter_context(Forward(file))
+        n_missing = round((part.seconds or 0) * opened.samplerate) - opened.frames
+        if opened.frames < _UNKNOWN and n_missing <= opened.samplerate // 10:
             check_format(opened.samplerate, opened.channels)
-            return AudioStream(
-                opened.samplerate, opened.frames, file_type.media_type != "audio/mpeg", _read_blocks(opened)
-            )
-        # A FLAC that was written to a pipe; libsndfile fails at its end.
+            is_exact = part.file_type.media_type != "audio/mpeg"
+            return AudioStream(opened.samplerate, opened.frames, is_exact, _read_blocks(opened, file, part.file_type))
+        # A FLAC that was written to a pipe, at whose end libsndfile fails, or MP2 of a variable rate
         failure = "has a header without its length"
     except soundfile.LibsndfileError as error:
+        file.check()
         failure = f"can't be decoded as a sound ({describe_cause(error)}); it is damaged or cut short"
         cause = error
     if importlib.util.find_spec("av") is None:
@@ -163,16 +214,30 @@ def _open_with_sndfile(stack: contextlib.ExitStack, file: BinaryIO, file_type: F
     return None
 
 
-def _read_blocks(opened: Any) -> Iterator[Block]:
+def _read_blocks(opened: Any, file: _Quiet, file_type: FileType) -> Iterator[Block]:
+    n_samples = 0
     while len(block := opened.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+        file.check()
+        n_samples += len(block)
         yield block
+    file.check()
+    slack = opened.samplerate // 10 if file_type.media_type in _LOSSY_TYPES else 0
+    if n_samples + slack < opened.frames:
+        raise _is_short(opened.frames, n_samples)
+
+
+def _is_short(announced: int, n_samples: int) -> DecodeError:
+    return DecodeError(
+        f"is cut short or damaged: it announces {announced:,} samples, and {n_samples:,} can be decoded; get it whole, "
+        "or write what is left again: ffmpeg -i in out.wav"
+    )
 
 
 # ---- PyAV ----
 
 
-def _decode_container(container: Any) -> AudioStream:
-    """Return the first sound track of a container at its own rate."""
+def _decode_container(container: Any, seconds: float | None) -> AudioStream:
+    """Return the first sound track of a container at its own rate, with the seconds that it lasts if they are known."""
     stream = _find_track(container)
     if stream is None:
         raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
@@ -181,16 +246,19 @@ def _decode_container(container: Any) -> AudioStream:
     if first is None:
         raise DecodeError("has a sound track without samples; it is damaged or cut short")
     rate = first.sample_rate
+    length = _read_length(container, stream, rate) if seconds is None else round(seconds * rate)
 
     def blocks() -> Iterator[Block]:
+        n_samples = 0
         for frame in itertools.chain([first], frames):
             if frame.sample_rate != rate:
-                raise DecodeError(
-                    f"changes its sampling rate from {rate:,} to {frame.sample_rate:,} halfway; resample it"
-                )
+                raise _changes_rate(rate, frame.sample_rate)
+            n_samples += frame.samples
             yield _read_samples(frame)
+        if length is not None and n_samples + rate // 10 < length:
+            raise _is_short(length, n_samples)
 
-    return AudioStream(rate, _read_length(container, stream, rate), exact=False, blocks=blocks())
+    return AudioStream(rate, length, exact=False, blocks=blocks())
 
 
 def _read_samples(frame: Any) -> Block:

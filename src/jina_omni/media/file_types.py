@@ -11,6 +11,7 @@ import re
 from typing import Literal, NamedTuple
 
 from jina_omni.errors import UnsupportedMediaError
+from jina_omni.media.mpeg_frames import has_frames, parse_adts, parse_mpeg
 from jina_omni.media.texts import find_encoding
 
 __all__ = ["FILE_TYPES", "HEAD_BYTES", "FileType", "detect_media_type", "find_kind", "list_names", "unsupported_type"]
@@ -91,11 +92,14 @@ _ROWS = (
     FileType("video/h264", "H.264", "video", rb"\0?\0\0\x01(?:[\x27\x47\x67]|\x09.\0)", "ffmpeg", "h264"),
     FileType("video/h265", "HEVC", "video", rb"\0?\0\0\x01[\x40\x46]\x01", "ffmpeg", "hevc"),
     # RF64 and BW64 are WAV files of over 4 GiB
-    FileType("audio/wav", "WAV", "audio", rb"(?:RIFF|RF64|BW64).{4}WAVE", "libsndfile", "wav"),
-    FileType("audio/mpeg", "MP3", "audio", rb"ID3[\x02-\x04]", "libsndfile", "mp3"),
+    FileType("audio/wav", "WAV", "audio", rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE", "libsndfile", "wav"),
+    FileType("audio/mpeg", "MP3", "audio", rb"ID3[\x02-\x04]|APETAGEX", "libsndfile", "mp3"),
     FileType("audio/flac", "FLAC", "audio", rb"fLaC", "libsndfile", "flac"),
     FileType("audio/ogg", "Ogg (Vorbis and Opus)", "audio", b"", "libsndfile", "ogg"),
     FileType("audio/aiff", "AIFF", "audio", rb"FORM.{4}AIF[FC]", "libsndfile", "aiff"),
+    FileType("audio/x-w64", "W64", "audio", rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", "libsndfile", "w64"),
+    FileType("audio/x-caf", "CAF", "audio", rb"caff\0\x01", "libsndfile", "caf"),
+    FileType("audio/basic", "AU", "audio", rb"\.snd|dns\.", "libsndfile", "au"),
     FileType("audio/mp4", "M4A", "audio", b"", "ffmpeg", "mov"),
     FileType("audio/aac", "AAC", "audio", b"", "ffmpeg", "aac"),
     FileType("application/pdf", "PDF", "pdf", b"", "pdfium"),
@@ -252,13 +256,17 @@ def _detect_binary(head: bytes) -> str:
         return "video/quicktime"
     if _TRANSPORT_STREAM.match(head):
         return "video/mp2t"
-    sync = head.lstrip(b"\0")[:3]  # some MP3 files begin with zeros
-    if len(sync) < 3 or sync[0] != 0xFF:
-        return ""
-    if sync[1] & 0xF6 == 0xF0:  # ADTS, ISO 13818-7: 12 bits of synchronisation, layer 0
+    sync = head.lstrip(b"\0\t\n\r ")[:3]  # some MP3 files begin with zeros or a line break
+    if len(sync) == 3 and sync[0] == 0xFF:
+        if sync[1] & 0xF6 == 0xF0:  # ADTS, ISO 13818-7: 12 bits of synchronisation, layer 0
+            return "audio/aac"
+        # MPEG audio, ISO 11172-3: 11 bits of synchronisation, then a version, a layer, a bit rate and a sampling rate,
+        # none of which is the reserved one. FF FE is left to UTF-16.
+        version, layer, bit_rate, sampling_rate = sync[1] >> 3 & 3, sync[1] >> 1 & 3, sync[2] >> 4, sync[2] >> 2 & 3
+        is_mpeg = sync[1] >= 0xE0 and version != 1 and layer != 0 and bit_rate != 15 and sampling_rate != 3
+        if is_mpeg and sync[1] != 0xFE:
+            return "audio/mpeg"
+    # What was recorded from a stream may begin within a frame.
+    if has_frames(head, parse_adts):
         return "audio/aac"
-    # MPEG audio, ISO 11172-3: 11 bits of synchronisation, then a version, a layer, a bit rate and a sampling rate, none
-    # of which is the reserved one. FF FE is left to UTF-16.
-    version, layer, bit_rate, sampling_rate = sync[1] >> 3 & 3, sync[1] >> 1 & 3, sync[2] >> 4, sync[2] >> 2 & 3
-    is_mpeg = sync[1] >= 0xE0 and version != 1 and layer != 0 and bit_rate != 15 and sampling_rate != 3
-    return "audio/mpeg" if is_mpeg and sync[1] != 0xFE else ""
+    return "audio/mpeg" if has_frames(head, parse_mpeg) else ""

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WAV, AIFF, W64, CAF and AU files: whether the length in their header is that of their samples.
+
+A header without a length (an unfinished or streamed recording) gets the one that the file has, and one that has more
+than the file is an error: libsndfile takes what is there, or nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, NamedTuple
+
+from jina_omni.errors import DecodeError
+from jina_omni.media.splices import Piece, Window
+from jina_omni.media.tags import skip_tags
+
+__all__ = ["SoundFile", "find_files"]
+
+_MAX_CHUNKS = 1 << 12  # before and behind the samples
+_MAX_PADDING = 4096  # bytes of what is neither a chunk nor a tag that pass as padding
+_MPEG_FORMATS = (0x50, 0x55)  # of a WAV file: MPEG audio, MPEG layer 3 (RFC 2361)
+
+
+class _Format(NamedTuple):
+    """How a type of file is made.
+
+    Attributes
+    ----------
+    start : int
+        Where its chunks begin.
+    order : {"little", "big"}
+    n_name, n_size : int
+        Bytes of the name and of the size at a chunk's head.
+    n_counted : int
+        Bytes of the head that the size counts.
+    alignment : int
+        Of a chunk's end.
+    sound : bytes
+        Name of the chunk with the samples.
+    skipped : int
+        Bytes of its content before them.
+    """
+
+    start: int
+    order: Literal["little", "big"]
+    n_name: int
+    n_size: int
+    n_counted: int
+    alignment: int
+    sound: bytes
+    skipped: int
+
+
+# "Multimedia Programming Interface and Data Specifications 1.0" (RIFF; RIFX is its big-endian form), EBU Tech 3306
+# (RF64), "Audio Interchange File Format 1.3" (FORM), Sonic Foundry's Wave64, and "Apple Core Audio Format 1.0" (caff).
+# AU files have no chunks.
+_RIFF = _Format(12, "little", 4, 4, 0, 2, b"data", 0)
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_FORMATS = {
+    b"RIFF": _RIFF,
+    b"RF64": _RIFF,
+    b"BW64": _RIFF,
+    b"RIFX": _RIFF._replace(order="big"),
+    b"FORM": _Format(12, "big", 4, 4, 0, 2, b"SSND", 8),
+    b"riff": _Format(40, "little", 16, 8, 24, 8, _W64_DATA, 0),
+    b"caff": _Format(8, "big", 4, 8, 0, 1, b"data", 4),
+    b".snd": _Format(0, "big", 0, 0, 0, 1, b"", 0),
+    b"dns.": _Format(0, "little", 0, 0, 0, 1, b"", 0),
+}
+_FORM_TYPES = (b"WAVE", b"AIFF", b"AIFC")
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """A file's samples.
+
+    Attributes
+    ----------
+    pieces : list of bytes or range
+        The file with the right length in its header, and without what is no part of it.
+    samples : range
+        Where they are.
+    is_mpeg : bool
+        They are frames of MPEG audio.
+    """
+
+    pieces: list[Piece]
+    samples: range
+    is_mpeg: bool
+
+
+@dataclass(slots=True)
+class _Length:
+    """A length in a header: where it stands, in how many bytes, what it is, and where what it counts begins."""
+
+    place: int
+    n_bytes: int
+    value: int
+    begin: int
+
+
+def find_files(file: BinaryIO, start: int) -> list[SoundFile]:
+    """Return the files that follow each other in a file; an empty list where there are no samples.
+
+    Parameters
+    ----------
+    file : binary file
+    start : int
+        Where the first begins.
+
+    Raises
+    ------
+    DecodeError
+        The header has a greater length than the file.
+    """
+    window = Window(file)
+    found: list[SoundFile] = []
+    next_start: int | None = start
+    while next_start is not None:
+        sound, next_start = _find_file(window, next_start)
+        if sound is None:
+            break
+        found.append(sound)
+    return found
+
+
+def _find_file(window: Window, start: int) -> tuple[SoundFile | None, int | None]:
+    """Return the samples of the file at a place, and where another follows."""
+    head = window.read(start, 12)
+    form = _FORMATS.get(head[:4])
+    if form is None:
+        return None, None
+    length, is_mpeg = _find_length(window, start, form)
+    if length is None:
+        return None, None
+    end, behind = _find_end(window, start, form, length)
+    counted = end - length.begin + form.n_counted
+    samples = range(min(length.begin + form.skipped, end), end)
+    pieces: list[Piece] = [range(start, behind)]
+    if counted != length.value:
+        value = min(counted, (1 << 8 * length.n_bytes) - 1).to_bytes(length.n_bytes, form.order)
+        pieces = [range(start, length.place), value, range(length.place + length.n_bytes, behind)]
+    return SoundFile(pieces, samples, is_mpeg), behind if _find_form(window, behind) else None
+
+
+def _find_length(window: Window, start: int, form: _Format) -> tuple[_Length | None, bool]:
+    """Return the length of the samples by the header, and whether they are frames of MPEG audio."""
+    if not form.n_name:  # AU: https://pubs.opengroup.org/external/auformat.html
+        offset = int.from_bytes(window.read(start + 4, 4), form.order)
+        value = int.from_bytes(window.read(start + 8, 4), form.order)
+        return _Length(start + 8, 4, value, start + max(offset, 24)), False
+    position, long_length, is_mpeg = start + form.start, None, False
+    for _ in range(_MAX_CHUNKS):
+        name, length = _read_chunk(window, position, form)
+        if not name:
+            break
+        if name == form.sound:
+            if long_length is not None and length.value == 0xFFFFFFFF:
+                long_length.begin = length.begin
+                return long_length, is_mpeg
+            return length, is_mpeg
+        content = window.read(length.begin, 16)
+        if name == b"ds64":  # the size of the file, then that of the samples
+            long_length = _Length(length.begin + 8, 8, int.from_bytes(content[8:], "little"), 0)
+        if name == b"fmt ":
+            is_mpeg = int.from_bytes(content[:2], form.order) in _MPEG_FORMATS
+        position = _find_chunk_end(start, form, length)
+    return None, False
+
+
+def _read_chunk(window: Window, position: int, form: _Format) -> tuple[bytes, _Length]:
+    """Return the name and the length of the chunk at a position; an empty name where there is none."""
+    head = window.read(position, form.n_name + form.n_size)
+    name, value = head[: form.n_name], int.from_bytes(head[form.n_name :], form.order)
+    is_name = len(head) == form.n_name + form.n_size and all(0x20 <= byte < 0x7F for byte in name[:4])
+    begin = position + form.n_name + form.n_size
+    return name if is_name else b"", _Length(position + form.n_name, form.n_size, value, begin)
+
+
+def _find_chunk_end(start: int, form: _Format, length: _Length) -> int:
+    """Return where the next chunk begins."""
+    end = length.begin + length.value - form.n_counted
+    return max(end + (start - end) % form.alignment, length.begin)
+
+
+def _find_end(window: Window, start: int, form: _Format, length: _Length) -> tuple[int, int]:
+    """Return where the samples end, and where the chunks behind them do."""
+    end = length.begin + length.value - form.n_counted
+    if end <= length.begin + form.skipped:  # not written yet, or there are none
+        behind = _skip_chunks(window, start, form, length.begin)
+        return (length.begin, behind) if _is_padding(window, behind) else (window.size, window.size)
+    if end <= window.size:
+        for aligned in (end + (start - end) % form.alignment, end):
+            behind = _skip_chunks(window, start, form, aligned)
+            if _is_padding(window, behind):
+                return end, behind
+        return window.size, window.size
+    # What a stream is written with is the largest number, or one near that of a signed one. Some writers count the
+    # whole file, with or without its first 8 bytes.
+    is_unknown = length.value >= (0x7FFF0000 if length.n_bytes == 4 else 1 << 62)
+    if not is_unknown and length.value not in (window.size - start, window.size - start - 8):
+        raise DecodeError(
+            f"is cut short: its header announces {length.value:,} bytes of samples, and {window.size - length.begin:,} "
+            "are there; get it whole, or write what is left again: ffmpeg -i in.wav out.wav"
+        )
+    return window.size, window.size
+
+
+def _skip_chunks(window: Window, start: int, form: _Format, position: int) -> int:
+    """Return the end of the chunks that begin at a position."""
+    for _ in range(_MAX_CHUNKS if form.n_name else 0):
+        if _find_form(window, position):
+            break
+        name, length = _read_chunk(window, position, form)
+        end = _find_chunk_end(start, form, length)
+        if not name or min(end, length.begin + length.value) > window.size:
+            break
+        position = min(end, window.size)
+    return position
+
+
+def _is_padding(window: Window, position: int) -> bool:
+    """Return whether what begins at a position is no sound: tags, zeros, a few bytes, or another file."""
+    behind = skip_tags(window, position)
+    return window.size - behind <= _MAX_PADDING or _find_form(window, position) is not None
+
+
+def _find_form(window: Window, position: int) -> _Format | None:
+    """Return how a file at a position is made; None where none begins."""
+    head = window.read(position, 12)
+    form = _FORMATS.get(head[:4])
+    is_file = form is not None and (head[8:] in _FORM_TYPES or form.start != _RIFF.start)
+    return form if is_file else None

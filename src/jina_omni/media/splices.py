@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file made of parts of another: what a decoder gets to see of a file with something around or between its sound."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import itertools
+import os
+from collections.abc import Iterable
+from typing import BinaryIO, TypeAlias
+
+__all__ = ["Piece", "SplicedFile", "Window", "find_size"]
+
+Piece: TypeAlias = bytes | range
+"""Bytes as they are, or the range of a file's positions that has them."""
+
+
+def find_size(file: BinaryIO) -> int:
+    """Return the number of bytes of an open file, whose position changes."""
+    return file.seek(0, os.SEEK_END)
+
+
+class SplicedFile(io.RawIOBase):
+    """Pieces of a file and other bytes, one behind the other, as a file for reading.
+
+    Closing it leaves the file open. Several may read from one file, but not from several threads.
+
+    Parameters
+    ----------
+    file : binary file
+    pieces : iterable of bytes or range
+        In order.
+
+    Examples
+    --------
+    >>> SplicedFile(io.BytesIO(b"0123456789"), [range(2, 5), b"abc", range(9, 10)]).read()
+    b'234abc9'
+    """
+
+    def __init__(self, file: BinaryIO, pieces: Iterable[Piece]) -> None:
+        self._file = file
+        self._pieces = [piece for piece in pieces if len(piece)]
+        self._ends = list(itertools.accumulate(map(len, self._pieces)))
+        self._position = 0
+
+    def readable(self) -> bool:  # noqa: D102 - as of any file
+        return True
+
+    def seekable(self) -> bool:  # noqa: D102
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:  # noqa: D102
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._ends[-1] if self._ends else 0}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative position {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:  # noqa: D102
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """Fill a buffer as far as there is content: libsndfile takes fewer bytes for the end."""
+        view = memoryview(buffer).cast("B")
+        n_read = 0
+        while n_read < len(view):
+            i = bisect.bisect_right(self._ends, self._position)
+            if i == len(self._pieces):
+                break
+            piece = self._pieces[i]
+            offset = self._position - (self._ends[i] - len(piece))
+            wanted = min(len(view) - n_read, len(piece) - offset)
+            if isinstance(piece, bytes):
+                content = piece[offset : offset + wanted]
+            else:
+                self._file.seek(piece[offset])
+                content = self._file.read(wanted)
+                if not content:  # the file has become shorter
+                    break
+            view[n_read : n_read + len(content)] = content
+            n_read += len(content)
+            self._position += len(content)
+        return n_read
+
+
+class Window:
+    """Short reads anywhere in a file, most of them near the last: a block of it is kept.
+
+    Parameters
+    ----------
+    file : binary file
+    """
+
+    _BLOCK = 1 << 18
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.size = find_size(file)
+        self._file = file
+        self._start = 0
+        self._block = b""
+
+    def read(self, position: int, n: int) -> bytes:
+        """Return n bytes from a position on; fewer at the end of the file."""
+        offset = position - self._start
+        if offset < 0 or offset + n > len(self._block):
+            self._file.seek(position)
+            self._start, self._block, offset = position, self._file.read(max(n, self._BLOCK)), 0
+        return self._block[offset : offset + n]
+
+    def find(self, what: bytes, start: int, end: int) -> int:
+        """Return the first position of some bytes in a range; -1 where they are not."""
+        while start < end:
+            block = self.read(start, min(self._BLOCK, end - start))
+            offset = block.find(what)
+            if offset >= 0:
+                return start + offset
+            if len(block) < len(what):
+                break
+            start += len(block) - len(what) + 1
+        return -1

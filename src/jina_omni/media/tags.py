@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tags, which programs put before and behind sounds of many types: where they end."""
+
+from __future__ import annotations
+
+from jina_omni.media.splices import Window
+
+__all__ = ["find_tag_end", "skip_tags"]
+
+_ID3V1_BYTES = 128  # https://id3.org/ID3v1
+_LYRICS_BYTES = 1 << 20  # Lyrics3 v2 holds up to 999,999: https://id3.org/Lyrics3v2
+_FILLERS = b"\0\t\n\r "
+_MAX_FILLERS = 1 << 24  # of them no more is looked through
+
+
+def skip_tags(window: Window, position: int) -> int:
+    """Return the position behind all tags, zeros and line breaks that begin at a position."""
+    end = position + _MAX_FILLERS
+    while True:
+        behind = _skip_fillers(window, find_tag_end(window, position), end)
+        if behind == position:
+            return position
+        position = behind
+
+
+def find_tag_end(window: Window, position: int) -> int:
+    """Return where a tag ends that begins at a position; the position itself where none begins.
+
+    ID3v1, ID3v2, APE and Lyrics3 are known.
+    """
+    head = window.read(position, 32)
+    if head[:3] == b"ID3" and len(head) >= 10 and head[3] != 0xFF:
+        # 28 bits in four bytes, and a footer if bit 4 of the flags is set: https://id3.org/id3v2.4.0-structure, 3.1
+        size = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        return position + 10 + size + (10 if head[5] & 16 else 0)
+    if head[:3] == b"TAG" and position + _ID3V1_BYTES <= window.size:
+        return position + _ID3V1_BYTES
+    if head[:8] == b"APETAGEX" and len(head) == 32:
+        # The size counts the items and the footer: https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header. Bit 29
+        # of the flags is set in the header; a footer alone stands behind its items.
+        is_header = head[23] & 32
+        return position + 32 + (int.from_bytes(head[12:16], "little") if is_header else 0)
+    if head[:11] == b"LYRICSBEGIN":
+        for mark in (b"LYRICS200", b"LYRICSEND"):
+            end = window.find(mark, position, min(window.size, position + _LYRICS_BYTES))
+            if end >= 0:
+                return end + len(mark)
+    return position
+
+
+def _skip_fillers(window: Window, position: int, end: int) -> int:
+    while position < end and (block := window.read(position, 1 << 16)):
+        n = len(block) - len(block.lstrip(_FILLERS))
+        position += n
+        if n < len(block):
+            break
+    return position
