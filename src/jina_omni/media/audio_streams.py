@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ Block = npt.NDArray[Any]
 
 _BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
-_LOSSY_TYPES = {"audio/mpeg", "audio/ogg"}  # their encoders' padding may be counted or not
+_SLACK_SECONDS = 0.1  # of frames that encoders fill up, or don't count
+_LOSSY_TYPES = {"audio/mpeg", "audio/ogg"}
 _UNKNOWN = 1 << 62  # libsndfile's count where a header has none is above this
 
 
@@ -100,12 +100,24 @@ def _join(first: AudioStream, parts: list[SoundPart]) -> AudioStream:
 @contextlib.contextmanager
 def _open_part(part: SoundPart) -> Iterator[AudioStream]:
     with contextlib.ExitStack() as stack:
-        part.file.seek(0)
-        sound = _open_with_sndfile(stack, part) if part.file_type.decoder == "libsndfile" else None
+        # libmpg123, by which libsndfile decodes MP3, writes to the standard error output what it thinks of a file.
+        is_preferred = part.file_type.media_type != "audio/mpeg" or not _has_pyav()
+        sound = None
+        if part.file_type.decoder == "libsndfile" and is_preferred:
+            sound = _open_with_sndfile(stack, part)
         if sound is None:
             part.file.seek(0)
-            sound = _decode_container(stack.enter_context(open_container(part.file, part.file_type)), part.seconds)
+            container = stack.enter_context(open_container(part.file, part.file_type))
+            sound = _decode_container(container, part)
         yield sound
+
+
+def _has_pyav() -> bool:
+    try:
+        import av  # noqa: F401 - a broken one does not count
+    except ImportError:
+        return False
+    return True
 
 
 def _changes_rate(before: int, after: int) -> DecodeError:
@@ -125,7 +137,7 @@ def open_track(source: FileSource) -> Iterator[AudioStream | None]:
         part, *_ = find_parts(file)
         with open_container(part.file, part.file_type) as container:
             stream = _find_track(container)
-            blocks = _resample(container, stream) if stream is not None else iter(())
+            blocks = _resample(container, stream, part) if stream is not None else iter(())
             first = next(blocks, None)
             if first is None:
                 yield None
@@ -195,11 +207,12 @@ def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStr
             return False
 
     cause: Exception | None = None
-    file = _Quiet(part.file)
+    file = _Quiet(part.counted or part.file)
+    file.seek(0)
     try:
         opened = stack.enter_context(Forward(file))
         n_missing = round((part.seconds or 0) * opened.samplerate) - opened.frames
-        if opened.frames < _UNKNOWN and n_missing <= opened.samplerate // 10:
+        if opened.frames < _UNKNOWN and n_missing <= _SLACK_SECONDS * opened.samplerate:
             check_format(opened.samplerate, opened.channels)
             is_exact = part.file_type.media_type != "audio/mpeg"
             return AudioStream(opened.samplerate, opened.frames, is_exact, _read_blocks(opened, file, part.file_type))
@@ -209,7 +222,7 @@ def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStr
         file.check()
         failure = f"can't be decoded as a sound ({describe_cause(error)}); it is damaged or cut short"
         cause = error
-    if importlib.util.find_spec("av") is None:
+    if not _has_pyav():
         raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
     return None
 
@@ -221,7 +234,7 @@ def _read_blocks(opened: Any, file: _Quiet, file_type: FileType) -> Iterator[Blo
         n_samples += len(block)
         yield block
     file.check()
-    slack = opened.samplerate // 10 if file_type.media_type in _LOSSY_TYPES else 0
+    slack = round(_SLACK_SECONDS * opened.samplerate) if file_type.media_type in _LOSSY_TYPES else 0
     if n_samples + slack < opened.frames:
         raise _is_short(opened.frames, n_samples)
 
@@ -236,17 +249,17 @@ def _is_short(announced: int, n_samples: int) -> DecodeError:
 # ---- PyAV ----
 
 
-def _decode_container(container: Any, seconds: float | None) -> AudioStream:
-    """Return the first sound track of a container at its own rate, with the seconds that it lasts if they are known."""
+def _decode_container(container: Any, part: SoundPart) -> AudioStream:
+    """Return the first sound track of a container at its own rate."""
     stream = _find_track(container)
     if stream is None:
         raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
-    frames = _decode_frames(container, stream)
+    frames = _decode_frames(container, stream, part)
     first = next(frames, None)  # the header may have another rate than the decoder (HE-AAC)
     if first is None:
         raise DecodeError("has a sound track without samples; it is damaged or cut short")
     rate = first.sample_rate
-    length = _read_length(container, stream, rate) if seconds is None else round(seconds * rate)
+    length = _read_length(container, stream, rate) if part.seconds is None else round(part.seconds * rate)
 
     def blocks() -> Iterator[Block]:
         n_samples = 0
@@ -255,7 +268,7 @@ def _decode_container(container: Any, seconds: float | None) -> AudioStream:
                 raise _changes_rate(rate, frame.sample_rate)
             n_samples += frame.samples
             yield _read_samples(frame)
-        if length is not None and n_samples + rate // 10 < length:
+        if (stream.duration or part.seconds) and length and n_samples + round(_SLACK_SECONDS * rate) < length:
             raise _is_short(length, n_samples)
 
     return AudioStream(rate, length, exact=False, blocks=blocks())
@@ -285,20 +298,45 @@ def _find_track(container: Any) -> Any | None:
     return next(iter(container.streams.audio), None)
 
 
-def _resample(container: Any, stream: Any) -> Iterator[Block]:
+def _resample(container: Any, stream: Any, part: SoundPart) -> Iterator[Block]:
     """Yield a track's samples as the reference takes them from a video (its sentence-transformers wrapper)."""
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLING_RATE)
-    for frame in itertools.chain(_decode_frames(container, stream), [None]):  # None flushes
+    for frame in itertools.chain(_decode_frames(container, stream, part), [None]):  # None flushes
         for piece in resampler.resample(frame):
             yield piece.to_ndarray().reshape(-1, 1)
 
 
-def _decode_frames(container: Any, stream: Any) -> Iterator[Any]:
-    for frame in container.decode(stream):
-        check_format(frame.sample_rate, frame.layout.nb_channels)
-        yield frame
+def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any]:
+    """Yield the frames of a track; of an MP3 without those that can't be decoded, which are counted afterwards.
+
+    Raises
+    ------
+    DecodeError
+        The container announces more.
+    """
+    import av
+
+    ignored = (av.error.InvalidDataError,) if part.file_type.media_type == "audio/mpeg" else ()
+    end = 0.0
+    for packet in container.demux():  # of all streams, since the sound may end before the pictures
+        if packet.pts is not None:
+            end = max(end, float((packet.pts + (packet.duration or 0)) * (packet.time_base or 0)))
+        if packet.stream_index != stream.index:
+            continue
+        if packet.is_corrupt:
+            raise DecodeError("is cut short or damaged within its sound; get it whole")
+        with contextlib.suppress(*ignored):
+            for frame in packet.decode():
+                check_format(frame.sample_rate, frame.layout.nb_channels)
+                yield frame
+    seconds = (container.duration or 0) / 1_000_000
+    if not (stream.duration or part.seconds) and end + _SLACK_SECONDS < seconds:
+        raise DecodeError(
+            f"is cut short: it announces {seconds:,.1f} seconds, and {end:,.1f} are there; get it whole, or write what "
+            "is left again: ffmpeg -i in out.wav"
+        )
 
 
 def _read_length(container: Any, stream: Any, rate: int) -> int | None:

@@ -36,11 +36,14 @@ class SoundPart(NamedTuple):
     file_type : FileType
     seconds : float or None
         That its frames last; None where the decoder is to say it.
+    counted : binary file or None
+        The same behind a header that counts its frames, for libsndfile; None where the file counts them itself.
     """
 
     file: BinaryIO
     file_type: FileType
     seconds: float | None = None
+    counted: BinaryIO | None = None
 
 
 def find_parts(file: BinaryIO) -> list[SoundPart]:
@@ -100,10 +103,13 @@ def _find_parts(file: BinaryIO, start: int, file_type: FileType) -> Iterator[Sou
 
 
 def _find_mp3(file: BinaryIO, start: int) -> Iterator[SoundPart]:
+    file_type = FILE_TYPES["audio/mpeg"]
     for run in find_runs(file, start, parse_mpeg):
-        # Of layer III the header that is put before the frames counts them.
-        seconds = None if run.first.info_offset else run.seconds
-        yield SoundPart(_splice(file, run.make_counted()), FILE_TYPES["audio/mpeg"], seconds)
+        counted = _splice(file, run.make_counted())
+        if run.info:
+            yield SoundPart(counted, file_type)
+        else:
+            yield SoundPart(_splice(file, run.pieces), file_type, run.seconds, counted)
 
 
 def _splice(file: BinaryIO, pieces: list[Piece]) -> BinaryIO:
