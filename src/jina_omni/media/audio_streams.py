@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.errors import DecodeError, InputError
+from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError
 from jina_omni.media.containers import open_container
-from jina_omni.media.decoders import as_decode_error, describe_cause
+from jina_omni.media.decoders import as_decode_error, describe_cause, import_decoder
 from jina_omni.media.file_types import FileType
 from jina_omni.media.files import FileSource, open_source
 from jina_omni.media.limits import MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
@@ -30,6 +30,8 @@ _BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
 _SLACK_SECONDS = 0.1  # of frames that encoders fill up, or don't count
 _LOSSY_TYPES = {"audio/mpeg", "audio/ogg"}
+_ENCRYPTED = {"enca", "drms"}  # sample entries of MP4: ISO 14496-12, 8.12, and Apple's FairPlay
+_UNSUPPORTED_ENCODING = 4  # libsndfile's SF_ERR_UNSUPPORTED_ENCODING
 _UNKNOWN = 1 << 62  # libsndfile's count where a header has none is above this
 
 
@@ -107,6 +109,7 @@ def _open_part(part: SoundPart) -> Iterator[AudioStream]:
             sound = _open_with_sndfile(stack, part)
         if sound is None:
             part.file.seek(0)
+            stack.enter_context(_as_unsupported(part.file_type))
             container = stack.enter_context(open_container(part.file, part.file_type))
             sound = _decode_container(container, part)
         yield sound
@@ -174,13 +177,13 @@ class _Quiet:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self.tell = file.tell
 
     def readinto(self, buffer: Any) -> int:
         try:
             return self._file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - in C it would be printed, and the sound would end there
             self._error = error
             return 0
 
@@ -190,7 +193,7 @@ class _Quiet:
 
     def check(self) -> None:
         if self._error is not None:
-            raise InputError(f"can't be read: {self._error.strerror}; check the file") from self._error
+            raise self._error
 
 
 def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStream | None:
@@ -222,6 +225,9 @@ def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStr
         file.check()
         failure = f"can't be decoded as a sound ({describe_cause(error)}); it is damaged or cut short"
         cause = error
+        if error.code == _UNSUPPORTED_ENCODING and not _has_pyav():
+            reason = "that libsndfile does not decode, but PyAV may (pip install 'jina-omni[video]')"
+            raise _is_unsupported(part.file_type.name, reason) from error
     if not _has_pyav():
         raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
     return None
@@ -249,11 +255,30 @@ def _is_short(announced: int, n_samples: int) -> DecodeError:
 # ---- PyAV ----
 
 
+@contextlib.contextmanager
+def _as_unsupported(file_type: FileType) -> Iterator[None]:
+    """Say of what FFmpeg has no decoder for that it is not supported, instead of damaged."""
+    av = import_decoder("av", "video", f"a file of the type {file_type.media_type}")
+    try:
+        yield
+    except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as error:
+        raise _is_unsupported(file_type.name, "that this PyAV does not decode") from error
+
+
+def _is_unsupported(name: str, reason: str) -> UnsupportedMediaError:
+    return UnsupportedMediaError(f"is a sound in {name} of a codec {reason}; convert it: ffmpeg -i in out.wav")
+
+
 def _decode_container(container: Any, part: SoundPart) -> AudioStream:
     """Return the first sound track of a container at its own rate."""
     stream = _find_track(container)
     if stream is None:
         raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
+    codec = stream.codec_context
+    if codec is not None and codec.codec_tag in _ENCRYPTED:
+        raise UnsupportedMediaError(f"is an encrypted sound ({codec.codec_tag}); pass one without protection")
+    if codec is not None and codec.name == "alac" and part.file_type.media_type == "audio/x-caf":
+        codec.options = {"flags2": "+skip_manual"}  # FFmpeg cuts the last frame, which is short already
     frames = _decode_frames(container, stream, part)
     first = next(frames, None)  # the header may have another rate than the decoder (HE-AAC)
     if first is None:

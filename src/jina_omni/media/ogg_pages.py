@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from jina_omni.errors import DecodeError
+from jina_omni.errors import DecodeError, UnsupportedMediaError
 from jina_omni.media.limits import MAX_AUDIO_SECONDS
 from jina_omni.media.splices import Piece, Window
 
@@ -27,6 +27,8 @@ _UNFINISHED = (1 << 64) - 1  # the position of a page on which no packet ends
 
 # What the first packet of a sound begins with, and where its rate stands: Vorbis I, 4.2.2, and Speex' SpeexHeader
 _SOUNDS: tuple[tuple[bytes, int], ...] = ((b"\x01vorbis", 12), (b"Speex   ", 36))
+
+_PICTURES = (b"\x80theora", b"\x01video", b"OVP80", b"BBCD")  # Theora, OGM, VP8, Dirac
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -99,15 +101,19 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
     ------
     DecodeError
         A page is cut short, damaged or missing.
+    UnsupportedMediaError
+        It has neither sound nor pictures of a known codec.
     """
     window = Window(file)
     links: list[_Link] = []
     link: _Link | None = None
+    names: list[bytes] = []
     begins = False
     for page in _find_pages(window, start):
         if page.flags & _BEGINS:
             if not begins:  # all streams that are side by side begin before their other pages
                 link = None
+            names.append(page.content[:8])
             if link is None and (rate := _read_rate(page.content)):
                 link = _Link(page.stream, rate)
                 links.append(link)
@@ -117,6 +123,11 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
             if sum(each.seconds for each in links) > _SCANNED_SECONDS:
                 link.extend(page.end, window.size)
                 break
+    if not links and names and not any(name.startswith(_PICTURES) for name in names):
+        raise UnsupportedMediaError(
+            f"is an Ogg file with a stream of an unknown codec, which begins with {names[0]!r}; convert it: "
+            "ffmpeg -i in.ogg out.wav"
+        )
     return [link.pieces for link in links]
 
 

@@ -7,8 +7,7 @@ decoding go by the same parts.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, cast
 
 from jina_omni.errors import InputError
@@ -17,6 +16,7 @@ from jina_omni.media.files import read_media_type
 from jina_omni.media.flac_frames import find_streams
 from jina_omni.media.mpeg_frames import find_runs, parse_adts, parse_mpeg
 from jina_omni.media.ogg_pages import find_links
+from jina_omni.media.sample_tables import find_movies
 from jina_omni.media.sound_chunks import find_files
 from jina_omni.media.splices import Piece, SplicedFile, Window
 from jina_omni.media.tags import skip_tags
@@ -24,7 +24,11 @@ from jina_omni.media.tags import skip_tags
 __all__ = ["SoundPart", "find_parts"]
 
 _MAX_PARTS = 1000
-_PIECES = {"audio/ogg": find_links, "audio/flac": find_streams}
+_PIECES: dict[str, Callable[[BinaryIO, int], Sequence[Sequence[Piece]]]] = {
+    "ogg": find_links,
+    "flac": find_streams,
+    "mov": find_movies,
+}
 
 
 class SoundPart(NamedTuple):
@@ -91,8 +95,8 @@ def _find_parts(file: BinaryIO, start: int, file_type: FileType) -> Iterator[Sou
     elif file_type.media_type == "audio/aac":
         for run in find_runs(file, start, parse_adts):
             yield SoundPart(_splice(file, run.pieces), file_type, run.seconds)
-    elif file_type.media_type in _PIECES:
-        for pieces in _PIECES[file_type.media_type](file, start):
+    elif file_type.plugin in _PIECES:
+        for pieces in _PIECES[file_type.plugin](file, start):
             yield SoundPart(_splice(file, pieces), file_type)
     elif file_type.decoder == "libsndfile":
         for sound in find_files(file, start):
@@ -112,5 +116,5 @@ def _find_mp3(file: BinaryIO, start: int) -> Iterator[SoundPart]:
             yield SoundPart(_splice(file, run.pieces), file_type, run.seconds, counted)
 
 
-def _splice(file: BinaryIO, pieces: list[Piece]) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(SplicedFile(file, pieces)))
+def _splice(file: BinaryIO, pieces: Sequence[Piece]) -> BinaryIO:
+    return cast(BinaryIO, SplicedFile(file, pieces))

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from typing import BinaryIO, TypeAlias
 
+from jina_omni.errors import InputError
+
 __all__ = ["Piece", "SplicedFile", "Window", "find_size"]
 
 Piece: TypeAlias = bytes | range
@@ -24,7 +26,8 @@ def find_size(file: BinaryIO) -> int:
 class SplicedFile(io.RawIOBase):
     """Pieces of a file and other bytes, one behind the other, as a file for reading.
 
-    Closing it leaves the file open. Several may read from one file, but not from several threads.
+    Closing it leaves the file open. Several may read from one file, but not from several threads. What reads raises an
+    InputError where the file can't be read.
 
     Parameters
     ----------
@@ -52,8 +55,8 @@ class SplicedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:  # noqa: D102
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._ends[-1] if self._ends else 0}[whence]
-        if base + offset < 0:
-            raise ValueError(f"negative position {base + offset}")
+        if base + offset < 0:  # FFmpeg looks for tags before the start of a short file
+            return -1
         self._position = base + offset
         return self._position
 
@@ -74,8 +77,7 @@ class SplicedFile(io.RawIOBase):
             if isinstance(piece, bytes):
                 content = piece[offset : offset + wanted]
             else:
-                self._file.seek(piece[offset])
-                content = self._file.read(wanted)
+                content = _read(self._file, piece[offset], wanted)
                 if not content:  # the file has become shorter
                     break
             view[n_read : n_read + len(content)] = content
@@ -104,8 +106,7 @@ class Window:
         """Return n bytes from a position on; fewer at the end of the file."""
         offset = position - self._start
         if offset < 0 or offset + n > len(self._block):
-            self._file.seek(position)
-            self._start, self._block, offset = position, self._file.read(max(n, self._BLOCK)), 0
+            self._start, self._block, offset = position, _read(self._file, position, max(n, self._BLOCK)), 0
         return self._block[offset : offset + n]
 
     def find(self, what: bytes, start: int, end: int) -> int:
@@ -119,3 +120,12 @@ class Window:
                 break
             start += len(block) - len(what) + 1
         return -1
+
+
+def _read(file: BinaryIO, position: int, n: int) -> bytes:
+    """Read from a file, whose failure is not the content's."""
+    try:
+        file.seek(position)
+        return file.read(n)
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror or error}; check the file") from error

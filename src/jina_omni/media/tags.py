@@ -32,7 +32,8 @@ def find_tag_end(window: Window, position: int) -> int:
     if head[:3] == b"ID3" and len(head) >= 10 and head[3] != 0xFF:
         # 28 bits in four bytes, and a footer if bit 4 of the flags is set: https://id3.org/id3v2.4.0-structure, 3.1
         size = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        return position + 10 + size + (10 if head[5] & 16 else 0)
+        end = position + 10 + size + (10 if head[5] & 16 else 0)
+        return end if end <= window.size else position + 10  # what follows shows whether the size is wrong
     if head[:3] == b"TAG" and position + _ID3V1_BYTES <= window.size:
         return position + _ID3V1_BYTES
     if head[:8] == b"APETAGEX" and len(head) == 32:
