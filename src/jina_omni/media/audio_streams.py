@@ -366,6 +366,6 @@ def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any
 
 def _read_length(container: Any, stream: Any, rate: int) -> int | None:
     """Return the approximate number of samples of a track by its header; None where it has none, as of live streams."""
-    if stream.duration:
+    if stream.duration and stream.duration > 0:
         return round(float(stream.duration * stream.time_base) * rate)
-    return round(float(container.duration) / 1_000_000 * rate) if container.duration else None
+    return round(container.duration / 1_000_000 * rate) if container.duration and container.duration > 0 else None

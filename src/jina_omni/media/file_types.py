@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from jina_omni.errors import UnsupportedMediaError
 from jina_omni.media.mpeg_frames import has_frames, parse_adts, parse_mpeg
+from jina_omni.media.tags import FILLERS
 from jina_omni.media.texts import find_encoding
 
 __all__ = ["FILE_TYPES", "HEAD_BYTES", "FileType", "detect_media_type", "find_kind", "list_names", "unsupported_type"]
@@ -256,7 +257,7 @@ def _detect_binary(head: bytes) -> str:
         return "video/quicktime"
     if _TRANSPORT_STREAM.match(head):
         return "video/mp2t"
-    sync = head.lstrip(b"\0\t\n\r ")[:3]  # some MP3 files begin with zeros or a line break
+    sync = head.lstrip(FILLERS)[:3]  # some MP3 files begin with zeros or a line break
     if len(sync) == 3 and sync[0] == 0xFF:
         if sync[1] & 0xF6 == 0xF0:  # ADTS, ISO 13818-7: 12 bits of synchronisation, layer 0
             return "audio/aac"

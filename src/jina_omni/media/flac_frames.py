@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from jina_omni.media.limits import MAX_AUDIO_SECONDS
 from jina_omni.media.splices import Piece, Window
-from jina_omni.media.tags import skip_tags
+from jina_omni.media.tags import FILLERS, MAX_FILLERS, skip_tags
 
 __all__ = ["find_streams"]
 
@@ -20,6 +20,7 @@ _MARK = b"fLaC"
 _STREAMINFO = b"\0\0\0\x22"  # head of the first metadata block, RFC 9639, 8.1: type 0 and 34 bytes
 _TOTAL_PLACE = 21  # of the byte whose low half begins the number of samples: 36 bits
 _SEARCHED_BYTES = 1 << 20  # at the end, for the last frame
+_FILLED_BYTES = 1 << 16  # behind it that are looked at at once
 _MAX_TRIED = 4  # of what looks like a frame there
 _MAX_HEADER_BYTES = 16
 _MAX_METADATA_BLOCKS = 1 << 16
@@ -68,12 +69,20 @@ def _find_next(window: Window, start: int) -> int | None:
     if not head.startswith(_MARK) or total > _SCANNED_SECONDS * rate:
         return None
     position = _find_sound(window, start)
-    while (position := window.find(_MARK, position, window.size)) >= 0:
+    end = min(window.size, position + _max_bytes(head))
+    while (position := window.find(_MARK, position, end)) >= 0:
         block = window.read(position + 4, 4)
         if block[:1] in (b"\0", b"\x80") and block[1:] == _STREAMINFO[1:]:
             return position
         position += 1
     return None
+
+
+def _max_bytes(head: bytes) -> int:
+    """Return how many bytes as much sound as is decoded takes at most: about as many as without compression."""
+    fields = int.from_bytes(head[18:22], "big")  # RFC 9639, 8.2: 20 bits of rate, 3 of channels, 5 of bits, less 1 each
+    rate, n_channels, n_bits = fields >> 12, (fields >> 9 & 7) + 1, (fields >> 4 & 31) + 1
+    return _SCANNED_SECONDS * rate * n_channels * n_bits // 8 + _SEARCHED_BYTES
 
 
 def _find_sound(window: Window, position: int) -> int:
@@ -106,8 +115,13 @@ def _count_samples(window: Window, start: int, end: int) -> list[Piece]:
 
 def _find_last_frame(window: Window, start: int, end: int, first: _Header) -> tuple[_Header, int] | None:
     """Return the header of the last frame, and where it ends; None where it is not whole, or too long."""
-    start = max(start, end - _SEARCHED_BYTES)
-    content = window.read(start, end - start)
+    stop = end
+    while end - stop < MAX_FILLERS and stop - _FILLED_BYTES > start:
+        if window.read(stop - _FILLED_BYTES, _FILLED_BYTES).strip(FILLERS):
+            break
+        stop -= _FILLED_BYTES
+    start = max(start, stop - _SEARCHED_BYTES)
+    content = window.read(start, stop - start)
     n_tried, place = 0, len(content)
     while n_tried < _MAX_TRIED and (place := content.rfind(b"\xff", 0, place)) >= 0:
         header = _parse_header(content[place : place + _MAX_HEADER_BYTES])

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 from jina_omni.errors import DecodeError
 from jina_omni.media.limits import MAX_AUDIO_SECONDS
 from jina_omni.media.splices import Piece, Window
-from jina_omni.media.tags import skip_tags
+from jina_omni.media.tags import MAX_FILLERS, skip_tags
 
 __all__ = ["Frame", "FrameRun", "find_runs", "has_frames", "parse_adts", "parse_mpeg"]
 
@@ -252,7 +252,7 @@ def _find_frames(window: Window, position: int, parse: Parser) -> Iterator[tuple
         if frame is None or last is None or frame.key != last.key:
             behind = skip_tags(window, position)
             found = _find_row(window, behind, parse)
-            if found is None and window.size - behind <= _MAX_JUNK:
+            if found is None and (window.size - behind <= _MAX_JUNK or behind - position >= MAX_FILLERS):
                 return
             gap = (window.size if found is None else found[0]) - behind
             if last is not None and gap * last.n_samples > _MAX_GAP_SECONDS * last.rate * last.n_bytes:

@@ -22,6 +22,7 @@ __all__ = ["find_links"]
 _NAME = b"OggS"
 _HEADER_BYTES = 27  # RFC 3533, 6; as many bytes as its last one says follow, which are the sizes of the content
 _BEGINS = 2  # flag of the first page of a stream
+_MAX_JUNK = 1 << 24  # bytes in which the next page is looked for
 _SCANNED_SECONDS = MAX_AUDIO_SECONDS + 2  # more is not decoded
 _UNFINISHED = (1 << 64) - 1  # the position of a page on which no packet ends
 
@@ -133,7 +134,7 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
 
 def _find_pages(window: Window, position: int) -> Iterator[_Page]:
     """Yield the pages from a position on; what is between them and behind them is no page."""
-    while (position := window.find(_NAME, position, window.size)) >= 0:
+    while (position := window.find(_NAME, position, min(window.size, position + _MAX_JUNK))) >= 0:
         head = window.read(position, _HEADER_BYTES)
         sizes = window.read(position + _HEADER_BYTES, head[-1] if len(head) == _HEADER_BYTES else 0)
         n_bytes = _HEADER_BYTES + len(sizes) + sum(sizes)

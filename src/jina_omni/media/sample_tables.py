@@ -19,6 +19,7 @@ import numpy as np
 
 from jina_omni.errors import DecodeError
 from jina_omni.media.limits import MAX_EDITED_SAMPLES, MAX_USUAL_EDITS
+from jina_omni.media.splices import Window
 
 __all__ = ["check_samples", "find_movies"]
 
@@ -73,17 +74,16 @@ def find_movies(file: BinaryIO, start: int) -> list[list[range]]:
     start : int
         Where the first begins.
     """
-    length = file.seek(0, os.SEEK_END)
+    window = Window(file)
     starts, has_index, position = [start], False, start
-    while position + 8 <= length:
-        file.seek(position)
-        head = file.read(16)
+    while position + 8 <= window.size:
+        head = window.read(position, 16)
         size = int.from_bytes(head[8:] if head[:4] == b"\0\0\0\1" else head[:4], "big")
         if head[4:8] == b"ftyp" and has_index:
             starts.append(position)
         has_index = head[4:8] == b"moov" or (has_index and head[4:8] != b"ftyp")
-        position += size if size >= 8 else length
-    return [[range(*span)] for span in itertools.pairwise([*starts, length])]
+        position += size if size >= 8 else window.size
+    return [[range(*span)] for span in itertools.pairwise([*starts, window.size])]
 
 
 def _boxes(file: BinaryIO, start: int, end: int, names: Collection[bytes]) -> Iterator[tuple[bytes, int, int]]:

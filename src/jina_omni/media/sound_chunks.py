@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from jina_omni.errors import DecodeError
 from jina_omni.media.splices import Piece, Window
-from jina_omni.media.tags import skip_tags
+from jina_omni.media.tags import MAX_FILLERS, skip_tags
 
 __all__ = ["SoundFile", "find_files"]
 
@@ -196,9 +196,10 @@ def _find_end(window: Window, start: int, form: _Format, length: _Length) -> tup
                 return end, behind
         return window.size, window.size
     # What a stream is written with is the largest number, or one near that of a signed one. Some writers count the
-    # whole file, with or without its first 8 bytes.
+    # whole file, with or without its first 8 bytes, or a byte of padding that they leave out.
     is_unknown = length.value >= (0x7FFF0000 if length.n_bytes == 4 else 1 << 62)
-    if not is_unknown and length.value not in (window.size - start, window.size - start - 8):
+    is_padded = form.alignment == 2 and end == window.size + 1
+    if not (is_unknown or is_padded) and length.value not in (window.size - start, window.size - start - 8):
         raise DecodeError(
             f"is cut short: its header announces {length.value:,} bytes of samples, and {window.size - length.begin:,} "
             "are there; get it whole, or write what is left again: ffmpeg -i in.wav out.wav"
@@ -222,7 +223,8 @@ def _skip_chunks(window: Window, start: int, form: _Format, position: int) -> in
 def _is_padding(window: Window, position: int) -> bool:
     """Return whether what begins at a position is no sound: tags, zeros, a few bytes, or another file."""
     behind = skip_tags(window, position)
-    return window.size - behind <= _MAX_PADDING or _find_form(window, position) is not None
+    is_rest = window.size - behind <= _MAX_PADDING or behind - position >= MAX_FILLERS
+    return is_rest or _find_form(window, position) is not None
 
 
 def _find_form(window: Window, position: int) -> _Format | None:

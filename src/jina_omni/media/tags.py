@@ -5,17 +5,20 @@ from __future__ import annotations
 
 from jina_omni.media.splices import Window
 
-__all__ = ["find_tag_end", "skip_tags"]
+__all__ = ["FILLERS", "MAX_FILLERS", "find_tag_end", "skip_tags"]
 
 _ID3V1_BYTES = 128  # https://id3.org/ID3v1
 _LYRICS_BYTES = 1 << 20  # Lyrics3 v2 holds up to 999,999: https://id3.org/Lyrics3v2
-_FILLERS = b"\0\t\n\r "
-_MAX_FILLERS = 1 << 24  # of them no more is looked through
+FILLERS = b"\0\t\n\r "
+"""Bytes that files are filled up with."""
+
+MAX_FILLERS = 1 << 24
+"""Bytes of zeros and line breaks that are looked through."""
 
 
 def skip_tags(window: Window, position: int) -> int:
     """Return the position behind all tags, zeros and line breaks that begin at a position."""
-    end = position + _MAX_FILLERS
+    end = position + MAX_FILLERS
     while True:
         behind = _skip_fillers(window, find_tag_end(window, position), end)
         if behind == position:
@@ -51,7 +54,7 @@ def find_tag_end(window: Window, position: int) -> int:
 
 def _skip_fillers(window: Window, position: int, end: int) -> int:
     while position < end and (block := window.read(position, 1 << 16)):
-        n = len(block) - len(block.lstrip(_FILLERS))
+        n = len(block) - len(block.lstrip(FILLERS))
         position += n
         if n < len(block):
             break
