@@ -223,9 +223,10 @@ def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:
     Parameters
     ----------
     audio : Audio
-        A file's type is found from its bytes: WAV, FLAC, MP3, Ogg, Opus, AIFF, and with PyAV M4A, AAC, WMA and the
-        sound of MP4, MOV, MKV, WebM, AVI, FLV. An array holds floats in -1..1, int16, int32 or uint8, as (n,),
-        (n, channels) or (channels, n): the first axis has the channels if it is at most 8 long or the shorter one.
+        A file's type is found from its bytes: WAV, FLAC, MP3, Ogg, Opus, AIFF, CAF, AU, W64, and with PyAV M4A, AAC,
+        WMA and the sound of MP4, MOV, MKV, WebM, AVI, FLV. Sounds that are joined in a file are one. An array holds
+        floats in -1..1, int16, int32 or uint8, as (n,), (n, channels) or (channels, n): the first axis has the channels
+        if it is at most 8 long or the shorter one.
     truncate : bool
         Take the first 30 seconds of a longer sound, instead of refusing it.
 
@@ -241,9 +242,9 @@ def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:
         The sound is longer than 30 seconds. A format whose encoders fill up their last frame may be a tenth of a second
         longer; what is over is dropped.
     UnsupportedMediaError
-        The file is of another type, or needs a package that is not installed.
+        The file is of another type or codec, is encrypted, or needs a package that is not installed.
     DecodeError
-        It is damaged, or has no samples.
+        It is damaged or shorter than it announces, or has no samples.
     InputError
         The file can't be read or has no sound track; an array has no or an odd sampling rate, is empty, or has another
         shape or type; there are over 64 channels.
@@ -260,8 +261,8 @@ def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:
 def count_samples(audio: Audio) -> int:
     """Return the approximate number of samples of a sound at 16 kHz, without decoding it.
 
-    Of an array, WAV, FLAC, AIFF, Ogg and Opus it is exact. Of MP3, and all that PyAV reads, it is what the file
-    announces; where that announces nothing (AAC without a container, live WebM), the file is decoded as far as
+    Of an array, and of files that are no containers of PyAV's, it is exact up to 30 seconds: what is counted is what is
+    decoded. Of containers it is what they announce; one that announces nothing (live WebM) is decoded as far as
     `read_samples` would, so that a longer one counts as a little over 30 seconds.
 
     Parameters

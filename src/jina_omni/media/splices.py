@@ -60,9 +60,6 @@ class SplicedFile(io.RawIOBase):
         self._position = base + offset
         return self._position
 
-    def tell(self) -> int:  # noqa: D102
-        return self._position
-
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """Fill a buffer as far as there is content: libsndfile takes fewer bytes for the end."""
         view = memoryview(buffer).cast("B")
