@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -553,6 +554,23 @@ def test_sound_that_ends_before_the_pictures_is_whole():
             out.mux(video.encode(av.VideoFrame(32, 32, "yuv420p")))
         out.mux(video.encode(None))
     assert len(read_samples(Audio(file.getvalue()))) == RATE
+
+
+def test_a_sound_beside_a_stream_of_data_is_read():
+    """As the chapters of an audio book."""
+    samples = tone(2)
+    file = io.BytesIO()
+    with av.open(io.BytesIO(write(samples, "ipod", "alac"))) as source, av.open(file, "w", format="mp4") as out:
+        sound = out.add_stream_from_template(source.streams.audio[0])
+        start = {"id": 1, "start": 0, "end": 2_000, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}
+        out.set_chapters([start])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = sound
+                out.mux(packet)
+    with av.open(io.BytesIO(file.getvalue())) as written:
+        assert written.streams.data
+    assert np.abs(read_samples(Audio(file.getvalue())) - samples).max() < 1e-4
 
 
 def test_joined_m4a_files_are_read_to_the_end():

@@ -353,7 +353,7 @@ def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any
     for packet in container.demux():  # of all streams, since the sound may end before the pictures
         if packet.pts is not None:
             end = max(end, float((packet.pts + (packet.duration or 0)) * (packet.time_base or 0)))
-        if packet.stream_index != stream.index:
+        if packet.stream.index != stream.index:  # packet.stream_index is 0 where PyAV marks the end of a stream
             continue
         if packet.is_corrupt:
             raise DecodeError("is cut short or damaged within its sound; get it whole")

@@ -131,7 +131,7 @@ def _find_file(window: Window, start: int) -> tuple[SoundFile | None, int | None
     if form is None:
         return None, None
     length, is_mpeg = _find_length(window, start, form)
-    if length is None:
+    if length is None or length.begin > window.size:
         return None, None
     end, behind = _find_end(window, start, form, length)
     counted = end - length.begin + form.n_counted

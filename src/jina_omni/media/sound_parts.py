@@ -18,7 +18,7 @@ from jina_omni.media.mpeg_frames import find_runs, parse_adts, parse_mpeg
 from jina_omni.media.ogg_pages import find_links
 from jina_omni.media.sample_tables import find_movies
 from jina_omni.media.sound_chunks import find_files
-from jina_omni.media.splices import Piece, SplicedFile, Window
+from jina_omni.media.splices import Piece, SplicedFile, Window, find_size
 from jina_omni.media.tags import skip_tags
 
 __all__ = ["SoundPart", "find_parts"]
@@ -71,7 +71,7 @@ def find_parts(file: BinaryIO) -> list[SoundPart]:
             raise InputError(f"is a file of over {_MAX_PARTS:,} sounds, one behind the other; split it")
         parts.append(part)
     # A decoder says best what is wrong with a file in which nothing was found.
-    return parts or [SoundPart(_splice(file, [range(start, Window(file).size)]), file_type)]
+    return parts or [SoundPart(_splice(file, [range(start, find_size(file))]), file_type)]
 
 
 def _find_type(file: BinaryIO) -> tuple[FileType, int]:
@@ -108,7 +108,10 @@ def _find_parts(file: BinaryIO, start: int, file_type: FileType) -> Iterator[Sou
 
 def _find_mp3(file: BinaryIO, start: int) -> Iterator[SoundPart]:
     file_type = FILE_TYPES["audio/mpeg"]
-    for run in find_runs(file, start, parse_mpeg):
+    runs = find_runs(file, start, parse_mpeg)
+    if not runs:
+        yield SoundPart(_splice(file, [range(start, find_size(file))]), file_type)
+    for run in runs:
         counted = _splice(file, run.make_counted())
         if run.info:
             yield SoundPart(counted, file_type)

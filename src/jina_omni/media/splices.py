@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+import errno
 import io
 import itertools
 import os
@@ -55,8 +56,8 @@ class SplicedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:  # noqa: D102
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._ends[-1] if self._ends else 0}[whence]
-        if base + offset < 0:  # FFmpeg looks for tags before the start of a short file
-            return -1
+        if base + offset < 0:  # as where FFmpeg looks for a tag in a shorter file; it takes this for its own error
+            return -errno.EINVAL
         self._position = base + offset
         return self._position
 
@@ -100,7 +101,9 @@ class Window:
         self._block = b""
 
     def read(self, position: int, n: int) -> bytes:
-        """Return n bytes from a position on; fewer at the end of the file."""
+        """Return n bytes from a position on; fewer at the end of the file, and none behind it."""
+        if position >= self.size:
+            return b""
         offset = position - self._start
         if offset < 0 or offset + n > len(self._block):
             self._start, self._block, offset = position, _read(self._file, position, max(n, self._BLOCK)), 0
