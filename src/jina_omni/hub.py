@@ -17,7 +17,7 @@ from jina_omni.errors import ModelLoadError
 from jina_omni.info import MODEL_LICENSE
 from jina_omni.optional_packages import import_optional
 from jina_omni.published import list_models, recommend_quantization
-from jina_omni.repository import Modality, ModelPaths, check_modality, choose_files, list_files
+from jina_omni.repository import Modality, ModelPaths, check_modality, choose_files, list_files, list_parts
 
 __all__ = ["download"]
 
@@ -84,7 +84,7 @@ def download(
         return paths
     names = [file.rfilename for file in listing.siblings or ()]
     chosen = choose_files(names, quantization, modality, f"{repository} on the Hub")
-    wanted = [chosen.text, *chosen.mmproj]
+    wanted = [part for file in (chosen.text, *chosen.mmproj) for part in list_parts(file)]
     if cached is None or cached.name != listing.sha or not all((cached / file).is_file() for file in wanted):
         _log.info("downloading %s of %s; license: %s", ", ".join(wanted), repository, MODEL_LICENSE)
         try:

@@ -12,6 +12,13 @@ MODEL_LICENSE = "CC BY-NC 4.0 (Jina AI's model files; this library is Apache-2.0
 # Matryoshka sizes that jina-embeddings-v5-omni was trained for (its paper and model cards).
 TRAINED_DIMS = (32, 64, 128, 256, 512, 768, 1024)
 
+# The names that llama-quantize has (its QUANT_OPTIONS), also with the prefix of Unsloth's dynamic ones; then a mark of
+# an importance matrix, and the numbers that llama-gguf-split appends to the name of a part.
+_QUANTIZATION = re.compile(
+    r"[-._]((?:UD-)?(?:I?Q\d\w*|TQ\d\w*|(?:MX|NV)FP4\w*)|BF16|FP?16|FP?32)(?:[-._]imat)?(?:-\d{5}-of-\d{5})?\.gguf$",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -107,12 +114,14 @@ def trained_dims(n_embd: int) -> tuple[int, ...]:
 
 
 def find_quantization(path: str) -> str | None:
-    """Return the quantisation at the end of a published file's name.
+    """Return the quantisation at the end of a file's name; of a split file, before the numbers of its part.
 
     Examples
     --------
     >>> find_quantization("jina-embeddings-v5-omni-small-retrieval-Q4_K_M.gguf")
     'Q4_K_M'
+    >>> find_quantization("jina-embeddings-v5-omni-small-retrieval-UD-Q4_K_XL-00001-of-00002.gguf")
+    'UD-Q4_K_XL'
     """
-    found = re.search(r"[-.]((?:I?Q\d\w*)|BF16|F16|F32)\.gguf$", Path(path).name, re.IGNORECASE)
-    return found.group(1).upper() if found else None
+    found = _QUANTIZATION.search(Path(path).name)
+    return found.group(1).upper().replace("FP16", "F16").replace("FP32", "F32") if found else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +60,7 @@ from jina_omni.native import (
     usable_cpus,
     why_no_accelerator,
 )
-from jina_omni.opening import find_model
+from jina_omni.opening import find_in_folder, find_model
 from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, PromptedOptions
 from jina_omni.parsing import iterate_inputs, split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
@@ -183,19 +184,6 @@ class Model(AsyncEncoding):
         )
         pictures = PictureOptions().override(orientation, background)
         paths = find_model(model, mmproj, modality)
-        # The files, not the name of a folder or on the Hub: a pickle must open the same ones.
-        self._arguments = {
-            "model": paths.text,
-            "mmproj": paths.mmproj,
-            "device": device,
-            "n_threads": n_threads,
-            "compute": compute,
-            "pack": pack,
-            "dialect": dialect,
-            "task": task,
-            "orientation": orientation,
-            "background": background,
-        }
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
         self._n_users = 0
@@ -205,6 +193,19 @@ class Model(AsyncEncoding):
         found = find_device(device)
         threads = n_threads or usable_cpus()
         self._files = load_files(paths.text, paths.mmproj, found, task)
+        # The files, not the name of a folder or on the Hub, and from everywhere: a pickle must open the same ones.
+        self._arguments = {
+            "model": os.path.abspath(paths.text),  # noqa: PTH100 - Path.resolve would follow the links of a cache
+            "mmproj": tuple(map(os.path.abspath, paths.mmproj)),
+            "device": device,
+            "n_threads": n_threads,
+            "compute": compute,
+            "pack": pack,
+            "dialect": dialect,
+            "task": task,
+            "orientation": orientation,
+            "background": background,
+        }
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
         packed_bytes = sum(map(self._context.pack, self._files.distinct)) if pack else 0
@@ -253,6 +254,46 @@ class Model(AsyncEncoding):
         paths = download(
             name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
+        return cls(paths.text, paths.mmproj, **options)
+
+    @classmethod
+    def from_dir(
+        cls,
+        path: PathLike,
+        quantization: str | None = None,
+        *,
+        modality: Modality = "omni",
+        **options: Unpack[ModelOptions],
+    ) -> Model:
+        """Open the model whose files lie in a folder, which their names tell apart.
+
+        `Model` takes a folder too; here the path is never a name on the Hub.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            With the files of one model, in any number of quantisations.
+        quantization : str, optional
+            Of the text model file, such as ``Q4_K_M``. By default the only one, or of several Q4_K_M of small and
+            Q5_K_M of nano.
+        modality : {"omni", "vision", "audio", "text"}
+            Both projector files, one of them, or none.
+        **options
+            Of `Model`, such as ``device``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `Model`.
+        ModelLoadError
+            The path is not a folder; a file or a part of one is missing, or several fit, and the message lists what
+            there is; and as in `Model`.
+
+        Examples
+        --------
+        >>> m = jina_omni.Model.from_dir("models/small", "Q4_K_M")  # doctest: +SKIP
+        """
+        paths = find_in_folder(path, quantization, modality)
         return cls(paths.text, paths.mmproj, **options)
 
     @property

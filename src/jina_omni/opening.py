@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from jina_omni.arguments import check_str
 from jina_omni.errors import ModelLoadError
 from jina_omni.hub import download
 from jina_omni.loading import PathLike
 from jina_omni.repository import Modality, ModelPaths, check_modality, choose_files, list_files
 
-__all__ = ["find_model", "make_absolute"]
+__all__ = ["find_in_folder", "find_model", "make_absolute"]
 
 
 def find_model(
@@ -60,6 +61,32 @@ def find_model(
         return download(name, modality=modality or "omni")
     except ModelLoadError as error:
         raise ModelLoadError(f"there is no file or folder {name!r}; on the Hub: {error}") from error
+
+
+def find_in_folder(path: PathLike, quantization: str | None = None, modality: Modality = "omni") -> ModelPaths:
+    """Return the files of a model in a folder; what has the same name on the Hub does not matter.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    quantization : str, optional
+        Of the text model file, by default the only one or the recommended one.
+    modality : {"omni", "vision", "audio", "text"}
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of another type, or unknown.
+    ModelLoadError
+        The path is not a folder; a file is missing or several fit.
+    """
+    check_modality(modality)
+    name = _check_path("path", path)
+    if quantization is not None:
+        check_str("quantization", quantization)
+    if not os.path.isdir(name):  # noqa: PTH112 - a name may hold a NUL
+        raise ModelLoadError(f"{name}: is not a folder; from_dir takes a folder, and Model a text model file")
+    return choose_files(list_files(Path(name)), quantization, modality, name).under(Path(name))
 
 
 def make_absolute(model: str) -> str:

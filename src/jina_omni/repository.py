@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +15,7 @@ from jina_omni.errors import ModelLoadError
 from jina_omni.info import find_quantization
 from jina_omni.published import recommend_quantization
 
-__all__ = ["Modality", "ModelPaths", "check_modality", "choose_files", "list_files"]
+__all__ = ["Modality", "ModelPaths", "check_modality", "choose_files", "list_files", "list_parts"]
 
 Modality = Literal["omni", "vision", "audio", "text"]
 
@@ -25,6 +27,17 @@ _PROJECTORS: dict[Modality, tuple[str, ...]] = {
     "text": (),
 }
 
+# The name of a part, as llama-gguf-split writes it (SPLIT_PATH_FORMAT of llama.cpp's llama_split_path).
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>(?!00000)\d{5})(?P<ending>\.gguf)", re.IGNORECASE)
+# Names of importance matrices, which llama-imatrix computes for llama-quantize.
+_MATRIX = re.compile(r"(?<![a-z])(i|importance)[-_.]?matrix", re.IGNORECASE)
+# The key general.type as it lies in a header (ggml/docs/gguf.md): length, name, the type of a string; then its value.
+_TYPE_KEY = struct.pack("<Q12sI", 12, b"general.type", 8)
+# Values of it that are not of a model (GGUFType of gguf-py).
+_OTHER_TYPES = (b"imatrix", b"adapter")
+# The writers of such files put the key among the first.
+_HEAD_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class ModelPaths:
@@ -33,6 +46,7 @@ class ModelPaths:
     Attributes
     ----------
     text : str
+        Of a file that is split, the first part.
     mmproj : tuple of str
         The vision file, then the audio file, as far as the modality includes them.
     """
@@ -58,8 +72,26 @@ def check_modality(modality: str) -> None:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return the names of all files below a folder, relative to it."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    """Return the names of all files below a folder, relative to it.
+
+    Files that their own header calls an importance matrix or an adapter are left out, whatever their names are.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in files if not _is_of_another_type(path)]
+
+
+def list_parts(name: str) -> list[str]:
+    """Return the names of all parts of a split file by the name of one; of another file, its own.
+
+    Examples
+    --------
+    >>> list_parts("small-Q8_0-00001-of-00002.gguf")
+    ['small-Q8_0-00001-of-00002.gguf', 'small-Q8_0-00002-of-00002.gguf']
+    """
+    part = _PART.fullmatch(name)
+    if part is None:
+        return [name]
+    return [f"{part['stem']}-{i + 1:05}-of-{part['count']}{part['ending']}" for i in range(int(part["count"]))]
 
 
 def choose_files(names: Iterable[str], quantization: str | None, modality: Modality, source: str) -> ModelPaths:
@@ -70,12 +102,16 @@ def choose_files(names: Iterable[str], quantization: str | None, modality: Modal
     ``mmproj`` and its tower (vision, audio) in its name; one without a tower in its name is taken where no other has
     it. Of several, the F16 file is taken, as all published ones are.
 
+    A file that was split is one file, by the name of its first part. Importance matrices, by their names, and hidden
+    files are not considered, such as the ``._`` files that macOS leaves beside others.
+
     Parameters
     ----------
     names : iterable of str
         Relative to the repository, with ``/``; other files than ``.gguf`` don't matter.
     quantization : str or None
-        Of the text model file, such as ``Q4_K_M``; case does not matter.
+        Of the text model file, such as ``Q4_K_M``; case does not matter. ``Q4_K_XL`` is ``UD-Q4_K_XL`` too, where no
+        file is of ``Q4_K_XL`` itself.
     modality : {"omni", "vision", "audio", "text"}
         Both projectors, one of them, or none.
     source : str
@@ -89,13 +125,17 @@ def choose_files(names: Iterable[str], quantization: str | None, modality: Modal
     Raises
     ------
     ModelLoadError
-        A file is missing, or several fit; the message lists what there is.
+        A file or a part of one is missing, or several fit; the message lists what there is.
     """
-    files = sorted(name for name in names if name.lower().endswith(".gguf"))
+    there = {name for name in names if name.lower().endswith(".gguf") and not _is_hidden(name)}
+    files = sorted({list_parts(name)[0] for name in there if not _is_matrix(name)})
     texts = [name for name in files if not _contains(name, "mmproj")]
     projectors = [name for name in files if _contains(name, "mmproj")]
     text = _find_text_file(texts, quantization, source)
-    chosen = (_find_projector(projectors, tower, modality, source) for tower in _PROJECTORS[modality])
+    chosen = [_find_projector(projectors, tower, modality, source) for tower in _PROJECTORS[modality]]
+    for part in (part for name in (text, *chosen) for part in list_parts(name)):
+        if part not in there:
+            raise ModelLoadError(f"{source}: the file is split, and its part {part} is missing; add it to the others")
     return ModelPaths(text, tuple(dict.fromkeys(chosen)))  # one file may hold both
 
 
@@ -107,7 +147,10 @@ def _find_text_file(texts: list[str], quantization: str | None, source: str) -> 
         quantization = defaults.pop() if len(defaults) == 1 else None
     candidates = texts
     if quantization is not None:
-        candidates = [name for name in texts if find_quantization(name) == quantization.upper()]
+        wanted = find_quantization(f"-{quantization}.gguf") or quantization.upper()
+        found = {name: find_quantization(name) or "" for name in texts}
+        candidates = [name for name in texts if found[name] == wanted]
+        candidates = candidates or [name for name in texts if found[name].removeprefix("UD-") == wanted]
     if not candidates:
         there = dict.fromkeys(find_quantization(name) or name for name in texts)
         raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")
@@ -142,3 +185,25 @@ def _require_one(candidates: list[str], what: str, source: str) -> str:
 
 def _contains(name: str, word: str) -> bool:
     return word in PurePosixPath(name).name.lower()
+
+
+def _is_hidden(name: str) -> bool:
+    return any(step.startswith(".") for step in PurePosixPath(name).parts)
+
+
+def _is_matrix(name: str) -> bool:
+    """Return whether a name is that of an importance matrix, and not of a file that was quantised with one."""
+    found = _MATRIX.search(stem := PurePosixPath(name).name)
+    return found is not None and (found.start() == 0 or find_quantization(stem) is None)
+
+
+def _is_of_another_type(path: Path) -> bool:
+    if path.suffix.lower() != ".gguf":
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False  # it is an error where it is chosen
+    value = head.partition(_TYPE_KEY)[2]
+    return any(value.startswith(struct.pack("<Q", len(other)) + other) for other in _OTHER_TYPES)

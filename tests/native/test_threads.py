@@ -103,6 +103,19 @@ def test_a_copy_of_a_model_whose_files_are_gone_is_an_error(files: Checkpoint, t
         assert np.array_equal(model.encode("a text"), expected)  # the open file is still its own
 
 
+def test_a_relative_path_means_the_same_file_in_another_folder(
+    files: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files.text.parent)
+    with jina_omni.Model(files.text.name, Path(files.vision.name), n_threads=1) as model:
+        expected = model.encode("a text")
+        sent = pickle.dumps(model)
+        monkeypatch.chdir(tmp_path)
+        with pickle.loads(sent) as other, copy.copy(model) as another:
+            assert np.array_equal(other.encode("a text"), expected)
+            assert another.info.modalities == other.info.modalities == ("text", "image", "video", "pdf")
+
+
 def encode_in_worker(model: jina_omni.Model) -> list[float]:
     return model.encode("a text").tolist()
 

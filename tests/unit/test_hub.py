@@ -29,6 +29,10 @@ constants = pytest.importorskip("huggingface_hub.constants")
 
 STEM = "jina-embeddings-v5-omni-small-clustering"
 SMALL = f"jinaai/{STEM}-GGUF"
+MATRICES = (
+    *("imatrix.gguf", "a.imatrix.gguf", "a-imatrix.gguf", "a-F16.imatrix.gguf", "imatrix_a.gguf", "A-IMATRIX.GGUF"),
+    *("imatrix-a-F16.gguf", "a/imatrix-q8_0.gguf", "a.i-matrix.gguf", "importance_matrix.gguf"),
+)
 VISION, AUDIO = f"{STEM}-vision-mmproj-F16.gguf", f"{STEM}-audio-mmproj-F16.gguf"
 
 
@@ -386,6 +390,30 @@ def test_the_environment_variables_of_the_client_hold(hub: HubServer, files: dic
             ["a.gguf", "a-vision-mmproj-F16.gguf"],
         ),
         (["mmproj/a-Q8_0.gguf", "mmproj/b.txt"], None, "text", ["mmproj/a-Q8_0.gguf"]),
+        (["._a-Q8_0.gguf", "a-Q8_0.gguf", ".b.gguf", ".old/c.gguf"], None, "text", ["a-Q8_0.gguf"]),
+        (["__MACOSX/x/._a-F16.gguf", "x/a-F16.gguf"], None, "text", ["x/a-F16.gguf"]),
+        (
+            ["a-F16.gguf", "._v-mmproj-F16.gguf", "v-mmproj-F16.gguf", "mmproj.imatrix.gguf"],
+            None,
+            "vision",
+            ["a-F16.gguf", "v-mmproj-F16.gguf"],
+        ),
+        *((["a-F16.gguf", matrix], None, "text", ["a-F16.gguf"]) for matrix in MATRICES),
+        (["a-imatrix-Q4_K_M.gguf"], None, "text", ["a-imatrix-Q4_K_M.gguf"]),  # quantised with one
+        (["a-UD-Q4_K_XL.gguf", "a-Q4_K_M.gguf"], "ud-q4_k_xl", "text", ["a-UD-Q4_K_XL.gguf"]),
+        (["a-UD-Q4_K_XL.gguf", "a-Q4_K_M.gguf"], "Q4_K_XL", "text", ["a-UD-Q4_K_XL.gguf"]),
+        (["a-UD-Q4_K_M.gguf", "a-Q4_K_M.gguf"], "Q4_K_M", "text", ["a-Q4_K_M.gguf"]),
+        (["a-UD-Q4_K_M.gguf", "a-Q4_K_M.gguf"], "UD-Q4_K_M", "text", ["a-UD-Q4_K_M.gguf"]),
+        (["small-UD-Q4_K_M.gguf", "small-UD-Q8_K_XL.gguf"], None, "text", ["small-UD-Q4_K_M.gguf"]),
+        (["a.i1-Q4_K_M.gguf", "a.i1-IQ1_S.gguf"], "i1-IQ1_S", "text", ["a.i1-IQ1_S.gguf"]),
+        (["a-fp16.gguf", "a-q8_0.gguf"], "FP16", "text", ["a-fp16.gguf"]),
+        (
+            ["F16/a-F16-00002-of-00002.gguf", "F16/a-F16-00001-of-00002.gguf", "a-Q8_0.gguf"],
+            "F16",
+            "text",
+            ["F16/a-F16-00001-of-00002.gguf"],
+        ),
+        (["a-00001-of-00001.gguf"], None, "text", ["a-00001-of-00001.gguf"]),
     ],
 )
 def test_names_decide(there: list[str], quantization: str | None, modality: str, expected: list[str]) -> None:
@@ -403,6 +431,11 @@ def test_names_decide(there: list[str], quantization: str | None, modality: str,
         (["nano-Q4_0.gguf", "nano-Q8_0.gguf"], "text", "no text model file of Q5_K_M; there is Q4_0, Q8_0"),
         (["a.gguf"], "vision", "no vision projector file.* at all. Do without by modality='audio' or 'text'"),
         (["a.gguf", "x-audio-mmproj.gguf", "y-audio-mmproj.gguf"], "audio", "2 audio projector files fit; .*y-audio"),
+        (["a.imatrix.gguf", "._a.gguf"], "text", "here: there is no text model file"),
+        (["a-UD-Q4_K_M.gguf", "b-Q4_K_M.gguf"], "text", "2 text model files fit; name a quantisation"),
+        (["a-F16.gguf", "a-00001-of-00002.gguf", "a-00002-of-00002.gguf"], "text", "2 text .*: a-00001-of-.*, a-F16"),
+        (["b/a-00001-of-00003.gguf", "b/a-00003-of-00003.gguf"], "text", "its part b/a-00002-of-00003.gguf is missing"),
+        (["a-00002-of-00002.gguf"], "text", "here: the file is split, and its part a-00001-of-00002.gguf is missing"),
     ],
 )
 def test_what_names_leave_open_is_an_error_with_the_candidates(there: list[str], modality: str, message: str) -> None:

@@ -188,6 +188,34 @@ def test_every_published_type_is_read_from_the_name(quantization: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "quantization"),
+    [
+        ("Qwen3-0.6B-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
+        ("model-ud-iq1_s.gguf", "UD-IQ1_S"),
+        ("model-UD-TQ1_0.gguf", "UD-TQ1_0"),
+        ("model.i1-IQ3_XXS.gguf", "IQ3_XXS"),
+        ("model-Q6_K_L.gguf", "Q6_K_L"),
+        ("model_q4_0.gguf", "Q4_0"),
+        ("model-Q4_0_4_4.gguf", "Q4_0_4_4"),
+        ("model-TQ2_0.gguf", "TQ2_0"),
+        ("model-MXFP4.gguf", "MXFP4"),
+        ("model-MXFP4_MOE.gguf", "MXFP4_MOE"),
+        ("model-NVFP4.gguf", "NVFP4"),
+        ("model-IQ4_KS.gguf", "IQ4_KS"),
+        ("model-fp16.gguf", "F16"),
+        ("model.FP32.gguf", "F32"),
+        ("model-bf16.gguf", "BF16"),
+        ("model-Q4_K_M-imat.gguf", "Q4_K_M"),
+        ("model-Q8_0-00001-of-00003.gguf", "Q8_0"),
+        ("model-UD-Q2_K_XL-00002-of-00003.gguf", "UD-Q2_K_XL"),
+        ("Q8_0/model-BF16-00001-of-00002.gguf", "BF16"),
+    ],
+)
+def test_names_of_other_publishers_contain_the_type_too(name: str, quantization: str) -> None:
+    assert find_quantization(name) == quantization
+
+
+@pytest.mark.parametrize(
     "name",
     ["model.gguf", "Q4_K_M.txt", "F16-model.gguf", "folder-Q4_K_M.gguf/model.gguf", "small-Q.gguf", "notF16.gguf", ""],
 )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import jina_omni
 from jina_omni import Model, ModelLoadError, ModelPaths
 from jina_omni import opening as opening_module
-from jina_omni.opening import find_model, make_absolute
+from jina_omni.opening import find_in_folder, find_model, make_absolute
+from testing.gguf_parts import key
 
 NAMES = ("a-Q4_0.gguf", "a-Q8_0.gguf", "a-vision-mmproj-F16.gguf", "a-audio-mmproj-F16.gguf")
 
@@ -140,6 +142,44 @@ def test_names_with_a_path_become_absolute_and_others_stay(folder: Path, monkeyp
     assert make_absolute(f"{folder.name}/a-Q4_0.gguf") == os.path.join(real, "a-Q4_0.gguf")  # noqa: PTH118
     for name in ("small-retrieval", "owner/name:Q8_0"):
         assert make_absolute(name) == name
+
+
+def test_a_folder_by_from_dir_is_never_a_name_on_the_hub(
+    folder: Path, asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = find_in_folder(folder, "q8_0", "vision")
+    assert (paths.text, paths.mmproj) == (str(folder / NAMES[1]), (str(folder / NAMES[2]),))
+    monkeypatch.chdir(folder)
+    for missing in ("small-retrieval", Path("owner/name"), NAMES[0], "a\0b"):
+        with pytest.raises(ModelLoadError, match=": is not a folder; from_dir takes a folder, and Model a text model"):
+            Model.from_dir(missing)
+    assert asked == []
+    for arguments, error, words in (
+        ((3,), TypeError, "^path is of the type int; it takes a path"),
+        ((folder, 8), TypeError, "^quantization is 8; it takes a str$"),
+    ):
+        with pytest.raises(error, match=words):
+            Model.from_dir(*arguments)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^modality is 'image'; it is one of omni"):
+        Model.from_dir(folder, modality="image")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["imatrix", "adapter"])
+def test_a_file_that_is_not_a_model_by_its_header_is_left_out(kind: str, tmp_path: Path) -> None:
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 2)
+    other = key("general.name", "string", "calibration") + key("general.type", "string", kind)
+    (tmp_path / "calibration.gguf").write_bytes(head + other)
+    with pytest.raises(ModelLoadError, match="there is no text model file"):
+        find_in_folder(tmp_path, modality="text")
+    model = key("general.type", "string", "model") + key("general.description", "string", kind)
+    (tmp_path / "a.gguf").write_bytes(head + model)
+    assert find_in_folder(tmp_path, modality="text").text == str(tmp_path / "a.gguf")
+
+
+def test_sidecars_of_macos_are_left_out(folder: Path) -> None:
+    for name in NAMES:
+        (folder / f"._{name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")  # AppleDouble
+    assert find_model(f"{folder}:Q8_0").mmproj == tuple(str(folder / name) for name in NAMES[2:])
 
 
 def test_the_toy_model_opens_by_its_folder() -> None:
