@@ -10,6 +10,7 @@ add_library(omni STATIC
     csrc/error.cpp
     csrc/foreign_file.cpp
     csrc/gguf_file.cpp
+    csrc/gguf_parts.cpp
     csrc/gguf_values.cpp
     csrc/graph.cpp
     csrc/kernel_graph.cpp
@@ -18,6 +19,7 @@ add_library(omni STATIC
     csrc/models.cpp
     csrc/native_log.cpp
     csrc/packed_memory.cpp
+    csrc/page_guard.cpp
     csrc/piece_rate.cpp
     csrc/printable.cpp
     csrc/rotary_table.cpp

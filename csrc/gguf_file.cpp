@@ -27,7 +27,12 @@ uint64_t round_up(uint64_t n, uint64_t multiple) { return (n + multiple - 1) / m
 
 } // namespace
 
-gguf_file::gguf_file(const std::string & path_utf8) : file_(path_utf8) {
+gguf_file::gguf_file(const std::string & path_utf8, file_access access) : gguf_file(path_utf8, access, one_part{}) {
+    read_other_parts(access);
+    sort_names();
+}
+
+gguf_file::gguf_file(const std::string & path_utf8, file_access access, one_part) : file_(path_utf8, access) {
     const std::string_view head(reinterpret_cast<const char *>(base()), std::min<size_t>(size(), 256));
     if (head.substr(0, 4) != "GGUF") {
         throw error("not a GGUF file: " + describe_foreign_file(head, size()));
@@ -38,7 +43,6 @@ gguf_file::gguf_file(const std::string & path_utf8) : file_(path_utf8) {
     const uint64_t              alignment = read_alignment();
     const std::vector<uint64_t> offsets = read_tensors(c, n.tensors, alignment);
     place_tensors(offsets, round_up(c.pos(), alignment));
-    sort_names();
 }
 
 gguf_file::counts gguf_file::read_counts(cursor & c) const {

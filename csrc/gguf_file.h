@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GGUF file, mapped read-only. Its header is parsed and checked here, so that no other parser sees a user's file.
+// A GGUF file in memory. Its header is parsed and checked here, so that no other parser sees a user's file.
 #pragma once
 
 #include "error.h"
@@ -24,8 +24,9 @@ struct gguf_tensor {
     ggml_type              type = GGML_TYPE_F32;
     std::array<int64_t, 4> ne = {1, 1, 1, 1}; // 1 beyond n_dims
     int                    n_dims = 1;
-    const uint8_t *        data = nullptr; // in the mapping, at least 8-byte aligned
+    const uint8_t *        data = nullptr; // in the memory of its part, at least 8-byte aligned
     size_t                 n_bytes = 0;
+    size_t                 i_part = 0; // of the file's parts, 0 where it is not split
 
     int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
     bool    holds_weights() const { return type == GGML_TYPE_F32 || ggml_get_type_traits(type)->to_float != nullptr; }
@@ -34,21 +35,27 @@ struct gguf_tensor {
 // Neither copied nor moved. Those who keep tensors or views of it share its ownership.
 class gguf_file {
 public:
-    // Maps, parses and checks the file; its tensors lie inside it, aligned and apart. Throws error.
-    explicit gguf_file(const std::string & path_utf8);
+    // Opens, parses and checks the file, and the other parts of one that is split, of which this is the first; its tensors lie
+    // inside it, aligned and apart. Throws error.
+    gguf_file(const std::string & path_utf8, file_access access);
 
     const std::string & path() const { return file_.path(); }
-    const uint8_t *     base() const { return file_.base(); } // page aligned
-    size_t              size() const { return file_.size(); }
 
-    // As mapped_file::release_pages.
-    void release_pages() const { file_.release_pages(); }
+    // The file, or its parts in their order: what tensors lie in.
+    std::vector<const mapped_file *> parts() const;
+
+    // See mapped_file.
+    void require_unchanged() const;
+
+    // As mapped_file::release_pages, of all parts.
+    void release_pages() const;
 
     // An error about this file, to be thrown: "<path>: <what>".
     omni::error error(const std::string & what) const { return file_.error(what); }
 
-    // Values of keys, nullopt where the file lacks the key; they throw error where its value is of another type, does not fit or
-    // is not finite. Views point into the mapping: they end with this object and are not terminated, but hold no NUL.
+    // Values of keys, of the first part of a split file; nullopt where it lacks the key. They throw error where its value is of
+    // another type, does not fit or is not finite. Views point into the file: they end with this object and are not terminated,
+    // but hold no NUL.
     bool has(const char * key) const { return find_key(key) != nullptr; }
 
     std::optional<int64_t>          integer(const char * key) const; // any integer type, not bool
@@ -91,6 +98,15 @@ private:
         uint64_t    offset = 0;
     };
 
+    struct one_part {};
+
+    gguf_file(const std::string & path_utf8, file_access access, one_part); // the others are not looked for
+
+    const uint8_t * base() const { return file_.base(); }
+    size_t          size() const { return file_.size(); }
+
+    void read_other_parts(file_access access); // gguf_parts.cpp
+
     // Parsing, in this order.
     counts                read_counts(cursor & c) const;
     void                  read_keys(cursor & c, uint64_t n_keys);
@@ -113,6 +129,8 @@ private:
     std::vector<entry>               entries_; // sorted by key
     std::vector<gguf_tensor>         tensors_;
     std::vector<const gguf_tensor *> by_name_;
+
+    std::vector<std::unique_ptr<const gguf_file>> other_parts_;
 };
 
 } // namespace omni

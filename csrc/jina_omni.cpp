@@ -89,6 +89,16 @@ ggml_backend_dev_t get_device(int32_t index) {
     return ggml_backend_dev_get((size_t) index);
 }
 
+omni::file_access get_access(int32_t in_memory) { return in_memory != 0 ? omni::file_access::read : omni::file_access::map; }
+
+// Computes with a tower of a file, which must not change meanwhile: its pages come into memory when they are needed.
+void run(omni::call_queue & queue, const omni::gguf_file & file, const std::shared_ptr<const omni::tower> & tower,
+         const omni::tower_inputs & inputs, float * out, const volatile int32_t * cancel) {
+    file.require_unchanged();
+    queue.run(tower, inputs, out, omni::cancel_flag(cancel));
+    file.require_unchanged();
+}
+
 void require_threads(int32_t n_threads) {
     require(n_threads >= 1 && n_threads <= GGML_MAX_N_THREADS, "n_threads is not between 1 and 512");
 }
@@ -147,10 +157,10 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
 
 // ---- text model file ----------------------------------------------------------------------------------------------------
 
-omni_status omni_text_load(const char * path, int32_t device, omni_text ** text, omni_error * error) {
+omni_status omni_text_load(const char * path, int32_t device, int32_t in_memory, omni_text ** text, omni_error * error) {
     return guarded(error, [&] {
         omni_text *& out = require_pointer(text, "text");
-        out = new omni_text(&require_pointer(path, "path"), get_device(device));
+        out = new omni_text(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
     });
 }
 
@@ -198,10 +208,11 @@ int32_t omni_text_special_token(const omni_text * text, const char * spelling) {
 
 // ---- projector file -----------------------------------------------------------------------------------------------------
 
-omni_status omni_projector_load(const char * path, int32_t device, omni_projector ** projector, omni_error * error) {
+omni_status omni_projector_load(const char * path, int32_t device, int32_t in_memory, omni_projector ** projector,
+                                omni_error * error) {
     return guarded(error, [&] {
         omni_projector *& out = require_pointer(projector, "projector");
-        out = new omni_projector(&require_pointer(path, "path"), get_device(device));
+        out = new omni_projector(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
     });
 }
 
@@ -334,7 +345,7 @@ omni_status omni_encode_patches(omni_context * context, const omni_projector * p
         }
         const omni::tower_inputs inputs{
             {}, {grids, 3 * (size_t) n_grids}, {patches, (size_t) (n_patch * 3 * 2 * patch * patch)}};
-        queue.run(projector->vision, inputs, embeddings, omni::cancel_flag(cancel));
+        run(queue, *projector->file, projector->vision, inputs, embeddings, cancel);
     });
 }
 
@@ -359,7 +370,7 @@ omni_status omni_encode_mel(omni_context * context, const omni_projector * proje
             require(n_frame <= n_token_max, "lengths has over 16,777,216 mel frames in all");
         }
         const omni::tower_inputs inputs{{}, {lengths, (size_t) n_clips}, {frames, (size_t) (n_frame * tower.hparams().n_mel)}};
-        queue.run(projector->audio, inputs, embeddings, omni::cancel_flag(cancel));
+        run(queue, *projector->file, projector->audio, inputs, embeddings, cancel);
     });
 }
 
@@ -392,6 +403,6 @@ omni_status omni_encode_sequences(omni_context * context, const omni_text * text
         const omni::tower_inputs inputs{{tokens, (size_t) n_token},
                                         {lengths, (size_t) n_seq},
                                         {media_embeddings, (size_t) (n_media_token * tower.hparams().n_embd)}};
-        queue.run(text->tower, inputs, pooled, omni::cancel_flag(cancel));
+        run(queue, *text->file, text->tower, inputs, pooled, cancel);
     });
 }

@@ -23,7 +23,7 @@ extern "C" {
 
 typedef enum omni_status {
     OMNI_OK = 0,
-    OMNI_LOAD_FAILED = 1,      // a file is missing, unreadable or refused
+    OMNI_LOAD_FAILED = 1,      // a file is missing, unreadable or refused, or was changed while it is mapped
     OMNI_INVALID_ARGUMENT = 2, // an argument is out of its documented range
     OMNI_OUT_OF_MEMORY = 3,
     OMNI_CANCELLED = 4, // *cancel became non-zero
@@ -78,8 +78,10 @@ typedef struct omni_text_info {
     int64_t n_bytes; // of all tensors
 } omni_text_info;
 
-// path: UTF-8. device: index of omni_device_get.
-omni_status omni_text_load(const char * path, int32_t device, omni_text ** text, omni_error * error);
+// path: UTF-8; of a split file, its first part. device: index of omni_device_get. in_memory: zero maps the file, which must then
+// stay as it is: what computes with it fails with OMNI_LOAD_FAILED once it was changed, as far as that shows. Non-zero reads it
+// into memory.
+omni_status omni_text_load(const char * path, int32_t device, int32_t in_memory, omni_text ** text, omni_error * error);
 void        omni_text_free(omni_text * text);
 omni_status omni_text_get_info(const omni_text * text, omni_text_info * info, omni_error * error);
 
@@ -116,7 +118,9 @@ typedef struct omni_projector_info {
     int64_t n_bytes;
 } omni_projector_info;
 
-omni_status omni_projector_load(const char * path, int32_t device, omni_projector ** projector, omni_error * error);
+// As omni_text_load.
+omni_status omni_projector_load(const char * path, int32_t device, int32_t in_memory, omni_projector ** projector,
+                                omni_error * error);
 void        omni_projector_free(omni_projector * projector);
 omni_status omni_projector_get_info(const omni_projector * projector, omni_projector_info * info, omni_error * error);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
 #ifdef _WIN32
@@ -28,6 +29,9 @@ namespace omni {
 
 namespace {
 
+constexpr size_t       max_read = size_t(1) << 30; // bytes at a time: Linux reads up to 2 GiB, Windows counts in 32 bits
+constexpr const char * cut_while_read = "the file was cut short while it was read; load the model again";
+
 #ifdef _WIN32
 std::string describe_last_error(DWORD code) {
     switch (code) {
@@ -40,17 +44,6 @@ std::string describe_last_error(DWORD code) {
     }
 }
 
-struct handle {
-    HANDLE h;
-    explicit handle(HANDLE opened) : h(opened) {}
-    handle(const handle &) = delete;
-    handle & operator=(const handle &) = delete;
-    ~handle() {
-        if (h != nullptr && h != INVALID_HANDLE_VALUE) {
-            CloseHandle(h);
-        }
-    }
-};
 #else
 std::string describe_errno(int code) {
     switch (code) {
@@ -62,30 +55,29 @@ std::string describe_errno(int code) {
     }
 }
 
-struct descriptor {
-    int fd;
-    explicit descriptor(int opened) : fd(opened) {}
-    descriptor(const descriptor &) = delete;
-    descriptor & operator=(const descriptor &) = delete;
-    ~descriptor() {
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-};
 #endif
 
 } // namespace
 
-mapped_file::mapped_file(std::string path_utf8) : path_(std::move(path_utf8)) {
+mapped_file::mapped_file(std::string path_utf8, file_access access) : path_(std::move(path_utf8)) {
     if (path_.empty()) {
         throw omni::error(OMNI_LOAD_FAILED, "the path of the model file is empty");
     }
     if (path_.find('\0') != std::string::npos) {
         throw error("the path has a zero byte in it");
     }
-    map();
+    open();
+    if (access == file_access::read) {
+        pages_ = read();
+        require_unchanged(); // while it was read
+        file_.reset();
+    } else {
+        pages_ = map();
+        guard_.emplace(base(), size_);
+    }
 }
+
+mapped_file::~mapped_file() = default;
 
 omni::error mapped_file::error(const std::string & what) const {
     return omni::error(OMNI_LOAD_FAILED, printable(path_, 1000) + ": " + what);
@@ -93,9 +85,29 @@ omni::error mapped_file::error(const std::string & what) const {
 
 #ifdef _WIN32
 
-mapped_file::~mapped_file() { UnmapViewOfFile(base_); }
+// Without FILE_SHARE_WRITE: while it is held, nobody writes into the file.
+struct mapped_file::open_file {
+    HANDLE h = INVALID_HANDLE_VALUE;
 
-void mapped_file::map() {
+    open_file() = default;
+    open_file(const open_file &) = delete;
+    open_file & operator=(const open_file &) = delete;
+    ~open_file() {
+        if (h != INVALID_HANDLE_VALUE) {
+            CloseHandle(h);
+        }
+    }
+};
+
+void page_deleter::operator()(const uint8_t * base) const {
+    if (access == file_access::map) {
+        UnmapViewOfFile(base);
+    } else {
+        VirtualFree(const_cast<uint8_t *>(base), 0, MEM_RELEASE);
+    }
+}
+
+void mapped_file::open() {
     const int n_utf8 = int(std::min<size_t>(path_.size(), 32767));
     const int n_wide = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path_.data(), n_utf8, nullptr, 0);
     if (n_wide <= 0 || size_t(n_utf8) != path_.size()) {
@@ -111,13 +123,14 @@ void mapped_file::map() {
     if (attributes & FILE_ATTRIBUTE_DIRECTORY) {
         throw error("is a directory, expected a GGUF file");
     }
-    const handle file(CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
-                                  FILE_ATTRIBUTE_NORMAL, nullptr));
-    if (file.h == INVALID_HANDLE_VALUE) {
+    file_ = std::make_unique<open_file>();
+    file_->h = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                           FILE_ATTRIBUTE_NORMAL, nullptr);
+    if (file_->h == INVALID_HANDLE_VALUE) {
         throw error(describe_last_error(GetLastError()));
     }
     LARGE_INTEGER size;
-    if (GetFileType(file.h) != FILE_TYPE_DISK || !GetFileSizeEx(file.h, &size)) {
+    if (GetFileType(file_->h) != FILE_TYPE_DISK || !GetFileSizeEx(file_->h, &size)) {
         throw error("is not a regular file");
     }
     if (size.QuadPart == 0) {
@@ -126,29 +139,86 @@ void mapped_file::map() {
     if (uint64_t(size.QuadPart) > uint64_t(std::numeric_limits<ptrdiff_t>::max())) {
         throw error("the file is too large for this process; use a 64-bit one");
     }
-    const handle section(CreateFileMappingW(file.h, nullptr, PAGE_READONLY, 0, 0, nullptr));
-    void *       base = section.h == nullptr ? nullptr : MapViewOfFile(section.h, FILE_MAP_READ, 0, 0, size_t(size.QuadPart));
-    if (base == nullptr) {
-        throw error("the file cannot be mapped: Windows error " + std::to_string(GetLastError()));
-    }
-    base_ = static_cast<const uint8_t *>(base);
     size_ = size_t(size.QuadPart);
 }
 
-void mapped_file::release_pages() const { VirtualUnlock(const_cast<uint8_t *>(base_), size_); }
+mapped_file::pages mapped_file::map() const {
+    HANDLE       section = CreateFileMappingW(file_->h, nullptr, PAGE_READONLY, 0, 0, nullptr);
+    const void * base = section == nullptr ? nullptr : MapViewOfFile(section, FILE_MAP_READ, 0, 0, size_);
+    const DWORD  code = GetLastError();
+    if (section != nullptr) {
+        CloseHandle(section); // the view holds what it needs
+    }
+    if (base == nullptr) {
+        throw error("the file cannot be mapped: Windows error " + std::to_string(code));
+    }
+    return {static_cast<const uint8_t *>(base), page_deleter{size_, file_access::map}};
+}
+
+mapped_file::pages mapped_file::read() const {
+    auto * base = static_cast<uint8_t *>(VirtualAlloc(nullptr, size_, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    if (base == nullptr) {
+        throw std::bad_alloc();
+    }
+    pages owned(base, page_deleter{size_, file_access::read});
+    for (size_t done = 0; done < size_;) {
+        DWORD n = 0;
+        if (!ReadFile(file_->h, base + done, DWORD(std::min(size_ - done, max_read)), &n, nullptr)) {
+            throw error(describe_last_error(GetLastError()));
+        }
+        if (n == 0) {
+            throw error(cut_while_read);
+        }
+        done += n;
+    }
+    return owned;
+}
+
+void mapped_file::require_unchanged() const {}
+
+void mapped_file::release_pages() const {
+    if (file_ != nullptr) { // mapped
+        VirtualUnlock(const_cast<uint8_t *>(base()), size_); // of pages that are not locked, it takes them out of the working set
+    }
+}
 
 #else
 
-mapped_file::~mapped_file() { munmap(const_cast<uint8_t *>(base_), size_); }
+namespace {
 
-void mapped_file::map() {
-    // O_NONBLOCK: opening a pipe must not wait for its writer
-    const descriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (file.fd < 0) {
-        throw error(describe_errno(errno));
-    }
+// The time of modification, in seconds and nanoseconds.
+timespec modified(const struct stat & info) {
+#ifdef __APPLE__
+    return info.st_mtimespec;
+#else
+    return info.st_mtim;
+#endif
+}
+
+} // namespace
+
+struct mapped_file::open_file {
+    int         fd = -1;
     struct stat info = {};
-    if (fstat(file.fd, &info) != 0) {
+
+    open_file() = default;
+    open_file(const open_file &) = delete;
+    open_file & operator=(const open_file &) = delete;
+    ~open_file() {
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+};
+
+void page_deleter::operator()(const uint8_t * base) const { munmap(const_cast<uint8_t *>(base), size); }
+
+void mapped_file::open() {
+    file_ = std::make_unique<open_file>();
+    // O_NONBLOCK: opening a pipe must not wait for its writer
+    file_->fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat & info = file_->info;
+    if (file_->fd < 0 || fstat(file_->fd, &info) != 0) {
         throw error(describe_errno(errno));
     }
     if (S_ISDIR(info.st_mode)) {
@@ -163,16 +233,60 @@ void mapped_file::map() {
     if (uint64_t(info.st_size) > uint64_t(std::numeric_limits<ptrdiff_t>::max())) {
         throw error("the file is too large for this process; use a 64-bit one");
     }
-    const size_t size = size_t(info.st_size);
-    void *       base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    size_ = size_t(info.st_size);
+}
+
+mapped_file::pages mapped_file::map() const {
+    const void * base = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_->fd, 0);
     if (base == MAP_FAILED) {
         throw error("the file cannot be mapped: " + std::generic_category().message(errno));
     }
-    base_ = static_cast<const uint8_t *>(base);
-    size_ = size;
+    return {static_cast<const uint8_t *>(base), page_deleter{size_, file_access::map}};
 }
 
-void mapped_file::release_pages() const { madvise(const_cast<uint8_t *>(base_), size_, MADV_DONTNEED); }
+mapped_file::pages mapped_file::read() const {
+    void * base = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) {
+        throw std::bad_alloc();
+    }
+    auto * out = static_cast<uint8_t *>(base);
+    pages  owned(out, page_deleter{size_, file_access::read});
+    for (size_t done = 0; done < size_;) {
+        const ssize_t n = ::read(file_->fd, out + done, std::min(size_ - done, max_read));
+        if (n < 0 && errno != EINTR) {
+            throw error(describe_errno(errno));
+        }
+        if (n == 0) {
+            throw error(cut_while_read);
+        }
+        done += size_t(std::max<ssize_t>(n, 0));
+    }
+    return owned;
+}
+
+void mapped_file::require_unchanged() const {
+    if (file_ == nullptr) {
+        return; // it is in memory
+    }
+    struct stat now = {};
+    if (fstat(file_->fd, &now) != 0) {
+        throw error(describe_errno(errno));
+    }
+    const timespec then = modified(file_->info), written = modified(now);
+    if (now.st_size != file_->info.st_size || written.tv_sec != then.tv_sec || written.tv_nsec != then.tv_nsec) {
+        throw error("the file was changed after it was opened; load the model again. To replace a model file, rename another "
+                    "one to its name; or load it with mmap=False, which keeps a copy in memory");
+    }
+    if (guard_ && guard_->has_lost_pages()) {
+        throw error("a part of the file could not be read while it was in use; check its disk, and load the model again");
+    }
+}
+
+void mapped_file::release_pages() const {
+    if (file_ != nullptr) { // mapped
+        madvise(const_cast<uint8_t *>(base()), size_, MADV_DONTNEED);
+    }
+}
 
 #endif
 

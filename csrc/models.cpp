@@ -10,21 +10,28 @@ namespace omni {
 
 namespace {
 
-std::shared_ptr<const gguf_file> open_whole_file(const std::string & path) {
-    auto file = std::make_shared<const gguf_file>(path);
-    if (file->integer("split.count").value_or(1) > 1) {
-        throw file->error("is one part of a split file; join the parts with llama-gguf-split --merge");
+std::shared_ptr<const gguf_file> open_file(const std::string & path, file_access access) {
+    auto       file = std::make_shared<const gguf_file>(path, access);
+    const auto type = file->find_string("general.type").value_or("model"); // GGUFType of gguf-py has them all
+    if (type == "imatrix") {
+        throw file->error("is an importance matrix, with which a model is quantized; take the file of the model");
+    }
+    if (type == "adapter") {
+        throw file->error("is an adapter, which is not supported; take the file of a whole model");
     }
     return file;
 }
 
 } // namespace
 
-text_model::text_model(const std::string & path_utf8, ggml_backend_dev_t device)
-    : file(open_whole_file(path_utf8)), architecture(read_text_architecture(*file)), vocabulary(*file, architecture),
-      tower(std::make_shared<text_tower>(file, architecture, vocabulary.size(), device)) {}
+text_model::text_model(const std::string & path_utf8, file_access access, ggml_backend_dev_t device)
+    : file(open_file(path_utf8, access)), architecture(read_text_architecture(*file)), vocabulary(*file, architecture),
+      tower(std::make_shared<text_tower>(file, architecture, vocabulary.size(), device)) {
+    file->require_unchanged();
+}
 
-projector::projector(const std::string & path_utf8, ggml_backend_dev_t device) : file(open_whole_file(path_utf8)) {
+projector::projector(const std::string & path_utf8, file_access access, ggml_backend_dev_t device)
+    : file(open_file(path_utf8, access)) {
     const std::string_view architecture = file->required_string("general.architecture");
     if (architecture != "clip") {
         throw file->error("general.architecture is " + quoted(architecture) + ", an mmproj file has 'clip'" +
@@ -54,6 +61,7 @@ projector::projector(const std::string & path_utf8, ggml_backend_dev_t device) :
         }
         n_embd_out = audio->hparams().n_embd_out;
     }
+    file->require_unchanged();
 }
 
 } // namespace omni

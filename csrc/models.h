@@ -18,7 +18,7 @@ namespace omni {
 
 // A text model file: vocabulary and text tower.
 struct text_model {
-    text_model(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
+    text_model(const std::string & path_utf8, file_access access, ggml_backend_dev_t device); // throws error
 
     std::shared_ptr<const gguf_file> file;
     const text_architecture &        architecture; // in the table, which lives as long as the process
@@ -28,7 +28,7 @@ struct text_model {
 
 // A projector file: vision tower, audio tower or both.
 struct projector {
-    projector(const std::string & path_utf8, ggml_backend_dev_t device); // throws error
+    projector(const std::string & path_utf8, file_access access, ggml_backend_dev_t device); // throws error
 
     std::shared_ptr<const gguf_file> file;
     std::shared_ptr<vision_tower>    vision;

@@ -112,15 +112,17 @@ norm_layer weights::layer_norm(const std::string & name, int64_t n) {
 
 // ---- placing ------------------------------------------------------------------------------------------------------------
 
-// Lets the tensors that keep their type lie where they are in the mapping.
+// Lets the tensors that keep their type lie where they are in the file, with a buffer for each of its parts.
 void weights::map() {
-    buffers_.emplace_back(
-        ggml_backend_dev_buffer_from_host_ptr(device_, const_cast<uint8_t *>(file_->base()), file_->size(), file_->size()));
-    if (!buffers_.back()) {
-        throw std::bad_alloc();
+    for (const mapped_file * part : file_->parts()) {
+        buffers_.emplace_back(
+            ggml_backend_dev_buffer_from_host_ptr(device_, const_cast<uint8_t *>(part->base()), part->size(), part->size()));
+        if (!buffers_.back()) {
+            throw std::bad_alloc();
+        }
     }
     for (const placement & p : placements_) {
-        if (!p.converts() && ggml_backend_tensor_alloc(buffers_.back().get(), p.tensor,
+        if (!p.converts() && ggml_backend_tensor_alloc(buffers_[p.source->i_part].get(), p.tensor,
                                                        const_cast<uint8_t *>(p.source->data)) != GGML_STATUS_SUCCESS) {
             throw file_->error("tensor '" + p.source->name + "' could not be mapped");
         }

@@ -63,7 +63,7 @@ KEYS = [
     set_key("small", "general.architecture", "u32", 1),
     *(set_key("small", "general.architecture", "string", name) for name in ("", "llama", "bert", "qwen3moe", "q\n")),
     set_key("vision", "general.architecture", "string", "llama"),
-    set_key("small", "split.count", "u16", 3, "is one part of a split file"),
+    set_key("small", "split.count", "u16", 3, "key 'split.no' is missing"),
     *(remove("small", f"qwen3.{name}") for name in ("block_count", "embedding_length", "feed_forward_length")),
     remove("nano", "eurobert.attention.head_count"),
     set_key("small", "qwen3.block_count", "u32", 4, "tensor 'blk.3.attn_norm.weight' is missing"),

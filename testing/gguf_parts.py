@@ -76,3 +76,30 @@ class Parts:
     def overwritten(self, at: int, value: bytes) -> bytes:
         """Return the original with these bytes there."""
         return self.original[:at] + value + self.original[at + len(value) :]
+
+
+def split_file(path: Path, stem: Path, count: int) -> list[Path]:
+    """Write a file as several, as llama-gguf-split does; return their paths.
+
+    All keys are in the first; each has its number, their count, and the count of all tensors.
+    """
+    parts = Parts(path)
+    ends = sorted([*parts.header.tensors.values(), len(parts.original)])
+    names = list(parts.tensors)
+    per_file = -(-len(names) // count)
+    paths = [stem.with_name(f"{stem.name}-{i + 1:05}-of-{count:05}.gguf") for i in range(count)]
+    for i, written in enumerate(paths):
+        one = Parts(path)
+        one.keys = (one.keys if i == 0 else {}) | {
+            "split.no": key("split.no", "u16", i),
+            "split.count": key("split.count", "u16", count),
+            "split.tensors.count": key("split.tensors.count", "i32", len(names)),
+        }
+        one.tensors, one.data = {}, b""
+        for name in names[i * per_file : (i + 1) * per_file]:
+            start = parts.header.tensors[name]
+            one.tensors[name] = parts.tensors[name][:-8] + struct.pack("<Q", len(one.data))
+            content = parts.original[start : next(end for end in ends if end > start)]
+            one.data += content + bytes(-len(content) % 32)
+        written.write_bytes(one.joined())
+    return paths

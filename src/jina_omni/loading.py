@@ -41,19 +41,21 @@ class ModelFiles:
             file.close()
 
 
-def load_files(path: PathLike, mmproj: Sequence[PathLike], device: Device, task: str | None) -> ModelFiles:
-    """Load a text model file and its projector files.
+def load_files(
+    path: PathLike, mmproj: Sequence[PathLike], device: Device, task: str | None, *, mmap: bool
+) -> ModelFiles:
+    """Load a text model file and its projector files, mapped or in memory.
 
     Raises
     ------
     ModelLoadError
         A file is refused, or the files differ in hidden size or task, or two hold the same tower.
     """
-    text = TextModel(path, device)
+    text = TextModel(path, device, mmap=mmap)
     text_task = _find_task(text, path)
     towers: dict[str, tuple[PathLike, Projector]] = {}
     for file in mmproj:
-        projector = Projector(file, device)
+        projector = Projector(file, device, mmap=mmap)
         if projector.n_embd_out != text.n_embd:
             raise ModelLoadError(
                 f"{os.fspath(file)}: makes embeddings of {projector.n_embd_out} dimensions, but the text model file "

@@ -29,6 +29,7 @@ from jina_omni.calls import (
     choose_priority,
     make_window,
 )
+from jina_omni.describe import short_repr
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
     DIALECTS,
@@ -92,6 +93,7 @@ _MODEL_HINTS = {
     "revision": "it is an argument of Model.from_hub",
     "truncate_dim": "pass it to encode",
     "trust_remote_code": "leave it out: no code is downloaded",
+    "use_mmap": "pass mmap=",
 }
 
 
@@ -101,9 +103,10 @@ class Model(AsyncEncoding):
     Parameters
     ----------
     model : str or PathLike
-        A text model file (GGUF) of any quantisation; a folder with one and its projector files; or a name on the
-        Hugging Face Hub, such as ``small-retrieval`` or ``owner/repository:Q8_0``, whose files are downloaded unless
-        they are in the cache. A path that exists comes first. See `list_models` for the names.
+        A text model file (GGUF) of any quantisation, of a split file the first part; a folder with one and its
+        projector files; or a name on the Hugging Face Hub, such as ``small-retrieval`` or ``owner/repository:Q8_0``,
+        whose files are downloaded unless they are in the cache. A path that exists comes first. See `list_models` for
+        the names.
     mmproj : str, PathLike or sequence of them, optional
         Projector files of a text model file: the vision file, the audio file or both, of the same size and task. None
         is text only.
@@ -133,6 +136,10 @@ class Model(AsyncEncoding):
     background : str or tuple of 3 int, optional
         The colour that shows where images and frames are transparent: a name such as "white", "#ff8000", or red, green
         and blue from 0 to 255. By default alpha is dropped, as in the reference, and an SVG is drawn on white.
+    mmap : bool
+        Map the files into memory, where processes share them and only what is used is read. They must then stay as they
+        are: `encode` raises `ModelLoadError` once one was written into or cut. False reads them into memory of this
+        process, and what happens to them afterwards does not matter.
 
     Raises
     ------
@@ -171,6 +178,7 @@ class Model(AsyncEncoding):
         task: str | None = None,
         orientation: Orientation = "as-stored",
         background: Background | None = None,
+        mmap: bool = True,
     ) -> None:
         _check_model_options(
             device=device,
@@ -181,6 +189,7 @@ class Model(AsyncEncoding):
             task=task,
             orientation=orientation,
             background=background,
+            mmap=mmap,
         )
         pictures = PictureOptions().override(orientation, background)
         paths = find_model(model, mmproj, modality)
@@ -192,7 +201,7 @@ class Model(AsyncEncoding):
 
         found = find_device(device)
         threads = n_threads or usable_cpus()
-        self._files = load_files(paths.text, paths.mmproj, found, task)
+        self._files = load_files(paths.text, paths.mmproj, found, task, mmap=mmap)
         # The files, not the name of a folder or on the Hub, and from everywhere: a pickle must open the same ones.
         self._arguments = {
             "model": os.path.abspath(paths.text),  # noqa: PTH100 - Path.resolve would follow the links of a cache
@@ -205,6 +214,7 @@ class Model(AsyncEncoding):
             "task": task,
             "orientation": orientation,
             "background": background,
+            "mmap": mmap,
         }
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
@@ -419,6 +429,8 @@ class Model(AsyncEncoding):
             `InputTooLongError`). The message names the input and its part; ``index`` and ``location`` hold them.
         ModalityNotLoadedError
             An input needs a tower that is not loaded; the message names the file to pass.
+        ModelLoadError
+            A model file was changed after it was loaded; see `Model`.
         Cancelled
             Through `cancel`. The model stays usable.
         """
@@ -858,6 +870,7 @@ def _check_model_options(
     task: str | None = None,
     orientation: Orientation = "as-stored",
     background: Background | None = None,
+    mmap: bool = True,
 ) -> None:
     check_str("device", device)
     check_choice("compute", compute, COMPUTES)
@@ -871,6 +884,8 @@ def _check_model_options(
     check_choice("orientation", orientation, ORIENTATIONS)
     if background is not None:
         read_background(background)
+    if not isinstance(mmap, bool):
+        raise TypeError(f"mmap is {short_repr(mmap)}; it takes True or False")
 
 
 def _check_cancel(cancel: CancelToken | None) -> None:

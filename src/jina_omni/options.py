@@ -27,6 +27,7 @@ class ModelOptions(TypedDict, total=False):
     task: str | None
     orientation: Orientation
     background: Background | None
+    mmap: bool
 
 
 class EncodeOptions(TypedDict, total=False):

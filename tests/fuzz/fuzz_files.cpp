@@ -80,7 +80,7 @@ void run_text(const omni_text * text, omni_context * context) {
     const std::vector<float> embeddings((size_t) n_media * info.n_embd, 0.5f);
     std::vector<float> pooled(lengths.size() * info.n_embd);
     accepted(omni_encode_sequences(context, text, ids.data(), lengths.data(), (int32_t) lengths.size(), embeddings.data(), n_media,
-                                   pooled.data(), nullptr, &error), error);
+                                   pooled.data(), OMNI_INTERACTIVE, nullptr, &error), error);
 }
 
 void run_projector(const omni_projector * projector, omni_context * context) {
@@ -93,13 +93,13 @@ void run_projector(const omni_projector * projector, omni_context * context) {
         const size_t  n_merged = 2 + 6, n_patch = n_merged * merge * merge;
         const std::vector<float> patches(n_patch * 6 * info.patch_size * info.patch_size, 0.5f);
         std::vector<float> embeddings(n_merged * info.n_embd_out);
-        accepted(omni_encode_patches(context, projector, patches.data(), grids, 2, embeddings.data(), nullptr, &error), error);
+        accepted(omni_encode_patches(context, projector, patches.data(), grids, 2, embeddings.data(), OMNI_INTERACTIVE, nullptr, &error), error);
     }
     if (info.has_audio) {
         const int32_t lengths[] = {std::min(70, info.max_mel_frames), 3};
         const std::vector<float> frames((size_t) (lengths[0] + lengths[1]) * info.n_mel, 0.5f);
         std::vector<float> embeddings((size_t) (omni_audio_token_count(lengths[0]) + omni_audio_token_count(lengths[1])) * info.n_embd_out);
-        accepted(omni_encode_mel(context, projector, frames.data(), lengths, 2, embeddings.data(), nullptr, &error), error);
+        accepted(omni_encode_mel(context, projector, frames.data(), lengths, 2, embeddings.data(), OMNI_INTERACTIVE, nullptr, &error), error);
     }
 }
 
@@ -113,12 +113,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t * data, size_t size) {
     const size_t which = std::hash<std::string_view>()({(const char *) data, size}) % contexts().size();
     omni_error error = {};
     omni_text * text = nullptr;
-    if (accepted(omni_text_load(path.c_str(), 0, &text, &error), error)) {
+    if (accepted(omni_text_load(path.c_str(), 0, 0, &text, &error), error)) {
         run_text(text, contexts()[which].get());
     }
     omni_text_free(text);
     omni_projector * projector = nullptr;
-    if (accepted(omni_projector_load(path.c_str(), 0, &projector, &error), error)) {
+    if (accepted(omni_projector_load(path.c_str(), 0, 0, &projector, &error), error)) {
         run_projector(projector, contexts()[which].get());
     }
     omni_projector_free(projector);

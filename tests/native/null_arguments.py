@@ -49,7 +49,7 @@ def arguments(text: TextModel, projector: Projector, context: Context, path: str
         "omni_text_load.path": ffi.new("char[]", path.encode()),
         "omni_projector_load.path": ffi.new("char[]", mmproj.encode()),
         "omni_log_next.text": ffi.new("char[]", 100),
-        **dict.fromkeys(("device", "kernels", "product", "exact", "portable", "index", "priority"), 0),
+        **dict.fromkeys(("device", "kernels", "product", "exact", "portable", "index", "priority", "in_memory"), 0),
         **dict.fromkeys(("n_threads", "n_grids", "n_clips", "n_seq", "n_media_embeddings"), 1),
         "level": ffi.new("int32_t *"),
         "n_bytes": ffi.new("int64_t *"),

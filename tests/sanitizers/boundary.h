@@ -24,8 +24,8 @@ struct model {
 
     model(const char * text_path, const char * projector_path) {
         omni_error error = {};
-        demand(omni_text_load(text_path, 0, &text, &error) == OMNI_OK, "text loads", error);
-        demand(omni_projector_load(projector_path, 0, &projector, &error) == OMNI_OK, "mmproj loads", error);
+        demand(omni_text_load(text_path, 0, 0, &text, &error) == OMNI_OK, "text loads", error);
+        demand(omni_projector_load(projector_path, 0, 0, &projector, &error) == OMNI_OK, "mmproj loads", error);
         demand(omni_text_get_info(text, &text_info, &error) == OMNI_OK, "text has an info", error);
         demand(omni_projector_get_info(projector, &projector_info, &error) == OMNI_OK, "mmproj has an info", error);
     }

@@ -23,6 +23,7 @@ from jina_omni.dialects import TASKS
 from jina_omni.info import find_quantization
 from jina_omni.repository import choose_files
 from testing.checkpoints.writer import Checkpoint
+from testing.gguf_parts import split_file
 from tests.hub_server import HubServer, Repository
 
 constants = pytest.importorskip("huggingface_hub.constants")
@@ -455,6 +456,21 @@ def test_a_folder_is_a_model(tmp_path: Path, files: dict[str, bytes]) -> None:
         Model(f"{tmp_path}:IQ1_S")
     with pytest.raises(ModelLoadError, match=r"a text file has 'qwen3' .*; pass this file as mmproj"):
         Model(tmp_path / VISION)
+
+
+def test_all_parts_of_a_split_file_are_downloaded(
+    hub: HubServer, fetch, cache: Path, small: Checkpoint, tmp_path: Path
+) -> None:
+    parts = split_file(small.text, tmp_path / f"{STEM}-F16", 3)
+    mine = hub.repositories["me/split"] = Repository()
+    mine.commit({f"F16/{part.name}": part.read_bytes() for part in parts})
+    with Model.from_hub("me/split:F16", modality="text", cache_dir=cache, device="cpu") as model:
+        assert (model.info.quantization, model.info.task) == ("F16", "clustering")
+        vector = model.encode("a red circle")
+    assert sorted(path.name for path in cache.rglob("*.gguf")) == [part.name for part in parts]
+    assert names(fetch("me/split", modality="text", local_files_only=True)) == [parts[0].name]
+    with Model(small.text, device="cpu") as local:
+        np.testing.assert_array_equal(vector, local.encode("a red circle"))
 
 
 @pytest.mark.usefixtures("hub")

@@ -35,15 +35,18 @@ class ModelFile(Handle):
         Of its handle.
     path : str or PathLike
     device : Device
+    mmap : bool
+        See `TextModel`.
 
     Attributes
     ----------
     c_type : str
     """
 
-    def __init__(self, c_type: str, path: str | os.PathLike[str], device: Device) -> None:
+    def __init__(self, c_type: str, path: str | os.PathLike[str], device: Device, *, mmap: bool) -> None:
         index = require("device", device, Device, ", as find_device returns it").index
-        super().__init__(c_type, f"{c_type}_load", _encode_path(path), index)
+        in_memory = not require("mmap", mmap, bool)
+        super().__init__(c_type, f"{c_type}_load", _encode_path(path), index, in_memory)
         self.c_type = c_type
 
     def metadata(self, key: str) -> str | None:
@@ -58,9 +61,12 @@ class TextModel(ModelFile):
     Parameters
     ----------
     path : str or PathLike
-        A GGUF file of architecture ``qwen3`` (small) or ``eurobert`` (nano).
+        A GGUF file of architecture ``qwen3`` (small) or ``eurobert`` (nano); of a split file, the first part.
     device : Device
         Where the tower's weights go; see `find_device`.
+    mmap : bool
+        Map the file, which must then stay as it is: once it was written into or cut, what computes with it raises
+        `ModelLoadError`, as far as its size and time of modification show. False reads it into memory.
 
     Attributes
     ----------
@@ -85,8 +91,8 @@ class TextModel(ModelFile):
         The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
-    def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
-        super().__init__("omni_text", path, device)
+    def __init__(self, path: str | os.PathLike[str], device: Device, *, mmap: bool = True) -> None:
+        super().__init__("omni_text", path, device, mmap=mmap)
         info = read_struct("omni_text_get_info", self)
         self.architecture: str = info.architecture
         self.n_embd: int = info.n_embd
@@ -127,9 +133,12 @@ class Projector(ModelFile):
     Parameters
     ----------
     path : str or PathLike
-        A GGUF file of architecture ``clip`` with the projector ``qwen3vl_merger`` or ``qwen2.5o``.
+        A GGUF file of architecture ``clip`` with the projector ``qwen3vl_merger`` or ``qwen2.5o``; of a split file, the
+        first part.
     device : Device
         Where the weights go.
+    mmap : bool
+        As in `TextModel`.
 
     Attributes
     ----------
@@ -159,8 +168,8 @@ class Projector(ModelFile):
         The file is missing, damaged or of another type; the message names file, key or tensor.
     """
 
-    def __init__(self, path: str | os.PathLike[str], device: Device) -> None:
-        super().__init__("omni_projector", path, device)
+    def __init__(self, path: str | os.PathLike[str], device: Device, *, mmap: bool = True) -> None:
+        super().__init__("omni_projector", path, device, mmap=mmap)
         self.path = os.fspath(path)
         info = read_struct("omni_projector_get_info", self)
         self.has_vision = bool(info.has_vision)
