@@ -154,6 +154,10 @@ def _find_text_file(texts: list[str], quantization: str | None, source: str) -> 
     if not candidates:
         there = dict.fromkeys(find_quantization(name) or name for name in texts)
         raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")
+    # Of two of one quantisation, that by whose name it can't be an importance matrix.
+    doubtful = {name for name in candidates if _MATRIX.search(PurePosixPath(name).name)}
+    plain = {find_quantization(name) for name in candidates if name not in doubtful}
+    candidates = [name for name in candidates if name not in doubtful or find_quantization(name) not in plain]
     return _require_one(candidates, "text model", source)
 
 

@@ -400,6 +400,8 @@ def test_the_environment_variables_of_the_client_hold(hub: HubServer, files: dic
             ["a-F16.gguf", "v-mmproj-F16.gguf"],
         ),
         *((["a-F16.gguf", matrix], None, "text", ["a-F16.gguf"]) for matrix in MATRICES),
+        (["a-F16.gguf", "a-imatrix-F16.gguf"], None, "text", ["a-F16.gguf"]),
+        (["a-F16.gguf", "a-imatrix-Q4_K_M.gguf"], "Q4_K_M", "text", ["a-imatrix-Q4_K_M.gguf"]),
         (["a-imatrix-Q4_K_M.gguf"], None, "text", ["a-imatrix-Q4_K_M.gguf"]),  # quantised with one
         (["a-UD-Q4_K_XL.gguf", "a-Q4_K_M.gguf"], "ud-q4_k_xl", "text", ["a-UD-Q4_K_XL.gguf"]),
         (["a-UD-Q4_K_XL.gguf", "a-Q4_K_M.gguf"], "Q4_K_XL", "text", ["a-UD-Q4_K_XL.gguf"]),
