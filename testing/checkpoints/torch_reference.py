@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _Tower = TypeVar("_Tower")
 
-_TEXT_NAMES = {
+TEXT_NAMES = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -38,7 +38,7 @@ _TEXT_NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-_VISION_NAMES = {
+VISION_NAMES = {
     "ln1": "norm1",
     "ln2": "norm2",
     "attn_qkv": "attn.qkv",
@@ -46,8 +46,8 @@ _VISION_NAMES = {
     "ffn_up": "mlp.linear_fc1",
     "ffn_down": "mlp.linear_fc2",
 }
-_VISION_TOP = {"v.post_ln": "merger.norm", "mm.0": "merger.linear_fc1", "mm.2": "merger.linear_fc2"}
-_AUDIO_NAMES = {
+VISION_TOP = {"v.post_ln": "merger.norm", "mm.0": "merger.linear_fc1", "mm.2": "merger.linear_fc2"}
+AUDIO_NAMES = {
     "ln1": "self_attn_layer_norm",
     "ln2": "final_layer_norm",
     "attn_q": "self_attn.q_proj",
@@ -58,7 +58,7 @@ _AUDIO_NAMES = {
     "ffn_down": "fc2",
 }
 # The published projector sits where the encoder's own projection would be.
-_AUDIO_TOP = {"a.conv1d.1": "conv1", "a.conv1d.2": "conv2", "a.post_ln": "ln_post", "mm.a.fc": "proj"}
+AUDIO_TOP = {"a.conv1d.1": "conv1", "a.conv1d.2": "conv2", "a.post_ln": "ln_post", "mm.a.fc": "proj"}
 
 
 class TorchText:
@@ -66,12 +66,12 @@ class TorchText:
 
     Parameters
     ----------
-    path
-        Text file, of any tensor types that ``gguf.quants.dequantize`` reads.
+    source
+        Text file, of any tensor types that ``gguf.quants.dequantize`` reads; or its weights.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._weights = weights = Weights(path)
+    def __init__(self, source: Path | Weights) -> None:
+        self._weights = weights = _open(source)
         arch = weights.architecture
         config = {"qwen3": Qwen3Config, "eurobert": EuroBertConfig}[arch](
             # Embedding rows are read from the file when they are needed.
@@ -91,7 +91,7 @@ class TorchText:
         )
         with torch.device("meta"):
             self._model = {"qwen3": Qwen3Model, "eurobert": EuroBertModel}[arch](config)
-        state = _block_state(weights, "blk", "layers", _TEXT_NAMES)
+        state = _block_state(weights, "blk", "layers", TEXT_NAMES)
         state["norm.weight"] = torch.from_numpy(weights["output_norm.weight"])
         state["embed_tokens.weight"] = torch.zeros(1, config.hidden_size)
         self._model.load_state_dict(state, assign=True)
@@ -116,12 +116,12 @@ class TorchVision:
 
     Parameters
     ----------
-    path
-        Vision projector file, or one with both projectors.
+    source
+        Vision projector file, or one with both projectors; or its weights.
     """
 
-    def __init__(self, path: Path) -> None:
-        weights = Weights(path)
+    def __init__(self, source: Path | Weights) -> None:
+        weights = _open(source)
         self.limits = Limits.of(weights)
         config = Qwen3VLVisionConfig(
             depth=weights.int("clip.vision.block_count"),
@@ -136,7 +136,7 @@ class TorchVision:
         )
         with torch.device("meta"):
             self._model = Qwen3VLVisionModel(config)
-        state = _block_state(weights, "v.blk", "blocks", _VISION_NAMES) | _top_state(weights, _VISION_TOP)
+        state = _block_state(weights, "v.blk", "blocks", VISION_NAMES) | _top_state(weights, VISION_TOP)
         patch = np.stack([weights["v.patch_embd.weight"], weights["v.patch_embd.weight.1"]], axis=2)
         state["patch_embed.proj.weight"] = torch.from_numpy(patch)
         state["patch_embed.proj.bias"] = torch.from_numpy(weights["v.patch_embd.bias"])
@@ -157,12 +157,12 @@ class TorchAudio:
 
     Parameters
     ----------
-    path
-        Audio projector file, or one with both projectors.
+    source
+        Audio projector file, or one with both projectors; or its weights.
     """
 
-    def __init__(self, path: Path) -> None:
-        weights = Weights(path)
+    def __init__(self, source: Path | Weights) -> None:
+        weights = _open(source)
         self._extractor = WhisperFeatureExtractor(feature_size=weights.int("clip.audio.num_mel_bins"))
         config = Qwen2_5OmniAudioEncoderConfig(
             num_mel_bins=weights.int("clip.audio.num_mel_bins"),
@@ -177,7 +177,7 @@ class TorchAudio:
         )
         with torch.device("meta"):
             self._model = Qwen2_5OmniAudioEncoder(config)
-        state = _block_state(weights, "a.blk", "layers", _AUDIO_NAMES) | _top_state(weights, _AUDIO_TOP)
+        state = _block_state(weights, "a.blk", "layers", AUDIO_NAMES) | _top_state(weights, AUDIO_TOP)
         for name in ("conv1.bias", "conv2.bias"):
             state[name] = state[name].reshape(-1)
         state["audio_bos_eos_token.weight"] = torch.zeros(2, config.output_dim)
@@ -205,15 +205,24 @@ class TorchReference:
     ----------
     text, vision, audio
         The files; without a projector its media cannot be embedded.
+    weights
+        Of the three in place of those in the files.
     """
 
-    def __init__(self, text: Path, vision: Path | None = None, audio: Path | None = None) -> None:
-        self.text = TorchText(text)
-        self.vision = TorchVision(vision) if vision else None
-        self.audio = TorchAudio(audio) if audio else None
+    def __init__(
+        self,
+        text: Path,
+        vision: Path | None = None,
+        audio: Path | None = None,
+        weights: tuple[Weights, Weights, Weights] | None = None,
+    ) -> None:
+        of_text, of_vision, of_audio = weights or (text, vision, audio)
+        self.text = TorchText(of_text)
+        self.vision = TorchVision(of_vision) if of_vision else None
+        self.audio = TorchAudio(of_audio) if of_audio else None
         self.tokenizer = build_tokenizer(text)
-        weights = Weights(text)
-        eos = weights.key("tokenizer.ggml.eos_token_id") if weights.key("tokenizer.ggml.add_eos_token") else None
+        keys = _open(of_text)
+        eos = keys.key("tokenizer.ggml.eos_token_id") if keys.key("tokenizer.ggml.add_eos_token") else None
         self._eos = None if eos is None else int(str(eos))
 
     def spans(self, parts: Sequence[Part], dialect: str = "card") -> list[Span]:
@@ -249,6 +258,10 @@ def hf_patches(image: Image.Image, limits: Limits) -> Patches:
     found = processor(np.asarray(image.convert("RGB")), input_data_format="channels_last", return_tensors="np")
     t, h, w = found["image_grid_thw"][0].tolist()
     return Patches(np.asarray(found["pixel_values"], np.float32), (t, h, w))
+
+
+def _open(source: Path | Weights) -> Weights:
+    return source if isinstance(source, Weights) else Weights(source)
 
 
 def _block_state(weights: Weights, prefix: str, layers: str, names: dict[str, str]) -> dict[str, torch.Tensor]:

@@ -37,6 +37,18 @@ class Weights:
         # A copy, because float32 tensors come as a view of the file, which torch would warn of.
         return np.array(values.reshape(tensor.shape[::-1].tolist()), dtype=np.float32)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return a tensor's shape in torch's order of dimensions."""
+        return tuple(self._tensors[name].shape[::-1].tolist())
+
+    def type(self, name: str) -> str:
+        """Return the name of a tensor's weight type, such as ``F16``."""
+        return str(self._tensors[name].tensor_type.name)
+
+    def key_names(self) -> list[str]:
+        """Return the names of the metadata values."""
+        return [name for name in self._reader.fields if not name.startswith("GGUF.")]
+
     def rows(self, name: str, ids: NDArray[np.int64]) -> Array:
         """Return some rows of a matrix, without dequantising the rest."""
         tensor = self._tensors[name]

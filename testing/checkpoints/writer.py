@@ -136,22 +136,19 @@ def write_text(
     task: str = "clustering",
 ) -> Path:
     """Write a text file and return its path."""
-    vocabulary = vocabulary or default_vocabulary(shape)
-    metadata = _general("model", shape, task, edits) | _text_metadata(shape.text) | _tokenizer_metadata(vocabulary)
+    metadata = text_metadata(shape, edits=edits, vocabulary=vocabulary, task=task)
     return _write(path, shape.size, metadata, text_tensors(shape.text), edits)
 
 
 def write_vision(path: Path, shape: ModelShape, *, edits: Edits = PUBLISHED, task: str = "clustering") -> Path:
     """Write a vision projector file and return its path."""
-    metadata = _general("mmproj", shape, task, edits) | {"clip.has_vision_encoder": True}
-    metadata |= {"clip.projector_type": "qwen3vl_merger"} | _vision_metadata(shape.vision)
+    metadata = vision_metadata(shape, edits=edits, task=task)
     return _write(path, shape.size, metadata, vision_tensors(shape.vision), edits)
 
 
 def write_audio(path: Path, shape: ModelShape, *, edits: Edits = PUBLISHED, task: str = "clustering") -> Path:
     """Write an audio projector file and return its path."""
-    metadata = _general("mmproj", shape, task, edits) | {"clip.has_audio_encoder": True}
-    metadata |= {"clip.projector_type": "qwen2.5o"} | _audio_metadata(shape.audio)
+    metadata = audio_metadata(shape, edits=edits, task=task)
     return _write(path, shape.size, metadata, audio_tensors(shape.audio), edits)
 
 
@@ -197,6 +194,30 @@ def random_values(seed: int, name: str, n: int) -> NDArray[np.float32]:
     total = ((pairs & _LOW_32) + (pairs >> np.uint64(32))).astype(np.int32)
     # The deviation of a 16-bit integer is 65536 / sqrt(12), and of four of them twice that.
     return (total - 2 * 65535).astype(np.float32) * np.float32(12**0.5 / 131072)
+
+
+def text_metadata(
+    shape: ModelShape,
+    *,
+    edits: Edits = PUBLISHED,
+    vocabulary: Vocabulary | None = None,
+    task: str = "clustering",
+) -> dict[str, object]:
+    """Return the keys of a text file."""
+    vocabulary = vocabulary or default_vocabulary(shape)
+    return _general("model", shape, task, edits) | _text_metadata(shape.text) | _tokenizer_metadata(vocabulary)
+
+
+def vision_metadata(shape: ModelShape, *, edits: Edits = PUBLISHED, task: str = "clustering") -> dict[str, object]:
+    """Return the keys of a vision projector file."""
+    metadata = _general("mmproj", shape, task, edits) | {"clip.has_vision_encoder": True}
+    return metadata | {"clip.projector_type": "qwen3vl_merger"} | _vision_metadata(shape.vision)
+
+
+def audio_metadata(shape: ModelShape, *, edits: Edits = PUBLISHED, task: str = "clustering") -> dict[str, object]:
+    """Return the keys of an audio projector file."""
+    metadata = _general("mmproj", shape, task, edits) | {"clip.has_audio_encoder": True}
+    return metadata | {"clip.projector_type": "qwen2.5o"} | _audio_metadata(shape.audio)
 
 
 def text_tensors(shape: TextShape) -> list[Tensor]:

@@ -54,3 +54,10 @@ def test_workflows_take_actions_by_their_commit() -> None:
     for line in used:
         commits[line.partition("@")[0]].add(line)
     assert [lines for lines in commits.values() if len(lines) > 1] == []
+
+
+def test_the_check_of_the_published_files_has_a_job_for_each_repository() -> None:
+    text = (ROOT / ".github" / "workflows" / "published.yml").read_text("utf-8")
+    names = [model.name for model in jina_omni.list_models()]
+    assert f"options: [all, {', '.join(names)}]" in text
+    assert "'[" + ", ".join(f'"{name}"' for name in names) + "]'" in text
