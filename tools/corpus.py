@@ -134,7 +134,7 @@ def find_kind(path: Path) -> str:
 def find_facts(path: Path, kind: str) -> Facts:
     """Return what this library reads of a file."""
     import jina_omni
-    from jina_omni.media import audio, image, pdf, video
+    from jina_omni.media import audio, image, pdf, video, video_streams
     from jina_omni.media.patches import VisionGeometry
 
     sizes: dict[str, float]
@@ -151,7 +151,7 @@ def find_facts(path: Path, kind: str) -> Facts:
         _, selection = video.read_patches(film, video.select(film, geometry, "card"), geometry, "card")
         height, width = selection.size
         sizes = {"frames": selection.n_frames, "width": width, "height": height}
-        return Facts(sizes, summarize_picture(video.decode_first_frame(path)))
+        return Facts(sizes, summarize_picture(video_streams.decode_first_frame(path)))
     pixels = image.decode(jina_omni.Image(path))
     return Facts({"width": pixels.width, "height": pixels.height}, summarize_picture(pixels))
 

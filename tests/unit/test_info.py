@@ -50,6 +50,7 @@ INFO = ModelInfo(
     instruction_set="avx2",
     n_params=600_000_000,
     n_bytes=400_000_000,
+    packed_bytes=0,
     license=MODEL_LICENSE,
 )
 
