@@ -226,6 +226,29 @@ def test_an_excerpt_of_an_animation():
     assert times(Video(animation("WEBP", 20, 100)).split(1.5)) == [(0, 1.5), (1.5, 2)]
 
 
+# Seconds of frames, as of slides, or of the recording of a screen.
+SLOW = [0, 1, 10, 11, 12, 13, 14, 15]
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_an_excerpt_in_which_no_frame_begins_has_the_one_that_is_shown(container):
+    file = video_file(map(numbered, range(8)), container, "libx264", pts=[1000 * time for time in SLOW])
+    parts = Video(file).split(4)
+    assert [shown(part)[0] for part in parts][:4] == [[0, 1], [1], [2, 3], [4, 5, 6, 7]]
+
+
+def test_an_excerpt_of_an_animation_has_the_frame_that_is_shown():
+    durations = [1000 * seconds for seconds in (*np.diff(SLOW), 8)]
+    parts = Video(animation("GIF", 8, durations)).split(2)
+    found = [select(part, GEOMETRY, "card").n_frames for part in parts]
+    assert found == [2, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1]
+
+
+def test_an_excerpt_of_an_array_has_the_frame_that_is_shown():
+    parts = Video(np.stack([numbered(i) for i in range(3)]), fps=0.1).split(5)
+    assert [shown(part)[0] for part in parts] == [[0], [0], [1], [1], [2], [2]]
+
+
 def test_a_film_that_does_not_begin_at_0_counts_from_its_beginning():
     file = io.BytesIO()
     with av.open(io.BytesIO(film("mpeg-ts"))) as source, av.open(file, "w", format="mpegts") as output:

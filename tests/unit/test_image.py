@@ -85,6 +85,8 @@ def samples():
         "tiff-lzw": encoded(rgb, "TIFF", compression="tiff_lzw"),
         "tiff-jpeg": encoded(rgb, "TIFF", compression="jpeg"),
         "ppm": encoded(rgb, "PPM"),
+        "ico": encoded(rgb, "ICO", sizes=[(9, 12)]),
+        "jpeg2000": encoded(rgb, "JPEG2000"),
         "webp": encoded(rgb, "WEBP"),
         "webp-lossless": encoded(rgba, "WEBP", lossless=True),
         "heic": heic(rgb),
@@ -953,7 +955,9 @@ def test_no_file_stays_open(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(samples()))
 def test_the_media_type_of_a_sample_is_detected(name):
-    expected = {"ppm": "image/x-portable-anymap"}.get(name, f"image/{name.split('-')[0]}")
+    expected = {"ppm": "image/x-portable-anymap", "ico": "image/x-icon", "jpeg2000": "image/jp2"}.get(
+        name, f"image/{name.split('-')[0]}"
+    )
     assert detect_media_type(samples()[name]) == expected
 
 

@@ -353,7 +353,7 @@ def test_a_password_is_not_shown():
 
 def test_a_way_of_encryption_that_is_not_supported_is_named():
     data = encrypted(b"").replace(b"/Filter/Standard", b"/Filter/Ceasar99")
-    with pytest.raises(InputError, match="is not supported; save it without") as caught:
+    with pytest.raises(InputError, match="is not supported; save it unencrypted") as caught:
         list_pages(Pdf(data))
     assert not isinstance(caught.value, DecodeError)
 

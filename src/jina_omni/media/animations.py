@@ -57,7 +57,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
     source : path or bytes-like
         For which `is_animation` is true.
     excerpt : Excerpt
-        The part that is measured; there may be no frame in it.
+        The part that is measured. If no frame begins in it, it has the one that is shown then; behind the end there is
+        none.
     pictures : PictureOptions
         How the frames are laid out.
 
@@ -71,11 +72,10 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
         It can't be read, or has more than 35 million pixels.
     """
     begins, end, size = [], 0.0, (0, 0)
-    for begin, seconds, frame in _decode(source, pictures):
+    for begin, seconds, frame in _decode(source, excerpt, pictures):
         size = frame.size
-        if excerpt.start <= begin < excerpt.end:
-            begins.append(begin)
-            end = begin + seconds
+        begins.append(begin)
+        end = begin + seconds
     return Film(size, len(begins), len(begins) / (end - begins[0]) if begins else 0.0, end)
 
 
@@ -83,13 +83,12 @@ def decode_frames(
     source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
 ) -> Generator[Frame, None, None]:
     """Decode the frames of an animation; parameters and errors are those of `measure_film`."""
-    for begin, _, frame in _decode(source, pictures):
-        if excerpt.start <= begin < excerpt.end:
-            yield frame
+    for _, _, frame in _decode(source, excerpt, pictures):
+        yield frame
 
 
-def _decode(source: FileSource, pictures: PictureOptions) -> Iterator[tuple[float, float, Frame]]:
-    """Yield the frames, each with its time from the beginning and its duration, in seconds."""
+def _decode(source: FileSource, excerpt: Excerpt, pictures: PictureOptions) -> Iterator[tuple[float, float, Frame]]:
+    """Yield the frames of an excerpt, each with its time from the beginning and its duration, in seconds."""
     with as_decode_error("an animation"), open_source(source) as file:
         picture = _open_picture(file)
         if picture.width * picture.height > MAX_FRAME_PIXELS:
@@ -102,12 +101,17 @@ def _decode(source: FileSource, pictures: PictureOptions) -> Iterator[tuple[floa
             turn = turn_by_exif(picture.getexif().get(ExifTags.Base.Orientation, 1))
         size = turn.turn_size(picture.height, picture.width)
         begin = 0.0
-        for i in range(getattr(picture, "n_frames", 1)):
+        n_frames = getattr(picture, "n_frames", 1)
+        for i in range(n_frames):
             picture.seek(i)
             picture.load()  # only then a WebP knows the frame's duration
             duration = picture.info.get("duration", 0) / 1000
             seconds = duration if duration > _SHORTEST else _USUAL
-            yield begin, seconds, Frame(size, functools.partial(_read_rgb, picture, turn, pictures.background))
+            # One that has begun before is taken if none begins in the excerpt.
+            is_only = begin < excerpt.start and begin + seconds >= excerpt.end
+            is_last = begin < excerpt.start < begin + seconds and i + 1 == n_frames
+            if excerpt.start <= begin < excerpt.end or is_only or is_last:
+                yield begin, seconds, Frame(size, functools.partial(_read_rgb, picture, turn, pictures.background))
             begin += seconds
 
 

@@ -93,6 +93,8 @@ def _find_lacking(error: Exception) -> str:
     # Pillow's codecs (ImageFile.ERRORS), libavif and libheif report it by a text alone.
     if isinstance(error, MemoryError) or "out of memory" in text:
         return "there is not enough memory"
+    if isinstance(error, ImportError):
+        return "a library that it needs can't be imported"
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return "there are no threads left"
     return _SYSTEM_ERRORS.get(error.errno or 0, "") if isinstance(error, OSError) else ""

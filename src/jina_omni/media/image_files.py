@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of images: from their bytes to a PIL image whose pixels are perhaps not yet read.
 
-Each type has one decoder, whose plug-in of Pillow is used without registering it or changing its settings: what Pillow
-opens elsewhere in the process stays as it is. Variants that the plug-in does not read are rewritten for it, read here,
-or refused by name.
+Each type has one decoder. What Pillow opens elsewhere in the process stays as it is: the plug-in for HEIC is used
+without registering it, and no setting of Pillow is changed. Variants that Pillow does not read are rewritten for it,
+read here, or refused by name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _READ_WHOLE = {"image/webp", "image/avif", "image/heic", "image/svg+xml", "image
 # damage.
 _OPTIONAL_CODECS = {"lzma", "webp", "zstd"}
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG = b"\x89PNG"
 
 # TIFF 6.0, the tags that decide whether Pillow has a mode for a picture.
 _COMPRESSION = 259
@@ -139,7 +139,7 @@ def _open_with_pillow(file: BinaryIO, file_type: FileType) -> PILImage.Image:
             f"is {file_type.name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
         )
     if file_type.name == "ICO":
-        return _open_icon(file, plugin.IcoFile(file))
+        return _open_icon(file, plugin)
     if file_type.name == "PNG":
         file = leave_out_large_texts(file)
     if file_type.name == "TIFF":
@@ -158,15 +158,19 @@ def _open_with_pillow(file: BinaryIO, file_type: FileType) -> PILImage.Image:
         ) from error
 
 
-def _open_icon(file: BinaryIO, icon: Any) -> PILImage.Image:
+def _open_icon(file: BinaryIO, plugin: Any) -> PILImage.Image:
     """Open the largest picture of an icon. Pillow's class for icons decodes it at once, before its size is checked."""
-    entry = icon.entry[0]
-    file.seek(entry.offset)
-    head = file.read(12)
-    if not head.startswith(_PNG):  # the header of a BMP, whose height counts a mask too
-        width, height = struct.unpack_from("<ii", head, 4)
-        if abs(width * height) > 2 * MAX_PIXELS:
-            raise _over_limit(f"{abs(width):,} x {abs(height) // 2:,} pixels are over the limit of {MAX_PIXELS:,}")
+    icon = plugin.IcoFile(file)
+    file.seek(4)
+    (n_pictures,) = struct.unpack("<H", file.read(2))
+    table = file.read(16 * n_pictures)
+    for (place,) in struct.iter_unpack("<12xI", table[: len(table) // 16 * 16]):
+        file.seek(place)
+        head = file.read(12).ljust(12, b"\0")
+        if not head.startswith(_PNG):  # the header of a BMP, whose height counts a mask too; a PNG is not decoded yet
+            width, height = struct.unpack_from("<ii", head, 4)
+            if abs(width * height) > 2 * MAX_PIXELS:
+                raise _over_limit(f"{abs(width):,} x {abs(height) // 2:,} pixels are over the limit of {MAX_PIXELS:,}")
     image: PILImage.Image = icon.frame(0)
     return image
 

@@ -72,7 +72,7 @@ def _open_document(pdfium: ModuleType, source: io.BufferedReader | bytes, passwo
         if error.err_code == pdfium.raw.FPDF_ERR_SUCCESS:
             raise Refused("is a PDF without pages, which has no vector; leave it out") from error
         if error.err_code == pdfium.raw.FPDF_ERR_SECURITY:
-            raise Refused("is a PDF of a way of encryption that is not supported; save it without first") from error
+            raise Refused("is a PDF whose kind of encryption is not supported; save it unencrypted first") from error
         if error.err_code != pdfium.raw.FPDF_ERR_PASSWORD:
             raise
     if not password:

@@ -7,6 +7,7 @@ Files are untrusted: only so many directories and entries are looked at.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ __all__ = ["Directory", "read_directories", "rewrite_big_endian"]
 
 Directory: TypeAlias = Mapping[int, Sequence[int]]
 """The tags of a directory with their whole numbers; a text is its bytes."""
+
+_DAMAGES = (struct.error, OSError, ValueError, OverflowError)
 
 _MAX_DIRECTORIES = 32
 _MAX_ENTRIES = 1000
@@ -50,7 +53,7 @@ class _Format(NamedTuple):
         return struct.calcsize(self.order + letters)
 
 
-def read_directories(file: BinaryIO) -> list[Directory]:
+def read_directories(file: BinaryIO) -> Sequence[Directory]:
     """Return the directories of a TIFF file, the first pictures and what belongs to them.
 
     What is damaged ends the list, or is left out.
@@ -60,20 +63,24 @@ def read_directories(file: BinaryIO) -> list[Directory]:
     file : binary file
         Its position afterwards is anywhere.
     """
+    found: list[dict[int, Sequence[int]]] = []
+    seen: set[int] = set()
     try:
         format_, start = _read_header(file)
-        found: list[Directory] = []
-        queue, seen = [start], set()
+        queue = [start]
         while queue and len(found) < _MAX_DIRECTORIES:
             place = queue.pop(0)
             if place in seen or not place:
                 continue
             seen.add(place)
             entries, following = _read_entries(file, format_, place)
-            directory = {entry.tag: _read_values(file, format_, entry) for entry in entries}
+            directory = {}
+            for entry in entries:
+                with contextlib.suppress(*_DAMAGES):
+                    directory[entry.tag] = _read_values(file, format_, entry)
             found.append(directory)
             queue += [*directory.get(_SUB_DIRECTORIES, ()), following]
-    except (struct.error, OSError, ValueError, OverflowError):
+    except _DAMAGES:
         pass
     return found
 
@@ -156,6 +163,8 @@ def _read_values(file: BinaryIO, format_: _Format, entry: _Entry, most: int = _M
     if letter is None:
         return ()
     count = min(entry.n_values, most)
+    if count * _SIZES[entry.type] > MAX_ENCODED_BYTES:
+        raise ValueError("a directory has too many values")
     data = entry.value
     if entry.n_values * _SIZES[entry.type] > len(data):
         file.seek(*format_.unpack(format_.offset, data))

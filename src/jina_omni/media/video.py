@@ -345,9 +345,9 @@ def _measure(video: Video, excerpt: Excerpt, pictures: PictureOptions) -> Film:
 
 
 def _find_frames(n_frames: int, fps: float, excerpt: Excerpt) -> range:
-    """Return the frames of an array whose times are in an excerpt."""
-    begin, end = (min(math.ceil(min(time * fps, n_frames)), n_frames) for time in excerpt)
-    return range(begin, end)
+    """Return the frames of an array whose times are in an excerpt, or the one that is shown then."""
+    begin, end = (min(time * fps, n_frames) for time in excerpt)
+    return range(math.ceil(begin), math.ceil(end)) or range(math.floor(begin), math.ceil(begin))
 
 
 def _decode(video: Video, n_frames: int, pictures: PictureOptions) -> Generator[Frame, None, None]:

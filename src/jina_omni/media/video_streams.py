@@ -97,7 +97,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
     source : path or bytes-like
         A file's type is found from its bytes.
     excerpt : Excerpt
-        The part that is measured; there may be no frame in it.
+        The part that is measured. If no frame begins in it, it has the one that is shown then; behind the end there is
+        none.
     pictures : PictureOptions
         How the frames are laid out.
 
@@ -114,7 +115,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
     with _open_at(source, excerpt.start, only_pictures=not excerpt.is_whole) as (container, stream, packets):
         size = turn.turn_size(stream.codec_context.height, stream.codec_context.width)
         clock = _Clock(container, stream)
-        count, begin, end, seconds = 0, math.inf, -math.inf, 0.0
+        count, begin, end, seconds, shown_until = 0, math.inf, -math.inf, 0.0, 0.0
         for packet in packets:  # of a whole film sound too: the file may be cut short within it
             if packet.is_corrupt:
                 raise DecodeError(f"is cut short or damaged after {count:,} frames; get it whole")
@@ -125,12 +126,17 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
             if packet.has_sidedata("encryption_info"):  # common encryption, ISO 23001-7
                 raise UnsupportedMediaError("is an encrypted video; pass one without protection")
             time = clock.read(packet)
-            if time >= excerpt.end and not clock.may_precede(packet, excerpt.end):
+            if time >= excerpt.end:
+                shown_until = excerpt.end  # the frame before it is shown up to its time
+                if clock.may_precede(packet, excerpt.end):
+                    continue
                 break
-            if not excerpt.start <= time < excerpt.end:
+            until = time + (packet.duration * clock.unit if packet.duration else clock.usual_seconds)
+            if time < excerpt.start:
+                shown_until = max(shown_until, until)
                 continue
             count += 1
-            seconds = max(seconds, time + (packet.duration * clock.unit if packet.duration else clock.usual_seconds))
+            seconds = max(seconds, until)
             if clock.has_times and packet.pts is not None:
                 begin = min(begin, packet.pts)
                 end = max(end, packet.pts + (packet.duration or 0))
@@ -138,7 +144,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
         if begin < end:
             unit = stream.time_base
             fps = count / (end * unit.numerator / unit.denominator - begin * unit.numerator / unit.denominator)
-    return Film(size, count, fps, seconds)
+    return Film(size, count or int(shown_until > excerpt.start), fps, seconds)
 
 
 def decode_frames(
@@ -151,7 +157,7 @@ def decode_frames(
     source, excerpt, pictures
         As in `measure_film`.
     n_frames : int
-        How many it found, for messages.
+        How many it found.
 
     Raises
     ------
@@ -160,7 +166,7 @@ def decode_frames(
     InputError
         As in `measure_film`.
     """
-    count, turn = 0, None
+    count, before = 0, None
     with _open_at(source, excerpt.start, only_pictures=True) as (container, stream, packets):
         from av import error  # PyAV is there, since it has opened the file
 
@@ -170,19 +176,15 @@ def decode_frames(
             frames = _drop_incomplete(frames)
         try:
             for time, frame in frames:
-                if turn is None:
-                    turn = find_turn(frame) if pictures.orientation == "upright" else AS_STORED
                 if time >= excerpt.end:
-                    return
+                    break
                 if time < excerpt.start:
+                    before = frame
                     continue
                 if frame.is_corrupt:
-                    break
-                read = functools.partial(_read_rgb, frame, turn, pictures.background)
-                yield Frame(turn.turn_size(frame.height, frame.width), read)
+                    raise _damaged("the next has wrong content", count, n_frames)
+                yield _wrap_frame(frame, pictures)
                 count += 1
-            else:
-                return
         except (error.DecoderNotFoundError, error.PatchWelcomeError) as unsupported:
             raise UnsupportedMediaError(
                 f"is a video in a variant of {stream.codec_context.name} that this PyAV does not decode; convert it to "
@@ -192,7 +194,8 @@ def decode_frames(
             if isinstance(complaint, MemoryError):
                 raise
             raise _damaged(describe_cause(complaint), count, n_frames) from complaint
-        raise _damaged("the next has wrong content", count, n_frames)
+        if count == 0 and n_frames and before is not None:
+            yield _wrap_frame(before, pictures)
 
 
 def has_moving_pictures(source: FileSource) -> bool:
@@ -225,6 +228,12 @@ def decode_first_frame(source: FileSource, excerpt: Excerpt = WHOLE) -> PILImage
         if frame is None:
             raise InputError(f"has no frame from {excerpt}")
         return PILImage.fromarray(frame.read())
+
+
+def _wrap_frame(frame: Any, pictures: PictureOptions) -> Frame:
+    turn = find_turn(frame) if pictures.orientation == "upright" else AS_STORED
+    read = functools.partial(_read_rgb, frame, turn, pictures.background)
+    return Frame(turn.turn_size(frame.height, frame.width), read)
 
 
 def _find_first_turn(source: FileSource, excerpt: Excerpt) -> Turn:
