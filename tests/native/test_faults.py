@@ -101,7 +101,7 @@ def test_reads_that_fail_halfway_are_errors(small: Checkpoint, tmp_path: Path, m
             return self._file.read(size)
 
     opened = files.open_path
-    monkeypatch.setattr(files, "open_path", lambda path, where="input": Failing(opened(path, where)))
+    monkeypatch.setattr(files, "open_path", lambda path: Failing(opened(path)))
     with jina_omni.Model(small.text, small.combined, n_threads=2) as model:
         expected = model.encode("a bystander")
         for kind, wrap in (("png", jina_omni.Image), ("webp", jina_omni.Image), ("mp4", jina_omni.Video)):

@@ -45,7 +45,7 @@ def is_animation(source: FileSource) -> bool:
     InputError
         It can't be read.
     """
-    with open_source(source) as file:
+    with as_decode_error("a video"), open_source(source) as file:
         return read_media_type(file) in _TYPES
 
 
