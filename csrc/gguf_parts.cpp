@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a split file, as llama-gguf-split writes them: the keys split.no, split.count and split.tensors.count, and names that
-// end in -00001-of-00002.gguf (llama_split_path of llama.cpp). All other keys are in the first part.
+// The parts of a split file, as llama-gguf-split writes them: the keys split.no, split.count and split.tensors.count, and names
+// that end in -00001-of-00002.gguf (llama_split_path of llama.cpp). All other keys are in the first part.
 #include "gguf_file.h"
-#include "printable.h"
 
 #include <cstdio>
+#include <utility>
 
 namespace omni {
 

@@ -95,7 +95,12 @@ omni::file_access get_access(int32_t in_memory) { return in_memory != 0 ? omni::
 void run(omni::call_queue & queue, const omni::gguf_file & file, const std::shared_ptr<const omni::tower> & tower,
          const omni::tower_inputs & inputs, float * out, const volatile int32_t * cancel) {
     file.require_unchanged();
-    queue.run(tower, inputs, out, omni::cancel_flag(cancel));
+    try {
+        queue.run(tower, inputs, out, omni::cancel_flag(cancel));
+    } catch (...) {
+        file.require_unchanged(); // which may be why
+        throw;
+    }
     file.require_unchanged();
 }
 

@@ -15,8 +15,8 @@ namespace omni {
 
 constexpr const char * download_again = "; download it again"; // the way out of most damages
 
-// How a file comes into memory: mapped, so that the system reads its pages when they are needed and shares them between processes,
-// or read as a whole, so that nothing that happens to the file afterwards matters.
+// How a file comes into memory: mapped, so that the system reads its pages when they are needed and shares them between
+// processes, or read as a whole, so that nothing that happens to the file afterwards matters.
 enum class file_access { map, read };
 
 // Gives back what a file takes in memory.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a page of a mapping that its file no longer has, because the file was cut short or its disk failed, is a SIGBUS, which
-// ends the process. While a guard lives, such a read of its mapping gives zeros instead, and the guard says so afterwards.
+// Reading a page of a mapping that its file no longer has, because the file was cut short or its disk failed, is a SIGBUS,
+// which ends the process. While a guard lives, such a read of its mapping gives zeros instead, and the guard says so afterwards.
 #pragma once
 
 #include <cstddef>

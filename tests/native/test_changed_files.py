@@ -69,6 +69,41 @@ def test_a_changed_file_is_an_error_of_what_needs_it(how: str, copies: list[Path
         assert np.array_equal(model.encode([TEXT, IMAGE]), expected)
 
 
+# Gives weights that are no numbers to a pass that has begun.
+OVERWRITE_DURING_A_PASS = """
+import pathlib, sys, threading
+import jina_omni
+
+path = pathlib.Path(sys.argv[1])
+whole = path.read_bytes()
+text = "Some words, größer than 3.14 " * 300
+
+def overwrite():
+    with path.open("r+b") as file:
+        file.seek(len(whole) // 2)
+        file.write(b"\\xff" * (len(whole) // 2))
+
+for delay in (0.01, 0.05, 0.1, 0.2):
+    path.write_bytes(whole)
+    with jina_omni.Model(path, n_threads=2) as model:
+        timer = threading.Timer(delay, overwrite)
+        timer.start()
+        try:
+            while True:
+                model.encode(text)
+        except jina_omni.ModelLoadError as error:
+            print(error)
+        timer.join()
+"""
+
+
+@POSIX
+def test_a_file_that_is_overwritten_during_a_pass_is_the_reason_of_its_failure(copies: list[Path]) -> None:
+    done = run(OVERWRITE_DURING_A_PASS, copies[0])
+    assert done.returncode == 0, done.stderr
+    assert [("the file was changed" in line) for line in done.stdout.splitlines()] == [True] * 4, done.stdout
+
+
 @POSIX
 def test_a_changed_part_of_a_split_file_is_named(small: Checkpoint, tmp_path: Path) -> None:
     parts = split_file(small.text, tmp_path / "a", 3)
