@@ -206,7 +206,7 @@ def compare(path: Path, outcome: Outcome, seconds: float) -> Iterator[str]:
         yield f"{outcome.outcome} {outcome.message}"
         return
     if outcome.noise:
-        yield f"writes to stderr: {outcome.noise.splitlines()[-1]}"
+        yield f"writes to stderr: {outcome.noise.splitlines()[0]}"
     for i, (name, ask) in enumerate(find_peers(outcome.kind)):
         try:
             theirs = ask(path, seconds)
