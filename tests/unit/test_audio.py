@@ -163,7 +163,7 @@ def test_pyav_gives_what_libsndfile_gives(bits, planar, monkeypatch):
     by_sndfile = read_samples(Audio(sound_file(samples, subtype=subtype)))
     data = sound_container(samples, "nut" if planar else "wav", codec)
     if planar:  # no type of file that is read has them, so add one
-        monkeypatch.setattr("jina_omni.media.sound_parts.read_media_type", lambda _file: "audio/nut")
+        monkeypatch.setattr("jina_omni.media.recordings.read_media_type", lambda _file: "audio/nut")
         nut = FileType("audio/nut", "NUT", "audio", decoder="ffmpeg", plugin="nut")
         monkeypatch.setitem(FILE_TYPES, "audio/nut", nut)
     else:

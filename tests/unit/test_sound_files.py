@@ -2,6 +2,7 @@
 """Files of sound as they lie about: joined, unfinished, cut short, and with other things around the sound."""
 
 import io
+import math
 import os
 import struct
 import subprocess
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
-from jina_omni.media import audio_streams, sound_parts
+from jina_omni.errors import DecodeError, InputError, InputTooLongError, UnsupportedMediaError, located
+from jina_omni.media import audio_streams, recordings
 from jina_omni.media.audio import Audio, count_samples, read_samples
 from jina_omni.media.file_types import detect_media_type
 from testing.media_files import media_file, signal, sound_container, sound_file
@@ -113,8 +114,8 @@ def test_a_header_that_is_put_before_an_mp3_changes_no_sample():
     for rate in (8_000, 16_000, 44_100):
         data = write(tone(2, rate=rate), "mp3", "libmp3lame", rate, **BARE)
         alone = soundfile.read(io.BytesIO(data), dtype="float32")[0]
-        (part,) = sound_parts.find_parts(io.BytesIO(data))
-        counted = soundfile.read(part.counted, dtype="float32")[0]
+        (recording,) = recordings.find_recordings(io.BytesIO(data), 30)
+        counted = soundfile.read(recording.counted, dtype="float32")[0]
         assert np.array_equal(counted, alone[: len(counted)])
         assert abs(len(counted) - len(alone)) <= 1152
 
@@ -178,7 +179,7 @@ def test_half_an_mp3_with_a_header_is_refused():
 def test_an_mp3_with_vbri_is_counted():
     """Fraunhofer's header, which libsndfile does not know."""
     data = write_variable(tone(2))
-    (run,) = sound_parts.find_runs(io.BytesIO(data), 0, sound_parts.parse_mpeg)
+    (run,) = recordings.find_runs(io.BytesIO(data), 0, 30, recordings.parse_mpeg)
     header = run._make_silence()
 
     def with_vbri(n_frames):
@@ -214,6 +215,7 @@ def test_damaged_frames_of_an_mp3_write_nothing(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("pyav")
 def test_layers_one_and_two_are_read():
     samples = tone(2, rate=48_000)
     data = write(samples, "mp2", "mp2", 48_000)
@@ -231,6 +233,19 @@ def test_a_stream_that_begins_within_a_frame_is_found():
         assert detect_media_type(cut) == codec
         assert len(samples) - len(read_samples(Audio(cut))) < 0.2 * RATE
     assert detect_media_type(np.random.default_rng(0).bytes(16_384)) == ""
+
+
+@pytest.mark.usefixtures("pyav")
+@pytest.mark.parametrize("place", [1_000, 3_333, 5_000, 7_777])
+def test_a_stream_that_was_joined_late_begins_with_silence_instead_of_noise(place):
+    """Its first frames refer to content of frames that are not there."""
+    samples = tone(3)
+    for data in (write_variable(samples), write(samples, "mp3", "libmp3lame", **BARE)):
+        whole, found = (read_samples(Audio(each)) for each in (data, data[place:]))
+        whole = whole[len(whole) - len(found) :]
+        n_first = round(0.2 * RATE)
+        assert np.abs(found[n_first:] - whole[n_first:]).max() < 1e-4
+        assert np.abs(found[:n_first]).max() < 1.3 * np.abs(whole).max()
 
 
 # ---- AAC ----
@@ -342,7 +357,8 @@ def test_the_sound_beside_pictures_in_ogg_is_read():
     head = with_checksum(bytearray(b"OggS\0\2" + bytes(8) + b"abcd" + bytes(8) + b"\1\x07" + b"\x80theora"))
     other = with_checksum(bytearray(b"OggS\0\0" + bytes(8) + b"abcd\1\0\0\0" + bytes(4) + b"\1\x05hello"))
     mixed = b"".join([sound[0], head, *(page for each in sound[1:] for page in (each, other))])
-    assert np.array_equal(read_samples(Audio(mixed)), read_samples(Audio(b"".join(sound))))
+    found, alone = (read_samples(Audio(data)) for data in (mixed, b"".join(sound)))
+    assert np.abs(found - alone).max() < 1e-5
 
 
 # ---- FLAC ----
@@ -391,7 +407,7 @@ def test_a_flac_of_frames_of_different_sizes_is_counted():
     from jina_omni.media import flac_frames
 
     data = sound_file(tone(2), RATE, "FLAC")
-    start = flac_frames._find_sound(flac_frames.Window(io.BytesIO(data)), 0)
+    start = flac_frames._find_sound(flac_frames.BlockReader(io.BytesIO(data)), 0)
     header = flac_frames._parse_header(data[start : start + 16])
     assert header == (header.key, 0, 4096)
     variable = bytearray(b"\xff\xf9\xc5\x08\xe5\x80\x80")  # 4,096 samples from sample 0x5000 on, 16 kHz, mono, 16 bits
@@ -601,6 +617,29 @@ def test_a_quicktime_table_that_counts_samples_is_no_damage():
     place = data.index(b"stsc") + 16
     struct.pack_into(">I", data, place, 1 << 30)
     refuse(bytes(data), r"announces [\d,]+ samples in [\d,]+ bytes; it is damaged")
+
+
+# ---- more than 30 seconds ----
+
+
+@pytest.mark.parametrize("kind", ["mp3", "bare", "aac", "opus", "vorbis", "flac", "wav"])
+def test_as_much_is_looked_at_as_is_asked_for(kind):
+    """Of three joined files of 25 seconds: all of them, or as many as 30 seconds need."""
+    one = {
+        "mp3": lambda samples: write(samples, "mp3", "libmp3lame"),
+        "bare": lambda samples: write(samples, "mp3", "libmp3lame", **BARE),
+        "aac": lambda samples: write(samples, "adts", "aac"),
+        "flac": lambda samples: sound_file(samples, RATE, "FLAC"),
+        "wav": lambda samples: sound_file(samples, RATE),
+    }.get(kind, lambda samples: write_ogg(samples, kind))(tone(25))
+    assert np.array_equal(read_samples(Audio(one * 3), truncate=True), read_samples(Audio(one * 2), truncate=True))
+    assert count_samples(Audio(one * 3)) > 480_000
+    with pytest.raises(InputTooLongError):
+        read_samples(Audio(one * 3))
+    with audio_streams.open_sound(one * 3, seconds=math.inf) as sound:
+        length = sum(map(len, sound.blocks))
+        assert sound.length == length
+        assert length == pytest.approx(75 * RATE, abs=0.4 * RATE)
 
 
 # ---- what is not damage ----

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of sound, decoded in blocks: by libsndfile (soundfile) as librosa does, and by PyAV what that can't read.
 
-Both get the parts of a file that `sound_parts` finds. On those, libsndfile gives every sample of FLAC, Vorbis and Opus
-and no other, where FFmpeg puts 256 before a Vorbis file that follows another. So PyAV is preferred for MP3 only, whose
-samples are the same within 1e-5 and whose decoder in libsndfile writes to the standard error output.
+Both get the recordings that `find_recordings` finds in a file. Of those, libsndfile gives every sample of FLAC, Vorbis
+and Opus and no other, where FFmpeg puts 256 before a Vorbis file that follows another. So PyAV is preferred for MP3
+only, whose samples are the same within 1e-5, and whose decoder in libsndfile writes to the standard error output.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from jina_omni.media.containers import open_container
 from jina_omni.media.decoders import as_decode_error, describe_cause, import_decoder
 from jina_omni.media.file_types import FileType
 from jina_omni.media.files import FileSource, open_source
-from jina_omni.media.limits import MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
+from jina_omni.media.limits import MAX_AUDIO_SECONDS, MAX_CHANNELS, MAX_SAMPLING_RATE, MIN_SAMPLING_RATE
 from jina_omni.media.mel import SAMPLING_RATE
-from jina_omni.media.sound_parts import SoundPart, find_parts
+from jina_omni.media.recordings import Recording, find_recordings
 
 __all__ = ["AudioStream", "Block", "check_format", "open_sound", "open_track"]
 
@@ -64,8 +64,14 @@ class AudioStream:
 
 
 @contextlib.contextmanager
-def open_sound(source: FileSource) -> Iterator[AudioStream]:
+def open_sound(source: FileSource, *, seconds: float = MAX_AUDIO_SECONDS) -> Iterator[AudioStream]:
     """Open a file of sound, or the sound of a video; what fails in the body fails as an `InputError`.
+
+    Parameters
+    ----------
+    source : path or bytes-like
+    seconds : float
+        How much of the sound is asked for, from its beginning. The rest may lack what is joined to it.
 
     Raises
     ------
@@ -79,16 +85,16 @@ def open_sound(source: FileSource) -> Iterator[AudioStream]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(as_decode_error("a sound"))
         file = stack.enter_context(open_source(source))
-        first, *others = find_parts(file)
-        sound = stack.enter_context(_open_part(first))
+        first, *others = find_recordings(file, seconds)
+        sound = stack.enter_context(_open_recording(first))
         yield _join(sound, others) if others else sound
 
 
-def _join(first: AudioStream, parts: list[SoundPart]) -> AudioStream:
-    """Return a sound and parts that follow it as one."""
+def _join(first: AudioStream, recordings: list[Recording]) -> AudioStream:
+    """Return a sound and recordings that follow it as one."""
     lengths, exact = [first.length], first.exact
-    for part in parts:
-        with _open_part(part) as sound:
+    for recording in recordings:
+        with _open_recording(recording) as sound:
             if sound.rate != first.rate:
                 raise _changes_rate(first.rate, sound.rate)
             lengths.append(sound.length)
@@ -96,8 +102,8 @@ def _join(first: AudioStream, parts: list[SoundPart]) -> AudioStream:
 
     def blocks() -> Iterator[Block]:
         yield from first.blocks
-        for part in parts:
-            with _open_part(part) as sound:
+        for recording in recordings:
+            with _open_recording(recording) as sound:
                 yield from sound.blocks
 
     known = [length for length in lengths if length is not None]
@@ -105,18 +111,18 @@ def _join(first: AudioStream, parts: list[SoundPart]) -> AudioStream:
 
 
 @contextlib.contextmanager
-def _open_part(part: SoundPart) -> Iterator[AudioStream]:
+def _open_recording(recording: Recording) -> Iterator[AudioStream]:
     with contextlib.ExitStack() as stack:
         # libmpg123, by which libsndfile decodes MP3, writes to the standard error output what it thinks of a file.
-        is_preferred = part.file_type.media_type != "audio/mpeg" or not _has_pyav()
+        goes_to_pyav = recording.file_type.media_type == "audio/mpeg" and _has_pyav()
         sound = None
-        if part.file_type.decoder == "libsndfile" and is_preferred:
-            sound = _open_with_sndfile(stack, part)
+        if recording.file_type.decoder == "libsndfile" and not goes_to_pyav:
+            sound = _open_with_sndfile(stack, recording)
         if sound is None:
-            part.file.seek(0)
-            stack.enter_context(_as_unsupported(part.file_type))
-            container = stack.enter_context(open_container(part.file, part.file_type))
-            sound = _decode_container(container, part)
+            recording.file.seek(0)
+            stack.enter_context(_as_unsupported(recording.file_type))
+            container = stack.enter_context(open_container(recording.file, recording.file_type))
+            sound = _decode_container(container, recording)
         yield sound
 
 
@@ -142,10 +148,10 @@ def open_track(source: FileSource) -> Iterator[AudioStream | None]:
         As `open_sound`.
     """
     with as_decode_error("a sound"), open_source(source) as file:
-        part, *_ = find_parts(file)
-        with open_container(part.file, part.file_type) as container:
+        recording, *_ = find_recordings(file, MAX_AUDIO_SECONDS)
+        with open_container(recording.file, recording.file_type) as container:
             stream = _find_track(container)
-            blocks = _resample(container, stream, part) if stream is not None else iter(())
+            blocks = _resample(container, stream, recording) if stream is not None else iter(())
             first = next(blocks, None)
             if first is None:
                 yield None
@@ -201,7 +207,7 @@ class _Quiet:
             raise self._error
 
 
-def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStream | None:
+def _open_with_sndfile(stack: contextlib.ExitStack, recording: Recording) -> AudioStream | None:
     """Return a sound that libsndfile can read; None where PyAV is to try, since it knows more codecs."""
     import soundfile
 
@@ -215,15 +221,18 @@ def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStr
             return False
 
     cause: Exception | None = None
-    file = _Quiet(part.counted or part.file)
+    file = _Quiet(recording.counted or recording.file)
     file.seek(0)
     try:
         opened = stack.enter_context(Forward(file))
-        n_missing = round((part.seconds or 0) * opened.samplerate) - opened.frames
-        if opened.frames < _UNKNOWN and n_missing <= _SLACK_SECONDS * opened.samplerate:
-            check_format(opened.samplerate, opened.channels)
-            is_exact = part.file_type.media_type != "audio/mpeg"
-            return AudioStream(opened.samplerate, opened.frames, is_exact, _read_blocks(opened, file, part.file_type))
+        rate, length = opened.samplerate, opened.frames
+        if recording.seconds is not None:  # libmpg123 estimates the length of MP2
+            length = min(length, round(recording.seconds * rate))
+        if length < _UNKNOWN and length + _SLACK_SECONDS * rate >= (recording.seconds or 0) * rate:
+            check_format(rate, opened.channels)
+            is_exact = recording.file_type.media_type != "audio/mpeg"
+            slack = 0 if recording.file_type.media_type not in _LOSSY_TYPES else round(_SLACK_SECONDS * rate)
+            return AudioStream(rate, length, is_exact, _read_blocks(opened, file, length - slack))
         # A FLAC that was written to a pipe, at whose end libsndfile fails, or MP2 of a variable rate
         failure = "has a header without its length"
     except soundfile.LibsndfileError as error:
@@ -232,21 +241,29 @@ def _open_with_sndfile(stack: contextlib.ExitStack, part: SoundPart) -> AudioStr
         cause = error
         if error.code == _UNSUPPORTED_ENCODING and not _has_pyav():
             reason = "that libsndfile does not decode, but PyAV may (pip install 'jina-omni[video]')"
-            raise _is_unsupported(part.file_type.name, reason) from error
+            raise _is_unsupported(recording.file_type.name, reason) from error
     if not _has_pyav():
         raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
     return None
 
 
-def _read_blocks(opened: Any, file: _Quiet, file_type: FileType) -> Iterator[Block]:
+def _read_blocks(opened: Any, file: _Quiet, least: int) -> Iterator[Block]:
+    """Yield the samples of a sound, which are at least so many.
+
+    Raises
+    ------
+    DecodeError
+        There are fewer.
+    InputError
+        The file can't be read.
+    """
     n_samples = 0
     while len(block := opened.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
         file.check()
         n_samples += len(block)
         yield block
     file.check()
-    slack = round(_SLACK_SECONDS * opened.samplerate) if file_type.media_type in _LOSSY_TYPES else 0
-    if n_samples + slack < opened.frames:
+    if n_samples < least:
         raise _is_short(opened.frames, n_samples)
 
 
@@ -274,7 +291,7 @@ def _is_unsupported(name: str, reason: str) -> UnsupportedMediaError:
     return UnsupportedMediaError(f"is a sound in {name} of a codec {reason}; convert it: ffmpeg -i in out.wav")
 
 
-def _decode_container(container: Any, part: SoundPart) -> AudioStream:
+def _decode_container(container: Any, recording: Recording) -> AudioStream:
     """Return the first sound track of a container at its own rate."""
     stream = _find_track(container)
     if stream is None:
@@ -282,14 +299,14 @@ def _decode_container(container: Any, part: SoundPart) -> AudioStream:
     codec = stream.codec_context
     if codec is not None and codec.codec_tag in _ENCRYPTED:
         raise UnsupportedMediaError(f"is an encrypted sound ({codec.codec_tag}); pass one without protection")
-    if codec is not None and codec.name == "alac" and part.file_type.media_type == "audio/x-caf":
+    if codec is not None and codec.name == "alac" and recording.file_type.media_type == "audio/x-caf":
         codec.options = {"flags2": "+skip_manual"}  # FFmpeg cuts the last frame, which is short already
-    frames = _decode_frames(container, stream, part)
+    frames = _decode_frames(container, stream, recording)
     first = next(frames, None)  # the header may have another rate than the decoder (HE-AAC)
     if first is None:
         raise DecodeError("has a sound track without samples; it is damaged or cut short")
     rate = first.sample_rate
-    length = _read_length(container, stream, rate) if part.seconds is None else round(part.seconds * rate)
+    length = _read_length(container, stream, rate) if recording.seconds is None else round(recording.seconds * rate)
 
     def blocks() -> Iterator[Block]:
         n_samples = 0
@@ -298,7 +315,7 @@ def _decode_container(container: Any, part: SoundPart) -> AudioStream:
                 raise _changes_rate(rate, frame.sample_rate)
             n_samples += frame.samples
             yield _read_samples(frame)
-        if (stream.duration or part.seconds) and length and n_samples + round(_SLACK_SECONDS * rate) < length:
+        if (stream.duration or recording.seconds) and length and n_samples + round(_SLACK_SECONDS * rate) < length:
             raise _is_short(length, n_samples)
 
     return AudioStream(rate, length, exact=False, blocks=blocks())
@@ -328,17 +345,17 @@ def _find_track(container: Any) -> Any | None:
     return next(iter(container.streams.audio), None)
 
 
-def _resample(container: Any, stream: Any, part: SoundPart) -> Iterator[Block]:
+def _resample(container: Any, stream: Any, recording: Recording) -> Iterator[Block]:
     """Yield a track's samples as the reference takes them from a video (its sentence-transformers wrapper)."""
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLING_RATE)
-    for frame in itertools.chain(_decode_frames(container, stream, part), [None]):  # None flushes
+    for frame in itertools.chain(_decode_frames(container, stream, recording), [None]):  # None flushes
         for piece in resampler.resample(frame):
             yield piece.to_ndarray().reshape(-1, 1)
 
 
-def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any]:
+def _decode_frames(container: Any, stream: Any, recording: Recording) -> Iterator[Any]:
     """Yield the frames of a track; of an MP3 without those that can't be decoded, which are counted afterwards.
 
     Raises
@@ -348,7 +365,7 @@ def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any
     """
     import av
 
-    ignored = (av.error.InvalidDataError,) if part.file_type.media_type == "audio/mpeg" else ()
+    ignored = (av.error.InvalidDataError,) if recording.file_type.media_type == "audio/mpeg" else ()
     end = 0.0
     for packet in container.demux():  # of all streams, since the sound may end before the pictures
         if packet.pts is not None:
@@ -362,7 +379,7 @@ def _decode_frames(container: Any, stream: Any, part: SoundPart) -> Iterator[Any
                 check_format(frame.sample_rate, frame.layout.nb_channels)
                 yield frame
     seconds = (container.duration or 0) / 1_000_000
-    if not (stream.duration or part.seconds) and end + _SLACK_SECONDS < seconds:
+    if not (stream.duration or recording.seconds) and end + _SLACK_SECONDS < seconds:
         raise DecodeError(
             f"is cut short: it announces {seconds:,.1f} seconds, and {end:,.1f} are there; get it whole, or write what "
             "is left again: ffmpeg -i in out.wav"

@@ -10,8 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from jina_omni.media.limits import MAX_AUDIO_SECONDS
-from jina_omni.media.splices import Piece, Window
+from jina_omni.media.splices import BlockReader, Span
 from jina_omni.media.tags import FILLERS, MAX_FILLERS, skip_tags
 
 __all__ = ["find_streams"]
@@ -24,7 +23,7 @@ _FILLED_BYTES = 1 << 16  # behind it that are looked at at once
 _MAX_TRIED = 4  # of what looks like a frame there
 _MAX_HEADER_BYTES = 16
 _MAX_METADATA_BLOCKS = 1 << 16
-_SCANNED_SECONDS = MAX_AUDIO_SECONDS + 2
+_MORE_SECONDS = 2  # that are looked at, for what a resampler takes
 
 # RFC 9639, 9.1.1: samples of a frame by the code in its header; 6 and 7 are followed by a number of one or two bytes
 _BLOCK_SIZES = {1: 192, **{i: 144 << i for i in range(2, 6)}, **{i: 1 << i for i in range(8, 16)}}
@@ -38,7 +37,7 @@ class _Header(NamedTuple):
     n_samples: int
 
 
-def find_streams(file: BinaryIO, start: int) -> list[list[Piece]]:
+def find_streams(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
     """Return the FLAC files that follow each other in a file, each behind a header that counts its samples.
 
     A header that counts more than are there stays as it is, so that the decoder refuses the file.
@@ -48,59 +47,61 @@ def find_streams(file: BinaryIO, start: int) -> list[list[Piece]]:
     file : binary file
     start : int
         Where the first begins.
+    seconds : float
+        How much of the sound is asked for. A file behind one that has as much is not looked for.
 
     Returns
     -------
     list of list of bytes or range
     """
-    window = Window(file)
+    reader = BlockReader(file)
     starts = [start]
-    while (found := _find_next(window, starts[-1])) is not None:
+    while (found := _find_next(reader, starts[-1], seconds)) is not None:
         starts.append(found)
-    ends = [*starts[1:], window.size]
-    return [_count_samples(window, *span) for span in zip(starts, ends, strict=True)]
+    ends = [*starts[1:], reader.size]
+    return [_count_samples(reader, *span) for span in zip(starts, ends, strict=True)]
 
 
-def _find_next(window: Window, start: int) -> int | None:
+def _find_next(reader: BlockReader, start: int, seconds: float) -> int | None:
     """Return where another file begins behind the sound of one; None where none does, or it is too long anyway."""
-    head = window.read(start, 26)
+    head = reader.read(start, 26)
     rate = int.from_bytes(head[18:21], "big") >> 4
     total = _read_total(head)
-    if not head.startswith(_MARK) or total > _SCANNED_SECONDS * rate:
+    if not head.startswith(_MARK) or total > (seconds + _MORE_SECONDS) * rate:
         return None
-    position = _find_sound(window, start)
-    end = min(window.size, position + _max_bytes(head))
-    while (position := window.find(_MARK, position, end)) >= 0:
-        block = window.read(position + 4, 4)
+    position = _find_sound(reader, start)
+    end = int(min(reader.size, position + _count_most_bytes(head, seconds)))
+    while (position := reader.find(_MARK, position, end)) >= 0:
+        block = reader.read(position + 4, 4)
         if block[:1] in (b"\0", b"\x80") and block[1:] == _STREAMINFO[1:]:
             return position
         position += 1
     return None
 
 
-def _max_bytes(head: bytes) -> int:
-    """Return how many bytes as much sound as is decoded takes at most: about as many as without compression."""
+def _count_most_bytes(head: bytes, seconds: float) -> float:
+    """Return how many bytes as much sound as is asked for takes at most: about as many as without compression."""
     fields = int.from_bytes(head[18:22], "big")  # RFC 9639, 8.2: 20 bits of rate, 3 of channels, 5 of bits, less 1 each
     rate, n_channels, n_bits = fields >> 12, (fields >> 9 & 7) + 1, (fields >> 4 & 31) + 1
-    return _SCANNED_SECONDS * rate * n_channels * n_bits // 8 + _SEARCHED_BYTES
+    return (seconds + _MORE_SECONDS) * rate * n_channels * n_bits // 8 + _SEARCHED_BYTES
 
 
-def _find_sound(window: Window, position: int) -> int:
+def _find_sound(reader: BlockReader, position: int) -> int:
     """Return where the frames begin: behind the metadata blocks, of which the last has a mark."""
     position += len(_MARK)
     for _ in range(_MAX_METADATA_BLOCKS):
-        head = window.read(position, 4)
+        head = reader.read(position, 4)
         position += 4 + int.from_bytes(head[1:], "big")
         if not head or head[0] & 0x80:
             break
     return position
 
 
-def _count_samples(window: Window, start: int, end: int) -> list[Piece]:
-    """Return a file's pieces up to the end of its last frame, with the number of samples by that if it is greater."""
-    head = window.read(start, 26)
-    first = _parse_header(window.read(_find_sound(window, start), _MAX_HEADER_BYTES))
-    last = _find_last_frame(window, start, end, first) if head.startswith(_MARK) and first else None
+def _count_samples(reader: BlockReader, start: int, end: int) -> list[Span]:
+    """Return a file's spans up to the end of its last frame, with the number of samples by that if it is greater."""
+    head = reader.read(start, 26)
+    first = _parse_header(reader.read(_find_sound(reader, start), _MAX_HEADER_BYTES))
+    last = _find_last_frame(reader, start, end, first) if head.startswith(_MARK) and first else None
     if last is None:
         return [range(start, end)]
     header, end = last
@@ -113,15 +114,15 @@ def _count_samples(window: Window, start: int, end: int) -> list[Piece]:
     return [range(start, start + 18), fields.to_bytes(8, "big"), range(start + 26, end)]
 
 
-def _find_last_frame(window: Window, start: int, end: int, first: _Header) -> tuple[_Header, int] | None:
+def _find_last_frame(reader: BlockReader, start: int, end: int, first: _Header) -> tuple[_Header, int] | None:
     """Return the header of the last frame, and where it ends; None where it is not whole, or too long."""
     stop = end
     while end - stop < MAX_FILLERS and stop - _FILLED_BYTES > start:
-        if window.read(stop - _FILLED_BYTES, _FILLED_BYTES).strip(FILLERS):
+        if reader.read(stop - _FILLED_BYTES, _FILLED_BYTES).strip(FILLERS):
             break
         stop -= _FILLED_BYTES
     start = max(start, stop - _SEARCHED_BYTES)
-    content = window.read(start, stop - start)
+    content = reader.read(start, stop - start)
     n_tried, place = 0, len(content)
     while n_tried < _MAX_TRIED and (place := content.rfind(b"\xff", 0, place)) >= 0:
         header = _parse_header(content[place : place + _MAX_HEADER_BYTES])
@@ -130,7 +131,7 @@ def _find_last_frame(window: Window, start: int, end: int, first: _Header) -> tu
         n_tried += 1
         # A frame ends with a checksum of 16 bits, which makes that of all of it 0. Tags may follow.
         for frame_end in _find_ends(content, place):
-            if skip_tags(window, start + frame_end) >= end:
+            if skip_tags(reader, start + frame_end) >= end:
                 return header, start + frame_end
     return None
 

@@ -2,7 +2,7 @@
 """Sounds that are a row of frames: MP3 (MPEG audio) and AAC (ADTS), found by the headers of their frames.
 
 Neither has to say its length. Decoders estimate it, and libsndfile ends there. So the frames are counted here, as far
-as a sound may be long, and the decoder gets nothing but frames, with a header that counts them.
+as the sound is asked for, and the decoder gets nothing but frames, with a header that counts them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from jina_omni.errors import DecodeError
-from jina_omni.media.limits import MAX_AUDIO_SECONDS
-from jina_omni.media.splices import Piece, Window
+from jina_omni.media.splices import BlockReader, Span
 from jina_omni.media.tags import MAX_FILLERS, skip_tags
 
 __all__ = ["Frame", "FrameRun", "find_runs", "has_frames", "parse_adts", "parse_mpeg"]
 
-HEADER_BYTES = 6
-_SCANNED_SECONDS = MAX_AUDIO_SECONDS + 2  # more is not decoded
+_HEADER_BYTES = 6
+_MAX_BACK_BYTES = 511  # main_data_begin has 9 bits, and 8 in MPEG-2: ISO 11172-3, 2.4.1.7; ISO 13818-3, 2.4.1.7
+_MORE_SECONDS = 2  # that are looked at, for what a resampler takes and encoders fill up
 _MAX_JUNK = 1 << 20  # bytes in which the next frame is looked for
 _DECODER_DELAY = 529  # samples that decoders of layer III drop beside the header's delay (libmpg123's GAPLESS_DELAY)
 # Silence before a stream without a header, which the header that it gets makes decoders drop: whole frames, and whole
@@ -79,17 +79,21 @@ class FrameRun:
         The frame that holds a header of the stream, Xing's; empty where there is none.
     announced : int or None
         Number of frames by the header of the stream.
-    pieces : list of range
-        Of the file: the frames, without what lies between them.
+    spans : list of bytes or range
+        Of the file: the frames, without what lies between them. First ones whose content began in frames that are not
+        there are made silent.
+    n_main_bytes : int
+        Content of the frames, which that of later ones may lie in.
     n_frames : int
-        Of those; an estimate where the file is longer than a sound may be.
+        Of those; an estimate where the file is longer than what is asked for.
     """
 
     first: Frame
     header: bytes
     info: bytes = b""
     announced: int | None = None
-    pieces: list[Piece] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    n_main_bytes: int = 0
     n_frames: int = 0
 
     @property
@@ -97,46 +101,61 @@ class FrameRun:
         """That all frames last."""
         return self.n_frames * self.first.n_samples / self.first.rate
 
-    def add(self, position: int, n_bytes: int) -> None:
+    def add(self, reader: BlockReader, position: int, frame: Frame) -> None:
         """Add a frame."""
-        last = self.pieces[-1] if self.pieces else None
-        if isinstance(last, range) and last.stop == position:
-            self.pieces[-1] = range(last.start, position + n_bytes)
-        else:
-            self.pieces.append(range(position, position + n_bytes))
         self.n_frames += 1
+        start, end = position, position + frame.n_bytes
+        if frame.info_offset and not self.info and self.n_main_bytes < _MAX_BACK_BYTES:
+            # What is left of a stream begins with frames whose content began before, of which decoders make noise.
+            # Without their side information, behind the header and its checksum, they are silent.
+            side = position + (4 if reader.read(position + 1, 1)[0] & 1 else 6)
+            n_back = int.from_bytes(reader.read(side, 2), "big") >> (7 if frame.key[0] == 1 else 8)
+            side_end = side + frame.info_offset - 4
+            if n_back > self.n_main_bytes:
+                self._add_range(start, side)
+                self.spans.append(bytes(side_end - side))
+                start = side_end
+            self.n_main_bytes += end - side_end
+        self._add_range(start, end)
+
+    def _add_range(self, start: int, end: int) -> None:
+        last = self.spans[-1] if self.spans else None
+        if isinstance(last, range) and last.stop == start:
+            self.spans[-1] = range(last.start, end)
+        else:
+            self.spans.append(range(start, end))
 
     def extend(self, position: int, end: int) -> None:
         """Add the rest of the file, whose frames are not looked at."""
-        n_bytes = sum(map(len, self.pieces))
+        n_bytes = sum(map(len, self.spans))
         estimate = self.n_frames + self.n_frames * (end - position) // n_bytes
         announced = self.announced or 0
         self.n_frames = announced if announced > self.n_frames else estimate
-        self.pieces.append(range(position, end))
+        self.spans.append(range(position, end))
 
-    def make_counted(self) -> list[Piece]:
-        """Return the pieces of an MP3, behind a header that counts these frames and their bytes."""
+    def make_counted(self) -> list[Span]:
+        """Return the spans of an MP3, behind a header that counts these frames and their bytes."""
         place = self.first.info_offset
         if not place:
-            return self.pieces
-        n_bytes = sum(map(len, self.pieces))
+            return self.spans
+        n_bytes = sum(map(len, self.spans))
         if not self.info:
             silence = self._make_silence()
             n_silent = _SILENT_SAMPLES // self.first.n_samples
             n_bytes += (1 + n_silent) * len(silence)
-            return [_make_info(silence, place, n_silent + self.n_frames, n_bytes), n_silent * silence, *self.pieces]
+            return [_make_info(silence, place, n_silent + self.n_frames, n_bytes), n_silent * silence, *self.spans]
         counted = bytearray(self.info)
         counted[place + 8 : place + 12] = self.n_frames.to_bytes(4, "big")
         if counted[place + 7] & 2:
             counted[place + 12 : place + 16] = min(n_bytes + len(counted), 0xFFFFFFFF).to_bytes(4, "big")
-        return [bytes(counted), *self.pieces]
+        return [bytes(counted), *self.spans]
 
     def _make_silence(self) -> bytes:
         """Return a frame of silence, long enough for libmpg123 to look for a header in it."""
         header = bytearray(self.header)
         header[1] |= 1  # no checksum
         header[2] = (0x90 if self.first.key[0] == 1 else 0x80) | header[2] & 0x0C  # 128 or 64 kbit/s
-        frame = parse_mpeg(bytes(header) + bytes(HEADER_BYTES))
+        frame = parse_mpeg(bytes(header) + bytes(_HEADER_BYTES))
         return bytes(header).ljust(frame.n_bytes if frame else 0, b"\0")
 
 
@@ -174,14 +193,14 @@ def parse_mpeg(head: bytes) -> Frame | None:
     head : bytes
         Six or more.
     """
-    if len(head) < HEADER_BYTES or head[0] != 0xFF:
+    if len(head) < _HEADER_BYTES or head[0] != 0xFF:
         return None
     return _parse_mpeg(head[1], head[2], head[3] & 0xC0)
 
 
 def parse_adts(head: bytes) -> Frame | None:
     """Return what the header of a frame of ADTS says (ISO 14496-3, table 1.A.8), as `parse_mpeg` does."""
-    if len(head) < HEADER_BYTES or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+    if len(head) < _HEADER_BYTES or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     rate, channels = head[2] >> 2 & 15, (head[2] & 1) << 2 | head[3] >> 6
     n_bytes = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
@@ -195,11 +214,13 @@ Parser = Callable[[bytes], Frame | None]
 
 def has_frames(head: bytes, parse: Parser) -> bool:
     """Return whether three frames in a row begin anywhere in some bytes."""
-    return _find_row(Window(io.BytesIO(head + b".")), 0, parse) is not None  # at the end of a file fewer are enough
+    return (
+        _find_row(BlockReader(io.BytesIO(head + b".")), 0, parse) is not None
+    )  # at the end of a file fewer are enough
 
 
-def find_runs(file: BinaryIO, start: int, parse: Parser) -> list[FrameRun]:
-    """Return the runs of frames of a file, as far as a sound may be long.
+def find_runs(file: BinaryIO, start: int, seconds: float, parse: Parser) -> list[FrameRun]:
+    """Return the runs of frames of a file.
 
     Tags, zeros, and what else is no frame are left out, before, between and behind the frames, and so is a last frame
     that is not whole.
@@ -209,6 +230,8 @@ def find_runs(file: BinaryIO, start: int, parse: Parser) -> list[FrameRun]:
     file : binary file
     start : int
         Where to begin.
+    seconds : float
+        How much of the sound is asked for. The frames behind are not looked at.
     parse : function
         `parse_mpeg` or `parse_adts`.
 
@@ -218,93 +241,93 @@ def find_runs(file: BinaryIO, start: int, parse: Parser) -> list[FrameRun]:
         A stream's header counts more frames than there are, or there is more than a tenth of a second of something
         else among the frames.
     """
-    window = Window(file)
+    reader = BlockReader(file)
     runs: list[FrameRun] = []
-    seconds = 0.0
-    for position, frame in _find_frames(window, start, parse):
-        announced = _read_announced(window, position, frame)
+    n_seconds = 0.0
+    for position, frame in _find_frames(reader, start, parse):
+        announced = _read_announced(reader, position, frame)
         if announced is not None or not runs or frame.key != runs[-1].first.key:
-            runs.append(FrameRun(frame, window.read(position, 4)))
+            runs.append(FrameRun(frame, reader.read(position, 4)))
         if announced is not None:
             runs[-1].announced, is_xing = announced
-            runs[-1].info = window.read(position, frame.n_bytes) if is_xing else b""
+            runs[-1].info = reader.read(position, frame.n_bytes) if is_xing else b""
             continue
-        runs[-1].add(position, frame.n_bytes)
-        seconds += frame.n_samples / frame.rate
-        if seconds > _SCANNED_SECONDS:
-            runs[-1].extend(position + frame.n_bytes, window.size)
+        runs[-1].add(reader, position, frame)
+        n_seconds += frame.n_samples / frame.rate
+        if n_seconds > seconds + _MORE_SECONDS:
+            runs[-1].extend(position + frame.n_bytes, reader.size)
             break
     for run in runs:
         # Some encoders count the frame with the header too.
         if run.announced is not None and run.announced > run.n_frames + 1:
             raise DecodeError(
                 f"is cut short: its header counts {run.announced:,} frames, and {run.n_frames:,} are there; get it "
-                "whole, or write what is left again: ffmpeg -i in.mp3 out.mp3"
+                "whole, or write what is left again: ffmpeg -i in out.wav"
             )
     return [run for run in runs if run.n_frames]
 
 
-def _find_frames(window: Window, position: int, parse: Parser) -> Iterator[tuple[int, Frame]]:
+def _find_frames(reader: BlockReader, position: int, parse: Parser) -> Iterator[tuple[int, Frame]]:
     """Yield the frames from a position on, each with its place."""
     last: Frame | None = None
     while True:
-        frame = parse(window.read(position, HEADER_BYTES))
+        frame = parse(reader.read(position, _HEADER_BYTES))
         if frame is None or last is None or frame.key != last.key:
-            behind = skip_tags(window, position)
-            found = _find_row(window, behind, parse)
-            if found is None and (window.size - behind <= _MAX_JUNK or behind - position >= MAX_FILLERS):
+            behind = skip_tags(reader, position)
+            found = _find_row(reader, behind, parse)
+            if found is None and (reader.size - behind <= _MAX_JUNK or behind - position >= MAX_FILLERS):
                 return
-            gap = (window.size if found is None else found[0]) - behind
+            gap = (reader.size if found is None else found[0]) - behind
             if last is not None and gap * last.n_samples > _MAX_GAP_SECONDS * last.rate * last.n_bytes:
                 raise DecodeError(
                     f"is damaged: at byte {behind:,} there are {gap:,} bytes that are no frames; to do without them, "
-                    "write it again: ffmpeg -i in.mp3 out.mp3"
+                    "write it again: ffmpeg -i in out.wav"
                 )
             if found is None:
                 return
             position, frame = found
-        if position + frame.n_bytes > window.size:
+        if position + frame.n_bytes > reader.size:
             return
         yield position, frame
         position += frame.n_bytes
         last = frame
 
 
-def _find_row(window: Window, position: int, parse: Parser) -> tuple[int, Frame] | None:
+def _find_row(reader: BlockReader, position: int, parse: Parser) -> tuple[int, Frame] | None:
     """Return where frames in a row begin, and the first; None where there are none."""
-    end = min(window.size, position + _MAX_JUNK)
-    while (position := window.find(b"\xff", position, end)) >= 0:
-        if frame := _find_first(window, position, parse):
+    end = min(reader.size, position + _MAX_JUNK)
+    while (position := reader.find(b"\xff", position, end)) >= 0:
+        if frame := _find_first(reader, position, parse):
             return position, frame
         position += 1
     return None
 
 
-def _find_first(window: Window, position: int, parse: Parser) -> Frame | None:
+def _find_first(reader: BlockReader, position: int, parse: Parser) -> Frame | None:
     """Return the first of three frames of one stream at a position, or of fewer with only tags behind them."""
-    first = frame = parse(window.read(position, HEADER_BYTES))
+    first = frame = parse(reader.read(position, _HEADER_BYTES))
     for _ in range(2):
-        if first is None or frame is None or frame.key != first.key or position + frame.n_bytes > window.size:
+        if first is None or frame is None or frame.key != first.key or position + frame.n_bytes > reader.size:
             return None
         position += frame.n_bytes
-        frame = parse(window.read(position, HEADER_BYTES))
+        frame = parse(reader.read(position, _HEADER_BYTES))
         if frame is None:
-            return first if skip_tags(window, position) == window.size else None
+            return first if skip_tags(reader, position) == reader.size else None
     return first if first and frame and frame.key == first.key else None
 
 
-def _read_announced(window: Window, position: int, frame: Frame) -> tuple[int | None, bool] | None:
+def _read_announced(reader: BlockReader, position: int, frame: Frame) -> tuple[int | None, bool] | None:
     """Return the number of frames by a header of the stream, and whether it is Xing's; None if this frame has none."""
     place = frame.info_offset
     if not place:
         return None
-    content = window.read(position, place + 12)
+    content = reader.read(position, place + 12)
     # http://gabriel.mp3-tech.org/mp3infotag.html; VBRI stands behind 32 bytes, whatever the side information takes, and
     # counts at its byte 14
     if content[place : place + 4] in (b"Xing", b"Info"):
-        has_count = content[place + 7] & 1
+        has_count = content[place + 7] & 1  # without one it is of no use
         return (int.from_bytes(content[place + 8 :], "big"), True) if has_count else (None, False)
-    content = window.read(position, 54)
+    content = reader.read(position, 54)
     if content[36:40] == b"VBRI":
         return int.from_bytes(content[50:54], "big"), False
     return None

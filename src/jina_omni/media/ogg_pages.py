@@ -2,7 +2,7 @@
 """Ogg files (RFC 3533): their pages, and the sounds that follow each other in one.
 
 libsndfile reads the first of several sounds only, and leaves out pages that are damaged or missing without a word. So
-the pages are looked through here, as far as a sound may be long.
+the pages are looked through here, as far as the sound is asked for.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from jina_omni.errors import DecodeError, UnsupportedMediaError
-from jina_omni.media.limits import MAX_AUDIO_SECONDS
-from jina_omni.media.splices import Piece, Window
+from jina_omni.media.splices import BlockReader, Span
 
 __all__ = ["find_links"]
 
@@ -23,7 +22,7 @@ _NAME = b"OggS"
 _HEADER_BYTES = 27  # RFC 3533, 6; as many bytes as its last one says follow, which are the sizes of the content
 _BEGINS = 2  # flag of the first page of a stream
 _MAX_JUNK = 1 << 24  # bytes in which the next page is looked for
-_SCANNED_SECONDS = MAX_AUDIO_SECONDS + 2  # more is not decoded
+_MORE_SECONDS = 2  # that are looked at, for what a resampler takes and encoders fill up
 _UNFINISHED = (1 << 64) - 1  # the position of a page on which no packet ends
 
 # What the first packet of a sound begins with, and where its rate stands: Vorbis I, 4.2.2, and Speex' SpeexHeader
@@ -52,7 +51,7 @@ class _Link:
 
     stream: int
     rate: int
-    pieces: list[Piece] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     number: int = 0
     first: int | None = None
     last: int = 0
@@ -75,15 +74,15 @@ class _Link:
         self.extend(page.position, page.end)
 
     def extend(self, start: int, end: int) -> None:
-        last = self.pieces[-1] if self.pieces else None
+        last = self.spans[-1] if self.spans else None
         if isinstance(last, range) and last.stop == start:
-            self.pieces[-1] = range(last.start, end)
+            self.spans[-1] = range(last.start, end)
         else:
-            self.pieces.append(range(start, end))
+            self.spans.append(range(start, end))
 
 
-def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
-    """Return the sounds that follow each other in an Ogg file, as far as a sound may be long.
+def find_links(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
+    """Return the sounds that follow each other in an Ogg file.
 
     Of streams side by side the first that is a sound is taken.
 
@@ -92,6 +91,8 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
     file : binary file
     start : int
         Where to begin.
+    seconds : float
+        How much of the sound is asked for. The pages behind are not looked at.
 
     Returns
     -------
@@ -105,12 +106,12 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
     UnsupportedMediaError
         It has neither sound nor pictures of a known codec.
     """
-    window = Window(file)
+    reader = BlockReader(file)
     links: list[_Link] = []
     link: _Link | None = None
     names: list[bytes] = []
     begins = False
-    for page in _find_pages(window, start):
+    for page in _find_pages(reader, start):
         if page.flags & _BEGINS:
             if not begins:  # all streams that are side by side begin before their other pages
                 link = None
@@ -121,24 +122,24 @@ def find_links(file: BinaryIO, start: int) -> list[list[Piece]]:
         begins = bool(page.flags & _BEGINS)
         if link is not None and page.stream == link.stream:
             link.add(page)
-            if sum(each.seconds for each in links) > _SCANNED_SECONDS:
-                link.extend(page.end, window.size)
+            if sum(each.seconds for each in links) > seconds + _MORE_SECONDS:
+                link.extend(page.end, reader.size)
                 break
     if not links and names and not any(name.startswith(_PICTURES) for name in names):
         raise UnsupportedMediaError(
             f"is an Ogg file with a stream of an unknown codec, which begins with {names[0]!r}; convert it: "
             "ffmpeg -i in.ogg out.wav"
         )
-    return [link.pieces for link in links]
+    return [link.spans for link in links]
 
 
-def _find_pages(window: Window, position: int) -> Iterator[_Page]:
+def _find_pages(reader: BlockReader, position: int) -> Iterator[_Page]:
     """Yield the pages from a position on; what is between them and behind them is no page."""
-    while (position := window.find(_NAME, position, min(window.size, position + _MAX_JUNK))) >= 0:
-        head = window.read(position, _HEADER_BYTES)
-        sizes = window.read(position + _HEADER_BYTES, head[-1] if len(head) == _HEADER_BYTES else 0)
+    while (position := reader.find(_NAME, position, min(reader.size, position + _MAX_JUNK))) >= 0:
+        head = reader.read(position, _HEADER_BYTES)
+        sizes = reader.read(position + _HEADER_BYTES, head[-1] if len(head) == _HEADER_BYTES else 0)
         n_bytes = _HEADER_BYTES + len(sizes) + sum(sizes)
-        page = window.read(position, n_bytes)
+        page = reader.read(position, n_bytes)
         if len(head) < _HEADER_BYTES or len(sizes) < head[-1] or len(page) < n_bytes:
             raise DecodeError(
                 f"is cut short within its last page, at byte {position:,}; get it whole, or write what is left again: "

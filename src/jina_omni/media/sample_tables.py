@@ -9,7 +9,6 @@ for each packet, or for a thousand samples, whose number `_estimate_entries` fin
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -19,9 +18,8 @@ import numpy as np
 
 from jina_omni.errors import DecodeError
 from jina_omni.media.limits import MAX_EDITED_SAMPLES, MAX_USUAL_EDITS
-from jina_omni.media.splices import Window
 
-__all__ = ["check_samples", "find_movies"]
+__all__ = ["check_samples"]
 
 _PARENTS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
 _COUNTED = {b"stsz": 8, b"trun": 4, b"elst": 4}  # offset of the count in the box: ISO 14496-12, 8.7.3.2, 8.8.8, 8.6.6
@@ -62,28 +60,6 @@ def check_samples(file: BinaryIO) -> None:
         raise DecodeError(f"announces {n_samples:,} samples in {length:,} bytes; it is damaged")
     if n_edits > MAX_USUAL_EDITS and n_edits * n_samples > MAX_EDITED_SAMPLES:
         raise DecodeError(f"has an edit list of {n_edits:,} edits; write it again: ffmpeg -i in.mp4 out.mp4")
-
-
-def find_movies(file: BinaryIO, start: int) -> list[list[range]]:
-    """Return the files that follow each other in a file, of which FFmpeg reads the first only.
-
-    Parameters
-    ----------
-    file : binary file
-        Of ISO base media format.
-    start : int
-        Where the first begins.
-    """
-    window = Window(file)
-    starts, has_index, position = [start], False, start
-    while position + 8 <= window.size:
-        head = window.read(position, 16)
-        size = int.from_bytes(head[8:] if head[:4] == b"\0\0\0\1" else head[:4], "big")
-        if head[4:8] == b"ftyp" and has_index:
-            starts.append(position)
-        has_index = head[4:8] == b"moov" or (has_index and head[4:8] != b"ftyp")
-        position += size if size >= 8 else window.size
-    return [[range(*span)] for span in itertools.pairwise([*starts, window.size])]
 
 
 def _boxes(file: BinaryIO, start: int, end: int, names: Collection[bytes]) -> Iterator[tuple[bytes, int, int]]:

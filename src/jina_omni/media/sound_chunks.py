@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple
 
 from jina_omni.errors import DecodeError
-from jina_omni.media.splices import Piece, Window
+from jina_omni.media.splices import BlockReader, Span
 from jina_omni.media.tags import MAX_FILLERS, skip_tags
 
 __all__ = ["SoundFile", "find_files"]
@@ -76,7 +76,7 @@ class SoundFile:
 
     Attributes
     ----------
-    pieces : list of bytes or range
+    spans : list of bytes or range
         The file with the right length in its header, and without what is no part of it.
     samples : range
         Where they are.
@@ -84,7 +84,7 @@ class SoundFile:
         They are frames of MPEG audio.
     """
 
-    pieces: list[Piece]
+    spans: list[Span]
     samples: range
     is_mpeg: bool
 
@@ -113,45 +113,45 @@ def find_files(file: BinaryIO, start: int) -> list[SoundFile]:
     DecodeError
         The header has a greater length than the file.
     """
-    window = Window(file)
+    reader = BlockReader(file)
     found: list[SoundFile] = []
     next_start: int | None = start
     while next_start is not None:
-        sound, next_start = _find_file(window, next_start)
+        sound, next_start = _find_file(reader, next_start)
         if sound is None:
             break
         found.append(sound)
     return found
 
 
-def _find_file(window: Window, start: int) -> tuple[SoundFile | None, int | None]:
+def _find_file(reader: BlockReader, start: int) -> tuple[SoundFile | None, int | None]:
     """Return the samples of the file at a place, and where another follows."""
-    head = window.read(start, 12)
+    head = reader.read(start, 12)
     form = _FORMATS.get(head[:4])
     if form is None:
         return None, None
-    length, is_mpeg = _find_length(window, start, form)
-    if length is None or length.begin > window.size:
+    length, is_mpeg = _find_length(reader, start, form)
+    if length is None or length.begin > reader.size:
         return None, None
-    end, behind = _find_end(window, start, form, length)
+    end, behind = _find_end(reader, start, form, length)
     counted = end - length.begin + form.n_counted
     samples = range(min(length.begin + form.skipped, end), end)
-    pieces: list[Piece] = [range(start, behind)]
+    spans: list[Span] = [range(start, behind)]
     if counted != length.value:
         value = min(counted, (1 << 8 * length.n_bytes) - 1).to_bytes(length.n_bytes, form.order)
-        pieces = [range(start, length.place), value, range(length.place + length.n_bytes, behind)]
-    return SoundFile(pieces, samples, is_mpeg), behind if _find_form(window, behind) else None
+        spans = [range(start, length.place), value, range(length.place + length.n_bytes, behind)]
+    return SoundFile(spans, samples, is_mpeg), behind if _find_form(reader, behind) else None
 
 
-def _find_length(window: Window, start: int, form: _Format) -> tuple[_Length | None, bool]:
+def _find_length(reader: BlockReader, start: int, form: _Format) -> tuple[_Length | None, bool]:
     """Return the length of the samples by the header, and whether they are frames of MPEG audio."""
     if not form.n_name:  # AU: https://pubs.opengroup.org/external/auformat.html
-        offset = int.from_bytes(window.read(start + 4, 4), form.order)
-        value = int.from_bytes(window.read(start + 8, 4), form.order)
+        offset = int.from_bytes(reader.read(start + 4, 4), form.order)
+        value = int.from_bytes(reader.read(start + 8, 4), form.order)
         return _Length(start + 8, 4, value, start + max(offset, 24)), False
     position, long_length, is_mpeg = start + form.start, None, False
     for _ in range(_MAX_CHUNKS):
-        name, length = _read_chunk(window, position, form)
+        name, length = _read_chunk(reader, position, form)
         if not name:
             break
         if name == form.sound:
@@ -159,7 +159,7 @@ def _find_length(window: Window, start: int, form: _Format) -> tuple[_Length | N
                 long_length.begin = length.begin
                 return long_length, is_mpeg
             return length, is_mpeg
-        content = window.read(length.begin, 16)
+        content = reader.read(length.begin, 16)
         if name == b"ds64":  # the size of the file, then that of the samples
             long_length = _Length(length.begin + 8, 8, int.from_bytes(content[8:], "little"), 0)
         if name == b"fmt ":
@@ -168,9 +168,9 @@ def _find_length(window: Window, start: int, form: _Format) -> tuple[_Length | N
     return None, False
 
 
-def _read_chunk(window: Window, position: int, form: _Format) -> tuple[bytes, _Length]:
+def _read_chunk(reader: BlockReader, position: int, form: _Format) -> tuple[bytes, _Length]:
     """Return the name and the length of the chunk at a position; an empty name where there is none."""
-    head = window.read(position, form.n_name + form.n_size)
+    head = reader.read(position, form.n_name + form.n_size)
     name, value = head[: form.n_name], int.from_bytes(head[form.n_name :], form.order)
     is_name = len(head) == form.n_name + form.n_size and all(0x20 <= byte < 0x7F for byte in name[:4])
     begin = position + form.n_name + form.n_size
@@ -183,53 +183,53 @@ def _find_chunk_end(start: int, form: _Format, length: _Length) -> int:
     return max(end + (start - end) % form.alignment, length.begin)
 
 
-def _find_end(window: Window, start: int, form: _Format, length: _Length) -> tuple[int, int]:
+def _find_end(reader: BlockReader, start: int, form: _Format, length: _Length) -> tuple[int, int]:
     """Return where the samples end, and where the chunks behind them do."""
     end = length.begin + length.value - form.n_counted
     if end <= length.begin + form.skipped:  # not written yet, or there are none
-        behind = _skip_chunks(window, start, form, length.begin)
-        return (length.begin, behind) if _is_padding(window, behind) else (window.size, window.size)
-    if end <= window.size:
+        behind = _skip_chunks(reader, start, form, length.begin)
+        return (length.begin, behind) if _is_padding(reader, behind) else (reader.size, reader.size)
+    if end <= reader.size:
         for aligned in (end + (start - end) % form.alignment, end):
-            behind = _skip_chunks(window, start, form, aligned)
-            if _is_padding(window, behind):
+            behind = _skip_chunks(reader, start, form, aligned)
+            if _is_padding(reader, behind):
                 return end, behind
-        return window.size, window.size
+        return reader.size, reader.size
     # What a stream is written with is the largest number, or one near that of a signed one. Some writers count the
     # whole file, with or without its first 8 bytes, or a byte of padding that they leave out.
     is_unknown = length.value >= (0x7FFF0000 if length.n_bytes == 4 else 1 << 62)
-    is_padded = form.alignment == 2 and end == window.size + 1
-    if not (is_unknown or is_padded) and length.value not in (window.size - start, window.size - start - 8):
+    is_padded = form.alignment == 2 and end == reader.size + 1
+    if not (is_unknown or is_padded) and length.value not in (reader.size - start, reader.size - start - 8):
         raise DecodeError(
-            f"is cut short: its header announces {length.value:,} bytes of samples, and {window.size - length.begin:,} "
-            "are there; get it whole, or write what is left again: ffmpeg -i in.wav out.wav"
+            f"is cut short: its header announces {length.value:,} bytes of samples, and {reader.size - length.begin:,} "
+            "are there; get it whole, or write what is left again: ffmpeg -i in out.wav"
         )
-    return window.size, window.size
+    return reader.size, reader.size
 
 
-def _skip_chunks(window: Window, start: int, form: _Format, position: int) -> int:
+def _skip_chunks(reader: BlockReader, start: int, form: _Format, position: int) -> int:
     """Return the end of the chunks that begin at a position."""
     for _ in range(_MAX_CHUNKS if form.n_name else 0):
-        if _find_form(window, position):
+        if _find_form(reader, position):
             break
-        name, length = _read_chunk(window, position, form)
+        name, length = _read_chunk(reader, position, form)
         end = _find_chunk_end(start, form, length)
-        if not name or min(end, length.begin + length.value) > window.size:
+        if not name or min(end, length.begin + length.value) > reader.size:
             break
-        position = min(end, window.size)
+        position = min(end, reader.size)
     return position
 
 
-def _is_padding(window: Window, position: int) -> bool:
+def _is_padding(reader: BlockReader, position: int) -> bool:
     """Return whether what begins at a position is no sound: tags, zeros, a few bytes, or another file."""
-    behind = skip_tags(window, position)
-    is_rest = window.size - behind <= _MAX_PADDING or behind - position >= MAX_FILLERS
-    return is_rest or _find_form(window, position) is not None
+    behind = skip_tags(reader, position)
+    is_rest = reader.size - behind <= _MAX_PADDING or behind - position >= MAX_FILLERS
+    return is_rest or _find_form(reader, position) is not None
 
 
-def _find_form(window: Window, position: int) -> _Format | None:
+def _find_form(reader: BlockReader, position: int) -> _Format | None:
     """Return how a file at a position is made; None where none begins."""
-    head = window.read(position, 12)
+    head = reader.read(position, 12)
     form = _FORMATS.get(head[:4])
     is_file = form is not None and (head[8:] in _FORM_TYPES or form.start != _RIFF.start)
     return form if is_file else None

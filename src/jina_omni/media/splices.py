@@ -13,9 +13,9 @@ from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import InputError
 
-__all__ = ["Piece", "SplicedFile", "Window", "find_size"]
+__all__ = ["BlockReader", "Span", "SplicedFile", "find_size"]
 
-Piece: TypeAlias = bytes | range
+Span: TypeAlias = bytes | range
 """Bytes as they are, or the range of a file's positions that has them."""
 
 
@@ -33,7 +33,7 @@ class SplicedFile(io.RawIOBase):
     Parameters
     ----------
     file : binary file
-    pieces : iterable of bytes or range
+    spans : iterable of bytes or range
         In order.
 
     Examples
@@ -42,10 +42,10 @@ class SplicedFile(io.RawIOBase):
     b'234abc9'
     """
 
-    def __init__(self, file: BinaryIO, pieces: Iterable[Piece]) -> None:
+    def __init__(self, file: BinaryIO, spans: Iterable[Span]) -> None:
         self._file = file
-        self._pieces = [piece for piece in pieces if len(piece)]
-        self._ends = list(itertools.accumulate(map(len, self._pieces)))
+        self._spans = [span for span in spans if len(span)]
+        self._ends = list(itertools.accumulate(map(len, self._spans)))
         self._position = 0
 
     def readable(self) -> bool:  # noqa: D102 - as of any file
@@ -67,15 +67,15 @@ class SplicedFile(io.RawIOBase):
         n_read = 0
         while n_read < len(view):
             i = bisect.bisect_right(self._ends, self._position)
-            if i == len(self._pieces):
+            if i == len(self._spans):
                 break
-            piece = self._pieces[i]
-            offset = self._position - (self._ends[i] - len(piece))
-            wanted = min(len(view) - n_read, len(piece) - offset)
-            if isinstance(piece, bytes):
-                content = piece[offset : offset + wanted]
+            span = self._spans[i]
+            offset = self._position - (self._ends[i] - len(span))
+            wanted = min(len(view) - n_read, len(span) - offset)
+            if isinstance(span, bytes):
+                content = span[offset : offset + wanted]
             else:
-                content = _read(self._file, piece[offset], wanted)
+                content = _read(self._file, span[offset], wanted)
                 if not content:  # the file has become shorter
                     break
             view[n_read : n_read + len(content)] = content
@@ -84,7 +84,7 @@ class SplicedFile(io.RawIOBase):
         return n_read
 
 
-class Window:
+class BlockReader:
     """Short reads anywhere in a file, most of them near the last: a block of it is kept.
 
     Parameters

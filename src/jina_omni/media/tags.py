@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from jina_omni.media.splices import Window
+from jina_omni.media.splices import BlockReader
 
 __all__ = ["FILLERS", "MAX_FILLERS", "find_tag_end", "skip_tags"]
 
@@ -16,28 +16,28 @@ MAX_FILLERS = 1 << 24
 """Bytes of zeros and line breaks that are looked through."""
 
 
-def skip_tags(window: Window, position: int) -> int:
+def skip_tags(reader: BlockReader, position: int) -> int:
     """Return the position behind all tags, zeros and line breaks that begin at a position."""
     end = position + MAX_FILLERS
     while True:
-        behind = _skip_fillers(window, find_tag_end(window, position), end)
+        behind = _skip_fillers(reader, find_tag_end(reader, position), end)
         if behind == position:
             return position
         position = behind
 
 
-def find_tag_end(window: Window, position: int) -> int:
+def find_tag_end(reader: BlockReader, position: int) -> int:
     """Return where a tag ends that begins at a position; the position itself where none begins.
 
     ID3v1, ID3v2, APE and Lyrics3 are known.
     """
-    head = window.read(position, 32)
+    head = reader.read(position, 32)
     if head[:3] == b"ID3" and len(head) >= 10 and head[3] != 0xFF:
         # 28 bits in four bytes, and a footer if bit 4 of the flags is set: https://id3.org/id3v2.4.0-structure, 3.1
         size = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         end = position + 10 + size + (10 if head[5] & 16 else 0)
-        return end if end <= window.size else position + 10  # what follows shows whether the size is wrong
-    if head[:3] == b"TAG" and position + _ID3V1_BYTES <= window.size:
+        return end if end <= reader.size else position + 10  # what follows shows whether the size is wrong
+    if head[:3] == b"TAG" and position + _ID3V1_BYTES <= reader.size:
         return position + _ID3V1_BYTES
     if head[:8] == b"APETAGEX" and len(head) == 32:
         # The size counts the items and the footer: https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header. Bit 29
@@ -46,14 +46,14 @@ def find_tag_end(window: Window, position: int) -> int:
         return position + 32 + (int.from_bytes(head[12:16], "little") if is_header else 0)
     if head[:11] == b"LYRICSBEGIN":
         for mark in (b"LYRICS200", b"LYRICSEND"):
-            end = window.find(mark, position, min(window.size, position + _LYRICS_BYTES))
+            end = reader.find(mark, position, min(reader.size, position + _LYRICS_BYTES))
             if end >= 0:
                 return end + len(mark)
     return position
 
 
-def _skip_fillers(window: Window, position: int, end: int) -> int:
-    while position < end and (block := window.read(position, 1 << 16)):
+def _skip_fillers(reader: BlockReader, position: int, end: int) -> int:
+    while position < end and (block := reader.read(position, 1 << 16)):
         n = len(block) - len(block.lstrip(FILLERS))
         position += n
         if n < len(block):
