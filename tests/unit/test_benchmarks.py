@@ -125,7 +125,7 @@ def test_no_thread_of_onnx_runtime_spins_where_processor_time_is_measured():
 def find_left_out(monkeypatch, capsys, opponent: Opponent, *, size="small", ftype="Q8_0", clock="wall") -> str:
     monkeypatch.setitem(OPPONENTS, "other", opponent)
     files = SimpleNamespace(text=lambda ftype: Path(f"{ftype}.gguf"), shape=FULL[size])
-    args = argparse.Namespace(against=["other"], threads=2, clock=clock, no_calibration=True)
+    args = argparse.Namespace(against=["other"], threads=2, clock=clock, no_calibration=True, pack=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opponents, "Side", lambda name, *_, **__: name)
         patch.setattr(opponents.ExitStack, "enter_context", lambda _, side: side)
@@ -159,7 +159,9 @@ def test_an_opponent_is_left_out_with_the_reason(monkeypatch, capsys):
 
 def test_engines_that_share_settings_are_tuned_once(monkeypatch, tmp_path):
     files = SimpleNamespace(text=lambda ftype: tmp_path / f"{ftype}.gguf", shape=FULL["small"])
-    args = argparse.Namespace(against=["first", "second", "plain"], threads=2, clock="wall", no_calibration=False)
+    args = argparse.Namespace(
+        against=["first", "second", "plain"], threads=2, clock="wall", no_calibration=False, pack=False
+    )
     for name in ("first", "second"):
         monkeypatch.setitem(OPPONENTS, name, Opponent(print, tuning=TUNING))
     monkeypatch.setitem(OPPONENTS, "plain", Opponent(print))

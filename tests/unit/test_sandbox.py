@@ -23,7 +23,7 @@ from testing.pdfs import INCH, document, forms_of_forms
 from tests.processes import children
 
 ROOT = Path(__file__).parents[2]
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"/>'
+SVG = b'#ffffff<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"/>'  # behind the colour of its background
 
 posix = pytest.mark.skipif(os.name != "posix", reason="sends signals, or forks")
 
@@ -61,7 +61,7 @@ def test_an_error_of_the_decoder_is_raised_and_ends_it():
     decoder = new()
     message = r"^input 4 can't be decoded as a drawing \(ValueError: .*\); it is damaged"
     with pytest.raises(DecodeError, match=message), located(input=4):
-        decoder.ask(b"<svg", "a drawing")
+        decoder.ask(b"#ffffff<svg", "a drawing")
     assert not decoder.is_alive
     assert children() == []
 

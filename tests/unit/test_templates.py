@@ -25,6 +25,7 @@ from jina_omni.dialects import (
 )
 from jina_omni.loading import ModelFiles
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout, Tower
+from jina_omni.media.picture_options import PictureOptions
 from jina_omni.native import Projector, TextModel, find_device
 from jina_omni.preparing import InputPreparer
 from jina_omni.templates import MediaTokens, apply_template
@@ -89,7 +90,7 @@ class Ids:
     files: ModelFiles
 
     def __call__(self, value: Any, dialect: Dialect, task: str | None, name: PromptName | None = None) -> list[int]:
-        preparer = InputPreparer(replace(self.files, task=task), dialect)
+        preparer = InputPreparer(replace(self.files, task=task), dialect, PictureOptions())
         return preparer.prepare(value, None, choose_prompt(dialect, task, name), truncate=False).tokens.tolist()
 
     def text(self, text: str) -> list[int]:
