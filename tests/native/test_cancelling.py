@@ -191,7 +191,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from jina_omni.cli import run
 from jina_omni.media import image
 
-def hang(*_):
+def hang(*_, **__):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(60)
     Path(ended).touch()
