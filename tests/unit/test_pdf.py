@@ -1148,7 +1148,7 @@ def test_a_process_does_not_accumulate_memory_over_pages(starts, monkeypatch, tm
         assert draw_all([part]) == [as_the_reference(data, number).tobytes()]
         for process in children():
             assert process.memory_info().rss < opened + growth + (4 << 20)
-    assert 2 <= len(starts) < 30
+    assert 2 <= len(starts) <= len(parts) // 2 + 1  # the first, and one for two pages or more
     close_all()
 
 
