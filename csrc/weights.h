@@ -53,7 +53,7 @@ private:
     };
 
     struct layer_matrix {
-        ggml_tensor * tensor;
+        ggml_tensor * tensor = nullptr;
         packed_matrix packed;
     };
 
