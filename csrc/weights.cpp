@@ -186,7 +186,11 @@ int64_t weights::pack(compute_device & device) {
     if (jobs.empty()) {
         return 0;
     }
-    packed_ = packed_memory(n_byte);
+    packed_memory packed(n_byte);
+    for (layer_matrix & m : layer_matrices_) {
+        m.packed = {}; // what was packed before, perhaps for another context
+    }
+    packed_ = std::move(packed);
     uint8_t * memory = packed_.data();
     for (const job & j : jobs) {
         const ggml_tensor * t = j.matrix->tensor;

@@ -29,7 +29,6 @@ from jina_omni.calls import (
     choose_priority,
     make_window,
 )
-from jina_omni.describe import short_repr
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
     DIALECTS,
@@ -874,6 +873,7 @@ def _check_model_options(
 ) -> None:
     check_str("device", device)
     check_choice("compute", compute, COMPUTES)
+    check_bool("pack", pack)
     if pack and compute == "exact":
         raise ValueError("pack=True packs weights for compute='fast', but compute is 'exact'; leave one of them out")
     check_choice("dialect", dialect, DIALECTS)
@@ -884,8 +884,7 @@ def _check_model_options(
     check_choice("orientation", orientation, ORIENTATIONS)
     if background is not None:
         read_background(background)
-    if not isinstance(mmap, bool):
-        raise TypeError(f"mmap is {short_repr(mmap)}; it takes True or False")
+    check_bool("mmap", mmap)
 
 
 def _check_cancel(cancel: CancelToken | None) -> None:

@@ -74,6 +74,23 @@ def test_packing_goes_with_fast_computing_alone(small: Checkpoint) -> None:
         Model(small.text, pack=True, compute="exact")
 
 
+def test_pack_takes_true_or_false(small: Checkpoint) -> None:
+    with pytest.raises(TypeError, match=r"^pack is 'no'; it takes True or False$"):
+        Model(small.text, pack="no")  # type: ignore[arg-type]  # what is tested
+
+
+def test_what_another_context_packed_is_given_up_for_this_one(quantized: dict[str, Path]) -> None:
+    """The products of another instruction set may pack fewer of the matrices."""
+    text = TextModel(quantized["F16"], CPU)
+    contexts = [Context(CPU, 2, instruction_set=name) for name in instruction_sets()]
+    expected = [pooled(context, text, SEQUENCES) for context in contexts]
+    for _ in range(2):
+        for packing in contexts:
+            packing.pack(text)
+            for context, vectors in zip(contexts, expected, strict=True):
+                assert np.array_equal(pooled(context, text, SEQUENCES), vectors)
+
+
 def test_packing_takes_a_model_file(small: Checkpoint) -> None:
     context = Context(CPU, 1)
     with pytest.raises(TypeError, match=r"file is .*expected a ModelFile"):
