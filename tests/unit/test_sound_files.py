@@ -531,6 +531,11 @@ def test_files_of_another_writer_are_read(kind, codec):
     assert found @ samples > 0.98 * np.linalg.norm(found) * np.linalg.norm(samples)
 
 
+def test_a_codec_whose_tag_is_not_ascii_is_read():
+    """PyAV can't say such a tag, as of G.722 in WAV."""
+    assert len(read_samples(Audio(write(tone(2), "wav", "g722")))) == 2 * RATE
+
+
 def test_big_endian_wav_is_read():
     data = bytearray(sound_file(tone(1), RATE))
     place = data.index(b"data") + 8

@@ -297,7 +297,7 @@ def _decode_container(container: Any, recording: Recording) -> AudioStream:
     if stream is None:
         raise InputError("has no sound track; wrap a silent video as jina_omni.Video")
     codec = stream.codec_context
-    if codec is not None and codec.codec_tag in _ENCRYPTED:
+    if codec is not None and recording.file_type.plugin == "mov" and codec.codec_tag in _ENCRYPTED:
         raise UnsupportedMediaError(f"is an encrypted sound ({codec.codec_tag}); pass one without protection")
     if codec is not None and codec.name == "alac" and recording.file_type.media_type == "audio/x-caf":
         codec.options = {"flags2": "+skip_manual"}  # FFmpeg cuts the last frame, which is short already
