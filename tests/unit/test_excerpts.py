@@ -149,6 +149,15 @@ def test_a_long_sound_is_split_into_what_the_model_takes():
     assert max(len(read_samples(part)) for part in parts) == 480_000
 
 
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+def test_the_excerpts_of_joined_files_reach_to_the_end_of_the_last(kind):
+    files = [SOUNDS[kind](signal(20, 16_000, 1, number)) for number in (1, 2, 3)]
+    parts = Audio(b"".join(files)).split()
+    assert [part.start for part in parts] == [0, 30]
+    whole = np.concatenate([read_samples(Audio(file)) for file in files])
+    assert np.array_equal(np.concatenate([read_samples(part) for part in parts]), whole)
+
+
 def test_the_padding_of_an_encoder_is_not_an_excerpt():
     file = sound_container(signal(6, 16_000, 1), "adts", "aac", 16_000)
     assert len(read_samples(Audio(file))) > 6 * 16_000

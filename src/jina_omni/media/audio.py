@@ -120,7 +120,7 @@ class Audio:
         """
         with located(((repr(self), None),)):
             excerpt = make_excerpt(self.start, self.end)
-            with _open_stream(replace(self, start=None, end=None)) as stream:
+            with _open_stream(replace(self, start=None, end=None), math.inf) as stream:
                 length, least = measure_stream(stream), 0 if stream.exact else _PADDING_SECONDS
             parts = list_excerpts(excerpt, length, seconds, overlap, least)
             return [replace(self, start=part.start, end=part.end) for part in parts]
@@ -326,14 +326,17 @@ def read_track(source: FileSource, *, truncate: bool = False, excerpt: Excerpt =
 
 
 @contextlib.contextmanager
-def _open_stream(audio: Audio) -> Iterator[AudioStream]:
+def _open_stream(audio: Audio, seconds: float | None = None) -> Iterator[AudioStream]:
+    """Open a sound, of which so many seconds from the beginning are asked for; by default what an embedding takes."""
     excerpt = make_excerpt(audio.start, audio.end)
+    if seconds is None:
+        seconds = MAX_AUDIO_SECONDS if excerpt.is_whole else excerpt.end
     if isinstance(audio.source, np.ndarray):
         yield cut_stream(_stream_array(audio.source, audio.sampling_rate), excerpt)
         return
     if audio.sampling_rate is not None:
         raise InputError("is a file, which has its own sampling rate; pass sampling_rate with arrays only")
-    with open_sound(audio.source) as stream:
+    with open_sound(audio.source, seconds=seconds) as stream:
         yield cut_stream(stream, excerpt)
 
 
