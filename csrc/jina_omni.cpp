@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,18 @@ template <typename F> omni_status guarded(omni_error * error, F && body) {
     } catch (...) {
         return omni::describe_current_exception(error);
     }
+}
+
+// The same for a function that takes memory for a model file.
+template <typename F> omni_status guarded_loading(omni_error * error, F && body) {
+    return guarded(error, [&] {
+        try {
+            body();
+        } catch (const std::bad_alloc &) {
+            throw omni::error(OMNI_OUT_OF_MEMORY, "there is not enough memory for this model file; load it with mmap=True, and "
+                                                  "without pack=True");
+        }
+    });
 }
 
 // The same for a function without a status: it then returns what it says for "none".
@@ -163,7 +176,7 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
 // ---- text model file ----------------------------------------------------------------------------------------------------
 
 omni_status omni_text_load(const char * path, int32_t device, int32_t in_memory, omni_text ** text, omni_error * error) {
-    return guarded(error, [&] {
+    return guarded_loading(error, [&] {
         omni_text *& out = require_pointer(text, "text");
         out = new omni_text(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
     });
@@ -215,7 +228,7 @@ int32_t omni_text_special_token(const omni_text * text, const char * spelling) {
 
 omni_status omni_projector_load(const char * path, int32_t device, int32_t in_memory, omni_projector ** projector,
                                 omni_error * error) {
-    return guarded(error, [&] {
+    return guarded_loading(error, [&] {
         omni_projector *& out = require_pointer(projector, "projector");
         out = new omni_projector(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
     });
@@ -297,7 +310,7 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
 void omni_context_free(omni_context * context) { delete context; }
 
 omni_status omni_text_pack(omni_text * text, omni_context * context, int64_t * n_bytes, omni_error * error) {
-    return guarded(error, [&] {
+    return guarded_loading(error, [&] {
         omni::text_tower & tower = *require_pointer(text, "text").tower;
         int64_t &          sum = require_pointer(n_bytes, "n_bytes");
         sum = tower.pack(require_pointer(context, "context").device);
@@ -305,7 +318,7 @@ omni_status omni_text_pack(omni_text * text, omni_context * context, int64_t * n
 }
 
 omni_status omni_projector_pack(omni_projector * projector, omni_context * context, int64_t * n_bytes, omni_error * error) {
-    return guarded(error, [&] {
+    return guarded_loading(error, [&] {
         omni_projector &       towers = require_pointer(projector, "projector");
         omni::compute_device & device = require_pointer(context, "context").device;
         int64_t &              sum = require_pointer(n_bytes, "n_bytes");

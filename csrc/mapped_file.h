@@ -39,7 +39,7 @@ public:
     const uint8_t *     base() const { return pages_.get(); } // page aligned
     size_t              size() const { return size_; }
 
-    // Lets go of the pages that were read, which come back when they are read again: memory that this process need not hold.
+    // Releases the pages that were read; they are read again when they are needed.
     void release_pages() const;
 
     // An error about this file, to be thrown: "<path>: <what>".

@@ -32,7 +32,7 @@ struct byte_panel {
 // Of Q4_K: the codes of all blocks, two in a byte as in the file, and then what comes before them in each block. It takes as many
 // bytes as in the file.
 struct half_panel {
-    static constexpr size_t n_head = offsetof(block_q4_k, low_high), n_code_byte = sizeof(block_q4_k::low_high);
+    static constexpr size_t n_head_byte = offsetof(block_q4_k, low_high), n_code_byte = sizeof(block_q4_k::low_high);
 
     int64_t n_block;
 
@@ -41,24 +41,24 @@ struct half_panel {
 
     void pack(const uint8_t * columns, uint8_t * packed) const {
         weight_blocks blocks = {columns, n_block * sizeof(block_q4_k)};
-        uint8_t *     head = packed + (heads(packed) - packed);
-        for (int64_t i = 0; i < n_block; i++, blocks.first += sizeof(block_q4_k), head += n_head * n_column) {
+        uint8_t *     head = packed + n_block * n_column * n_code_byte;
+        for (int64_t i = 0; i < n_block; i++, blocks.first += sizeof(block_q4_k), head += n_head_byte * n_column) {
             blocks.pack<simd::f16>(offsetof(block_q4_k, scale), head);
             blocks.pack<simd::f16>(offsetof(block_q4_k, minimum), head + offsetof(block_q4_k, minimum) * n_column);
-            for (size_t at = offsetof(block_q4_k, sub_blocks); at < n_head; at += n_unit_codes) {
+            for (size_t at = offsetof(block_q4_k, sub_blocks); at < n_head_byte; at += n_unit_codes) {
                 blocks.pack<uint32_t>(at, head + at * n_column);
             }
             uint8_t * codes = packed + i * n_code_byte * n_column;
             for (size_t at = 0; at < n_code_byte; at += n_unit_codes) {
-                blocks.pack<uint32_t>(n_head + at, codes + at * n_column);
+                blocks.pack<uint32_t>(n_head_byte + at, codes + at * n_column);
             }
             join_units(codes, n_code_byte / n_unit_codes);
         }
     }
 
     q8_panel read(const uint8_t * packed, int64_t first, int64_t n, float * scales, float * minima) const {
-        weight_blocks blocks = {heads(packed) + first / n_super_block * n_head * n_column, 0};
-        for (int64_t i = 0; i < n / n_super_block; i++, blocks.first += n_head * n_column) {
+        weight_blocks blocks = {heads(packed) + first / n_super_block * n_head_byte * n_column, 0};
+        for (int64_t i = 0; i < n / n_super_block; i++, blocks.first += n_head_byte * n_column) {
             const int64_t at = i * n_super_block / n_q8_group * n_column;
             read_scales_and_minima(blocks, scales + at, minima + at);
         }

@@ -89,8 +89,8 @@ void unpack_q6_k(const weight_blocks & blocks, uint8_t * codes, float * scales, 
 
 } // namespace
 
-// Eight pairs of 6-bit integers lie in 12 bytes: four scales,
-// four minima, and the lower 4 bits of the other pairs, whose upper bits are the two that the first eight bytes have left.
+// Eight pairs of 6-bit integers lie in 12 bytes: four scales, four minima, and the lower 4 bits of the other pairs, whose upper
+// bits are the two that the first eight bytes have left.
 void read_scales_and_minima(const weight_blocks & blocks, float * scales, float * minima) {
     static_assert(offsetof(block_q5_k, minimum) == offsetof(block_q4_k, minimum) &&
                       offsetof(block_q5_k, sub_blocks) == offsetof(block_q4_k, sub_blocks) &&

@@ -37,7 +37,7 @@ class JinaOmniError(Exception):
 
 
 class ModelLoadError(JinaOmniError):
-    """A model file is missing, damaged, refused, changed or not one of the others, or its device is not there."""
+    """A model file is missing, damaged, refused, changed or not of the same model; or a device is not there."""
 
 
 class LocatedError(JinaOmniError):

@@ -124,4 +124,15 @@ def find_quantization(path: str) -> str | None:
     'UD-Q4_K_XL'
     """
     found = _QUANTIZATION.search(Path(path).name)
-    return found.group(1).upper().replace("FP16", "F16").replace("FP32", "F32") if found else None
+    return spell_quantization(found.group(1)) if found else None
+
+
+def spell_quantization(name: str) -> str:
+    """Return the name of a quantisation as `find_quantization` does.
+
+    Examples
+    --------
+    >>> spell_quantization("fp16")
+    'F16'
+    """
+    return name.upper().replace("FP16", "F16").replace("FP32", "F32")

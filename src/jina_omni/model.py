@@ -200,7 +200,7 @@ class Model(AsyncEncoding):
 
         found = find_device(device)
         threads = n_threads or usable_cpus()
-        self._files = load_files(paths.text, paths.mmproj, found, task, mmap=mmap)
+        self._files = load_files(paths.text, paths.mmproj, found, task, mmap=bool(mmap))
         # The files, not the name of a folder or on the Hub, and from everywhere: a pickle must open the same ones.
         self._arguments = {
             "model": os.path.abspath(paths.text),  # noqa: PTH100 - Path.resolve would follow the links of a cache
@@ -208,12 +208,12 @@ class Model(AsyncEncoding):
             "device": device,
             "n_threads": n_threads,
             "compute": compute,
-            "pack": pack,
+            "pack": bool(pack),
             "dialect": dialect,
             "task": task,
             "orientation": orientation,
             "background": background,
-            "mmap": mmap,
+            "mmap": bool(mmap),
         }
         instruction_set = chosen_instruction_set()
         self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")

@@ -210,6 +210,8 @@ def _check_ranges(ranges: npt.ArrayLike, dim: int) -> npt.NDArray[Any]:
     bounds = np.asarray(ranges)
     if bounds.shape != (2, dim):
         raise ValueError(f"ranges have the shape {bounds.shape}, expected minima and maxima of (2, {dim})")
+    if not (bounds[0] <= bounds[1]).all() or not np.isfinite(bounds.astype(np.float64)).all():
+        raise ValueError("ranges hold NaN, infinity or a minimum above its maximum; pass minima, then maxima")
     return bounds
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.info import find_quantization
+from jina_omni.info import find_quantization, spell_quantization
 from jina_omni.published import recommend_quantization
 
 __all__ = ["Modality", "ModelPaths", "check_modality", "choose_files", "list_files", "list_parts"]
@@ -28,7 +28,7 @@ _PROJECTORS: dict[Modality, tuple[str, ...]] = {
 }
 
 # The name of a part, as llama-gguf-split writes it (SPLIT_PATH_FORMAT of llama.cpp's llama_split_path).
-_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>(?!00000)\d{5})(?P<ending>\.gguf)", re.IGNORECASE)
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>(?!00000)\d{5})(?P<ending>\.(?i:gguf))")
 # Names of importance matrices, which llama-imatrix computes for llama-quantize.
 _MATRIX = re.compile(r"(?<![a-z])(i|importance)[-_.]?matrix", re.IGNORECASE)
 # The key general.type as it lies in a header (ggml/docs/gguf.md): length, name, the type of a string; then its value.
@@ -75,8 +75,16 @@ def list_files(folder: Path) -> list[str]:
     """Return the names of all files below a folder, relative to it.
 
     Files that their own header calls an importance matrix or an adapter are left out, whatever their names are.
+
+    Raises
+    ------
+    ModelLoadError
+        The folder can't be read.
     """
-    files = (path for path in folder.rglob("*") if path.is_file())
+    try:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+    except OSError as error:
+        raise ModelLoadError(f"{folder}: the folder can't be read: {error}") from error
     return [path.relative_to(folder).as_posix() for path in files if not _is_of_another_type(path)]
 
 
@@ -147,10 +155,11 @@ def _find_text_file(texts: list[str], quantization: str | None, source: str) -> 
         quantization = defaults.pop() if len(defaults) == 1 else None
     candidates = texts
     if quantization is not None:
-        wanted = find_quantization(f"-{quantization}.gguf") or quantization.upper()
-        found = {name: find_quantization(name) or "" for name in texts}
+        # i1- marks files of an importance matrix; find_quantization leaves it out.
+        wanted = spell_quantization(quantization).removeprefix("I1-")
+        found = {name: find_quantization(name) for name in texts}
         candidates = [name for name in texts if found[name] == wanted]
-        candidates = candidates or [name for name in texts if found[name].removeprefix("UD-") == wanted]
+        candidates = candidates or [name for name in texts if found[name] == f"UD-{wanted}"]
     if not candidates:
         there = dict.fromkeys(find_quantization(name) or name for name in texts)
         raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")

@@ -58,7 +58,13 @@ def cosine_similarity(
     """
     if precision is not None:
         check_precision(precision, 0)
-    left, right = (_read_embeddings(np.atleast_2d(np.asarray(x)), precision, ranges) for x in (a, b))
+    arrays = [np.atleast_2d(np.asarray(x)) for x in (a, b)]
+    if precision not in (None, "float32", "float16") and not any(array.dtype.kind in "iu" for array in arrays):
+        raise ValueError(
+            f"precision={precision!r} is that of codes, but the embeddings to compare are {arrays[0].dtype} and "
+            f"{arrays[1].dtype}; pass the codes as the integers that they are"
+        )
+    left, right = (_read_embeddings(array, precision, ranges) for array in arrays)
     if left.shape[-1] != right.shape[-1]:
         raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
     cosines: Floats = scale_to_unit_length(left) @ scale_to_unit_length(right).T
@@ -68,11 +74,11 @@ def cosine_similarity(
 def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, ranges: npt.ArrayLike | None) -> Floats:
     is_byte = values.dtype in (np.int8, np.uint8)
     if precision is None or precision in ("float32", "float16"):
-        if is_byte:
-            kinds = "'binary', or 'int8'" if values.dtype == np.int8 else "'ubinary', or 'uint8'"
+        if values.dtype.kind in "iu":  # those of a list are int64
+            kinds = {"i": "'binary', or 'int8'", "u": "'ubinary', or 'uint8'"}[values.dtype.kind]
             raise ValueError(
                 f"embeddings to compare are {values.dtype}, which are packed bits or codes of a range; pass precision="
-                f"{kinds} with ranges="
+                f"{kinds} with ranges=, or floats"
             )
         return values.astype(np.float32, copy=False)
     if values.dtype.kind not in "iu":

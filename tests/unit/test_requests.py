@@ -869,3 +869,19 @@ def test_deep_nesting_is_an_error_and_no_recursion() -> None:
 
 def test_the_examples_run() -> None:
     assert doctest.testmod(requests).failed == 0
+
+
+def test_a_text_behind_an_empty_one_is_not_dropped():
+    block = {"type": "text", "text": "", "value": "Be brief"}
+    user = {"role": "user", "content": "x"}
+    with pytest.raises(InputError):
+        list(requests.parse_dict({"messages": [{"role": "system", "content": [block]}, user]}))
+    with pytest.raises(InputError):
+        list(requests.parse_dict({"content": [block, {"type": "text", "text": "x"}]}))
+
+
+def test_a_chat_in_a_list_has_the_options_of_one_alone():
+    request = {"model": "m", "messages": [{"role": "user", "content": "x"}], "encoding_format": "float"}
+    assert [item.part for item in requests.parse_dict(request)] == [Text("x")]
+    with pytest.raises(InputError, match="sets 'dimensions'"):
+        list(requests.parse_dict(request | {"dimensions": 64}))

@@ -39,8 +39,8 @@ def test_a_single_vector_counts_as_one_row() -> None:
     np.testing.assert_allclose(cosine_similarity(a[1], a), cosine_similarity(a, a)[1:2], atol=1e-6)
 
 
-def test_lists_and_whole_numbers_are_taken() -> None:
-    np.testing.assert_allclose(cosine_similarity([[3, 4]], [[4, 3], [-3, -4]]), [[0.96, -1.0]], rtol=1e-6)
+def test_lists_are_taken() -> None:
+    np.testing.assert_allclose(cosine_similarity([[3.0, 4]], [[4.0, 3], [-3, -4]]), [[0.96, -1.0]], rtol=1e-6)
 
 
 def test_no_rows_give_no_cosines() -> None:
@@ -83,7 +83,7 @@ def test_packed_bits_compare_by_hamming_distance(precision: Precision) -> None:
         np.testing.assert_allclose(found, 1 - 2 * n_differ / 64, atol=1e-6)
     as_lists = [codes.tolist() for codes in packed]
     np.testing.assert_array_equal(cosine_similarity(*as_lists, precision=precision), found)
-    signs = np.where(b > 0, 1, -1)
+    signs = np.where(b > 0, 1.0, -1.0)
     np.testing.assert_allclose(
         cosine_similarity(a, packed[1], precision=precision), cosine_similarity(a, signs), atol=1e-6
     )
@@ -144,3 +144,24 @@ def test_unit_length_keeps_directions(n: int, dim: int, scale: float, seed: int)
 
 def test_the_examples_run() -> None:
     assert doctest.testmod(similarity).failed == 0
+
+
+@pytest.mark.parametrize("codes", [[[3, -4]], np.array([[3, -4]], np.int16), np.array([[3, 4]], np.uint32)], ids=str)
+def test_codes_of_any_integers_are_refused_without_their_precision(codes: object) -> None:
+    with pytest.raises(ValueError, match=r"which are packed bits or codes of a range; pass precision="):
+        cosine_similarity(codes, [[1.0, 2.0]])
+
+
+def test_codes_that_became_floats_are_refused() -> None:
+    codes = quantize_embeddings(vectors(8, 16, 0), "int8", ranges=np.array([[-1.0] * 16, [1.0] * 16]))
+    with pytest.raises(ValueError, match=r"pass the codes as the integers that they are"):
+        cosine_similarity(codes.astype(np.float32), codes.astype(np.float32), precision="int8")
+
+
+@pytest.mark.parametrize(
+    "ranges", [[[1.0] * 16, [-1.0] * 16], [[-1.0] * 16, [np.nan] * 16], [[-np.inf] * 16, [1.0] * 16]]
+)
+def test_ranges_that_mean_nothing_are_refused(ranges: list[list[float]]) -> None:
+    embeddings = vectors(8, 16, 0)
+    with pytest.raises(ValueError, match=r"a minimum above its maximum; pass minima, then maxima"):
+        quantize_embeddings(embeddings, "int8", ranges=np.array(ranges))

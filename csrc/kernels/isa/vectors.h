@@ -170,8 +170,8 @@ struct vectors {
     static constexpr int n_side_codes = 4;
 
     // Adds to the sums of each row the products of its values [first, end), a multiple of 16, with as many codes of every
-    // column of a panel, once decode has brought them into bytes of their own. small: all codes are below 64. `set` is the instruction set that this is called for, whose dot_i8 adds
-    // the four products of its bytes to each element.
+    // column of a panel, once decode has brought them into bytes of their own. small: all codes are below 64. `set` is the
+    // instruction set that this is called for, whose dot_i8 adds the four products of its bytes to each element.
     template <typename set, bool small, int n_row, typename F>
     static void add_dots_i8(const int8_t * x, size_t x_stride, int first, int end, const uint8_t * codes, ivec (&sum)[n_row][2],
                             F && decode) {

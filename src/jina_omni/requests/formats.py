@@ -134,7 +134,7 @@ def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[Lo
     if PROMPT_KEY in value:
         yield from parse_prompt(value)
     elif "messages" in value:
-        check_keys(value, {"messages"})
+        check_options(value, "messages")
         with located(messages=None):
             messages = require_list(value["messages"])
         turns = [(i, message) for i, message in enumerate(messages) if not _is_empty_turn(message)]
@@ -191,9 +191,9 @@ def _is_unset_key(message: dict[str, Any], key: Any) -> bool:
 def _is_empty_text(block: Any) -> bool:
     if not isinstance(block, dict) or block.keys() - {"type", "text", "value", "format", *IGNORED_BLOCK_KEYS}:
         return False
-    text = block.get("text", block.get("value"))
+    texts = [block[key] for key in ("text", "value") if key in block]
     type_ = block.get("type", "text")
-    return isinstance(text, str) and not text and isinstance(type_, str) and type_ == "text"
+    return len(texts) == 1 and isinstance(texts[0], str) and not texts[0] and isinstance(type_, str) and type_ == "text"
 
 
 def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
