@@ -41,10 +41,12 @@ public:
     // makes a position, an odd last position no token.
     static int64_t n_media_token(int64_t n_frame) { return (n_frame + 1) / 4; }
 
+    // As weights::pack.
+    int64_t pack(compute_device & device) { return weights_.pack(device); }
+
     int64_t n_position(const tower_inputs & inputs) const override;
     int64_t n_output(const tower_inputs & inputs) const override;
     int64_t n_pass_position(const compute_device & device) const override;
-    int64_t pack(compute_device & device) override { return weights_.pack(device); }
     void    encode(compute_lane & lane, const tower_inputs & clips, float * embeddings, cancel_flag cancel) const override;
 
 private:

@@ -40,10 +40,12 @@ public:
     int64_t              n_params() const { return weights_.n_params() + token_embeddings_.n_params(); }
     int64_t              n_bytes() const { return weights_.n_bytes() + token_embeddings_.n_bytes(); }
 
+    // As weights::pack.
+    int64_t pack(compute_device & device) { return weights_.pack(device); }
+
     int64_t n_position(const tower_inputs & inputs) const override { return (int64_t) inputs.tokens.size; }
     int64_t n_output(const tower_inputs & inputs) const override { return (int64_t) inputs.shapes.size * hparams_.n_embd; }
     int64_t n_pass_position(const compute_device & device) const override;
-    int64_t pack(compute_device & device) override { return weights_.pack(device); }
     void    encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const override;
 
 private:

@@ -32,9 +32,6 @@ public:
     // Positions of one forward pass: more do not compute faster, and take memory.
     virtual int64_t n_pass_position(const compute_device & device) const = 0;
 
-    // As weights::pack.
-    virtual int64_t pack(compute_device & device) = 0;
-
     // Writes n_output floats: see the functions of the C header. All shapes and ids are in range.
     virtual void encode(compute_lane & lane, const tower_inputs & inputs, float * out, cancel_flag cancel) const = 0;
 };

@@ -58,12 +58,14 @@ public:
     int64_t                n_params() const { return weights_.n_params() + positions_.n_params(); }
     int64_t                n_bytes() const { return weights_.n_bytes() + positions_.n_bytes(); }
 
+    // As weights::pack.
+    int64_t pack(compute_device & device) { return weights_.pack(device); }
+
     int64_t n_position(const tower_inputs & inputs) const override;
     int64_t n_output(const tower_inputs & inputs) const override {
         return n_position(inputs) / hparams_.n_merge() * hparams_.n_embd_out;
     }
     int64_t n_pass_position(const compute_device & device) const override;
-    int64_t pack(compute_device & device) override { return weights_.pack(device); }
     void    encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const override;
 
 private:

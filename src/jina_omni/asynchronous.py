@@ -27,7 +27,7 @@ from jina_omni.calls import (
     guess_priority,
     make_window,
 )
-from jina_omni.errors import ClosedError, LocatedError
+from jina_omni.errors import ClosedError, LocatedError, as_thread_error
 from jina_omni.inputs import Input, Inputs
 from jina_omni.native import CancelToken, Priority
 from jina_omni.options import EncodeOptions, PromptedOptions
@@ -74,7 +74,8 @@ class CallThreads:
         with self._lock:  # an executor does not say by a type of its own that it is closed
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")
-            future = self._executors[priority].submit(run, function)
+            with as_thread_error():
+                future = self._executors[priority].submit(run, function)
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:

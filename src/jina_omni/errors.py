@@ -25,6 +25,7 @@ __all__ = [
     "ModelLoadError",
     "NativeError",
     "UnsupportedMediaError",
+    "as_thread_error",
     "located",
 ]
 
@@ -223,3 +224,14 @@ def located(location: Location = (), /, **steps: int | str | None) -> Iterator[N
 def _format_step(step: tuple[str, int | str | None]) -> str:
     name, place = step
     return name if place is None else f"{name} {place}"
+
+
+@contextmanager
+def as_thread_error() -> Iterator[None]:
+    """Turn the error of a thread that the system refuses into a `NativeError`; others pass as they are."""
+    try:
+        yield
+    except RuntimeError as error:  # of threading, which has no type of its own for it
+        if "can't start new thread" not in str(error):
+            raise
+        raise NativeError(f"the system refused a thread ({error}); end other threads, and try again") from error

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages that extras install: missing, or there but broken."""
 
+import errno
+import importlib
 import sys
 
 import pytest
 
-from jina_omni.errors import UnsupportedMediaError, located
+from jina_omni.errors import InputError, UnsupportedMediaError, located
 from jina_omni.media.decoders import import_decoder
 from jina_omni.optional_packages import import_optional
 
@@ -45,3 +47,13 @@ def test_a_package_that_is_there_but_broken_is_named_with_its_reason(code, reaso
     assert message.endswith("install it again: pip install --force-reinstall broken-package")
     assert isinstance(caught.value.__cause__, ImportError)
     assert "broken_package" not in sys.modules
+
+
+def test_a_decoder_that_can_not_be_imported_now_is_not_to_be_installed_again(monkeypatch):
+    def fail(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    message = r"is a PDF, whose decoder can't be imported now: this process has no file descriptors left .*; try again$"
+    with pytest.raises(InputError, match=message), located(input=None):
+        import_decoder("pypdfium2", "pdf", "a PDF")

@@ -885,3 +885,20 @@ def test_a_chat_in_a_list_has_the_options_of_one_alone():
     assert [item.part for item in requests.parse_dict(request)] == [Text("x")]
     with pytest.raises(InputError, match="sets 'dimensions'"):
         list(requests.parse_dict(request | {"dimensions": 64}))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"store": False, "safety_identifier": "u"}, {"cache_salt": "x", "media_io_kwargs": None}, {"task_settings": {}}],
+    ids=str,
+)
+def test_options_of_clients_that_change_nothing_are_ignored(options):
+    request = {"input": "a", "use_activation": True, "truncation_side": None, **options}
+    assert unwrap_request(request) == ["a"] or unwrap_request(request) == "a"
+
+
+def test_an_option_that_would_change_the_embedding_is_refused():
+    with pytest.raises(InputError, match="sets 'use_activation'"):
+        unwrap_request({"input": "a", "use_activation": False})
+    with pytest.raises(InputError, match="unknown key 'trunkate'"):
+        unwrap_request({"input": "a", "trunkate": True})

@@ -711,3 +711,24 @@ def test_nothing_is_written_to_standard_error(tmp_path):
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )
     assert done.stderr == ""
+
+
+# ---- MPEG-TS ----
+
+
+@pytest.mark.usefixtures("pyav")
+def test_a_transport_stream_that_ends_anywhere_is_read_to_its_last_whole_frame():
+    samples = tone(4)
+    data = write(samples, "mpegts", "aac")
+    for n_bytes in np.random.default_rng(0).integers(len(data) // 2, len(data), 20).tolist():
+        found = read_samples(Audio(data[:n_bytes]))
+        assert len(found) / len(samples) == pytest.approx(n_bytes / len(data), abs=0.15)
+
+
+@pytest.mark.usefixtures("pyav")
+def test_a_transport_stream_that_is_damaged_in_its_middle_is_refused():
+    data = bytearray(write(tone(4), "mpegts", "aac"))
+    middle = len(data) // 2 // 188 * 188
+    data[middle : middle + 10 * 188] = bytes(np.random.default_rng(0).integers(0, 256, 10 * 188, dtype=np.uint8))
+    with pytest.raises(DecodeError):
+        read_samples(Audio(bytes(data)))

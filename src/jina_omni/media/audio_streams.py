@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -355,6 +355,21 @@ def _resample(container: Any, stream: Any, recording: Recording) -> Iterator[Blo
             yield piece.to_ndarray().reshape(-1, 1)
 
 
+def _decode_packet(packet: Any, media_type: str) -> Generator[Any, None, Exception | None]:
+    """Yield the frames of a packet; return the complaint about it where the file may do without."""
+    import av
+
+    try:
+        for frame in packet.decode():
+            check_format(frame.sample_rate, frame.layout.nb_channels)
+            yield frame
+    except av.error.InvalidDataError as error:
+        if media_type not in ("audio/mpeg", "video/mp2t"):
+            raise
+        return error
+    return None
+
+
 def _decode_frames(container: Any, stream: Any, recording: Recording) -> Iterator[Any]:
     """Yield the frames of a track; of an MP3 without those that can't be decoded, which are counted afterwards.
 
@@ -363,10 +378,8 @@ def _decode_frames(container: Any, stream: Any, recording: Recording) -> Iterato
     DecodeError
         The container announces more.
     """
-    import av
-
-    ignored = (av.error.InvalidDataError,) if recording.file_type.media_type == "audio/mpeg" else ()
-    end = 0.0
+    is_transport_stream = recording.file_type.media_type == "video/mp2t"
+    failed, end = None, 0.0
     for packet in container.demux():  # of all streams, since the sound may end before the pictures
         if packet.pts is not None:
             end = max(end, float((packet.pts + (packet.duration or 0)) * (packet.time_base or 0)))
@@ -374,10 +387,9 @@ def _decode_frames(container: Any, stream: Any, recording: Recording) -> Iterato
             continue
         if packet.is_corrupt:
             raise DecodeError("is cut short or damaged within its sound; get it whole")
-        with contextlib.suppress(*ignored):
-            for frame in packet.decode():
-                check_format(frame.sample_rate, frame.layout.nb_channels)
-                yield frame
+        if failed is not None and is_transport_stream and packet.size:
+            raise failed  # it may end anywhere, but only its last frame is incomplete
+        failed = yield from _decode_packet(packet, recording.file_type.media_type)
     seconds = (container.duration or 0) / 1_000_000
     if not (stream.duration or recording.seconds) and end + _SLACK_SECONDS < seconds:
         raise DecodeError(

@@ -11,7 +11,7 @@ from types import ModuleType
 from jina_omni.errors import DecodeError, InputError, JinaOmniError, UnsupportedMediaError
 from jina_omni.optional_packages import import_optional
 
-__all__ = ["as_decode_error", "describe_cause", "import_decoder"]
+__all__ = ["as_decode_error", "describe_cause", "find_lacking", "import_decoder"]
 
 # What the system reports of itself, not of a file's bytes.
 _SYSTEM_ERRORS = {
@@ -39,10 +39,18 @@ def import_decoder(module: str, extra: str, what: str) -> ModuleType:
     ------
     UnsupportedMediaError
         It is not installed, or can't be imported.
+    InputError
+        It can't be imported now, since the process lacks something.
     """
     try:
         return import_optional(module, extra)
     except ImportError as error:
+        cause = error.__cause__
+        lacking = find_lacking(cause) if isinstance(cause, (OSError, MemoryError)) else ""
+        if lacking:
+            raise InputError(
+                f"is {what}, whose decoder can't be imported now: {lacking} ({cause}); try again"
+            ) from error
         raise UnsupportedMediaError(f"is {what}, which needs {error}") from error
 
 
@@ -70,7 +78,7 @@ def as_decode_error(what: str) -> Iterator[None]:
     except JinaOmniError:
         raise
     except Exception as error:
-        lacking = _find_lacking(error)
+        lacking = find_lacking(error)
         if lacking:
             raise InputError(f"can't be decoded as {what}: {lacking} ({describe_cause(error)}); try again") from error
         raise DecodeError(
@@ -87,7 +95,7 @@ def describe_cause(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _find_lacking(error: Exception) -> str:
+def find_lacking(error: BaseException) -> str:
     """Return what an error says that the process lacks; an empty string where it is about something else."""
     text = str(error).lower()
     # Pillow's codecs (ImageFile.ERRORS), libavif and libheif report it by a text alone.

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 
 from jina_omni.errors import DecodeError, InputError
+from jina_omni.media.decoders import find_lacking
 from jina_omni.media.file_types import HEAD_BYTES, detect_media_type
 from jina_omni.media.open_files import OpenFile, read_open_file
 
@@ -49,6 +50,8 @@ def open_path(path: str | os.PathLike[str]) -> BinaryIO:
     except (OSError, ValueError) as error:  # a ValueError is a NUL character in the path
         is_url = isinstance(path, str) and path.lower().startswith(("http:", "https:", "data:", "file:"))
         advice = "URLs are not fetched; pass the file's bytes" if is_url else "check the path"
+        if find_lacking(error):
+            advice = "try again"
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"can't be read: {str(path)[:200]!r}: {reason}; {advice}") from error
     raise InputError(f"is not a regular file: {str(path)!r}; pass the path of a file")

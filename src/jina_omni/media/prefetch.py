@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from jina_omni.errors import as_thread_error
 from jina_omni.media.limits import MAX_DECODER_THREADS, MAX_TOKENS_AHEAD
 from jina_omni.media.medium import DecodedMedium, Medium
 from jina_omni.native import Priority, usable_cpus
@@ -44,7 +45,8 @@ def decode_ahead(media: Sequence[Medium], priority: Priority) -> Generator[Futur
                 future, freed = pending.popleft()
                 n_tokens -= freed
                 yield future
-            pending.append((pool.submit(medium.decode, stop), size))
+            with as_thread_error():
+                pending.append((pool.submit(medium.decode, stop), size))
             n_tokens += size
         while pending:
             yield pending.popleft()[0]

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from jina_omni.arguments import check_choice, check_int
-from jina_omni.errors import Cancelled
+from jina_omni.errors import Cancelled, as_thread_error
 from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require
 from jina_omni.native.boundary import BACKGROUND, INTERACTIVE, Handle, Native, call, get_integer, prepare, to_native
 from jina_omni.native.devices import Device, devices
@@ -297,7 +297,8 @@ class Context(Handle):
         if threading.current_thread() is not threading.main_thread():
             compute()
             return
-        future = self._worker.submit(compute)
+        with as_thread_error():
+            future = self._worker.submit(compute)
         try:
             while not future.done():
                 wait([future], timeout=_INTERRUPT_POLL)

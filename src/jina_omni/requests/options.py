@@ -12,7 +12,12 @@ from jina_omni.requests.values import check_keys
 __all__ = ["check_options"]
 
 # They say who asks, where the answer goes, or how the server is to schedule it.
-_IGNORED = {"metadata", "model", "priority", "request_id", "user"}
+_IGNORED = {
+    *("metadata", "model", "priority", "request_id", "user"),
+    *("prompt_cache_key", "safety_identifier", "service_tier", "store"),  # OpenAI
+    *("cache_salt", "timeout"),  # vLLM, Elastic
+    *("cache_prompt", "id_slot"),  # llama-server
+}
 
 # Options that change the embedding or its type: the values that ask for what `encode` does by itself, and the argument
 # that does what another value asks for. None is a value of each: clients send it for what is not set.
@@ -36,9 +41,12 @@ _OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
     "chat_template_kwargs": (({},), None),
     "continue_final_message": ((False, True), None),  # of a turn of the assistant, which is empty or refused
     "embed_dtype": (("float32",), "precision="),
+    "endianness": (("native",), None),  # of an embedding in base64
     "mm_processor_kwargs": (({},), None),
     "normalize": ((True,), "normalize_embeddings="),
     "truncate_prompt_tokens": ((), "truncate=True"),
+    "truncation_side": (("right",), None),
+    "use_activation": ((True,), "normalize_embeddings="),  # which normalises
     # Jina API
     "embedding_type": (("float", ["float"]), "precision="),
     "late_chunking": ((False,), None),
@@ -48,6 +56,7 @@ _OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
     "truncate": ((False,), "truncate="),
     # Elastic
     "input_type": ((), "prompt_name="),
+    "task_settings": (({},), None),
     # llama-server
     "embd_normalize": ((2,), "normalize_embeddings="),  # the Euclidean norm
 }
@@ -74,4 +83,5 @@ def check_options(request: Mapping[Any, Any], body: str) -> None:
             continue
         advice = f"and pass encode its {argument}" if argument else "since nothing here does that"
         raise InputError(f"sets {option!r}; take it out, {advice}")
-    check_keys({key: None for key in request if key not in _OPTIONS}, {body}, ignored=_IGNORED)
+    set_keys = {key: None for key in request if key == body or request[key] is not None}
+    check_keys({key: None for key in set_keys if key not in _OPTIONS}, {body}, ignored=_IGNORED)
