@@ -902,3 +902,13 @@ def test_an_option_that_would_change_the_embedding_is_refused():
         unwrap_request({"input": "a", "use_activation": False})
     with pytest.raises(InputError, match="unknown key 'trunkate'"):
         unwrap_request({"input": "a", "trunkate": True})
+
+
+def test_a_data_url_comes_as_bytes_and_with_escapes():
+    picture = b"GIF89a" + bytes(range(256))
+    url = "data:image/gif;base64," + base64.b64encode(picture).decode()
+    escaped = "data:image/gif;base64," + urllib.parse.quote(base64.b64encode(picture).decode(), safe="")
+    assert "%" in escaped
+    for value in (url, url.encode(), escaped, escaped.encode()):
+        (item,) = requests.parse_dict({"image": value})
+        assert item.part.source == picture

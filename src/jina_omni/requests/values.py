@@ -47,6 +47,8 @@ def is_url(value: Any) -> bool:
 def read_source(value: str | bytes | bytearray | memoryview, fetch: Fetch | None) -> FileSource:
     """Return the bytes that a value under a kind of media holds, or the path that it is; see `jina_omni.requests`."""
     if not isinstance(value, str):
+        if value[:5] == b"data:":
+            return read_url(bytes(value).decode("latin-1"), fetch)
         data = _decode_base64(value) if detect_media_type(bytes(value[:HEAD_BYTES])) == "text/plain" else None
         return data if data and find_kind(detect_media_type(data)) else value
     if is_url(value):
@@ -79,7 +81,7 @@ def read_url(url: Any, fetch: Fetch | None) -> bytes:
         if not comma:
             raise DecodeError("is a data: URL without a comma, so it has no data; it is cut short")
         is_base64 = head.lower().endswith(";base64")
-        return read_base64(data) if is_base64 else urllib.parse.unquote_to_bytes(data)
+        return read_base64(urllib.parse.unquote(data)) if is_base64 else urllib.parse.unquote_to_bytes(data)
     if scheme not in ("http", "https"):
         raise InputError(f"is a {scheme}: URL, which is not opened; pass the file's bytes")
     if fetch is None:
