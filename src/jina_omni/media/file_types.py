@@ -49,6 +49,11 @@ class FileType(NamedTuple):
     plugin: str = ""
 
 
+# The width and height, and the largest value unless that is 1, as texts may begin with the magic number. White space
+# and comments come between (pbm(5) and ppm(5) of Netpbm); Pillow reads no comment directly behind the magic number.
+_GAP = rb"(?:\s|#[^\r\n]*[\r\n])"
+_ANYMAP = rb"P(?=.\s)(?:1(?:G+\d+){2}G+[01]|4(?:G+\d+){2}G|[2356](?:G+\d+){3}G)".replace(b"G", _GAP)
+
 _JPEG_2000 = rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"  # ISO 15444-1, annexes I and A
 
 # Pillow's other decoders (PSD, EPS, FITS, ...) stay unused: such files are rarely sent, and most of Pillow's security
@@ -66,13 +71,14 @@ _ROWS = (
     FileType("image/avif", "AVIF", "image", b"", "pillow", "AvifImagePlugin"),
     FileType("image/heic", "HEIC", "image", b"", "pillow-heif"),
     FileType("image/svg+xml", "SVG", "image", b"", "resvg"),
-    FileType("image/x-portable-anymap", "PPM", "image", rb"P[1-6]\s(?:\s|#[^\n]*\n)*\d", "pillow", "PpmImagePlugin"),
+    FileType("image/x-portable-anymap", "PPM", "image", _ANYMAP, "pillow", "PpmImagePlugin"),
     FileType("image/vnd.adobe.photoshop", "Photoshop", "image", rb"8BPS"),
     FileType("image/jp2", "JPEG 2000", "image", _JPEG_2000, "pillow", "Jpeg2KImagePlugin"),
     FileType("image/jxl", "JPEG XL", "image", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
     FileType("image/x-canon-cr3", "CR3", "image"),
     FileType("image/x-fuji-raf", "RAF", "image", rb"FUJIFILMCCD-RAW"),
-    FileType("image/x-olympus-orf", "ORF", "image", rb"IIR[OS]|MMOR"),
+    # as TIFF with another mark, whose first directory lies at byte 8
+    FileType("image/x-olympus-orf", "ORF", "image", rb"IIR[OS]\x08\0|MMOR\0\0"),
     FileType("image/x-panasonic-rw2", "RW2", "image", rb"IIU\0"),
     FileType("image/x-icon", "ICO", "image", rb"\0\0\x01\0(?!\0\0\x01)", "pillow", "IcoImagePlugin"),
     FileType("video/mp4", "MP4", "video", b"", "ffmpeg", "mov"),
@@ -100,7 +106,8 @@ _ROWS = (
     FileType("audio/aiff", "AIFF", "audio", rb"FORM.{4}AIF[FC]", "libsndfile", "aiff"),
     FileType("audio/x-w64", "W64", "audio", rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", "libsndfile", "w64"),
     FileType("audio/x-caf", "CAF", "audio", rb"caff\0\x01", "libsndfile", "caf"),
-    FileType("audio/basic", "AU", "audio", rb"\.snd|dns\.", "libsndfile", "au"),
+    # the samples lie within 16 MB, so that the highest byte of their place is zero, which a text does not have
+    FileType("audio/basic", "AU", "audio", rb"\.snd\0|dns\..{3}\0", "libsndfile", "au"),
     FileType("audio/mp4", "M4A", "audio", b"", "ffmpeg", "mov"),
     FileType("audio/aac", "AAC", "audio", b"", "ffmpeg", "aac"),
     FileType("application/pdf", "PDF", "pdf", b"", "pdfium"),
