@@ -248,6 +248,18 @@ def test_a_bigtiff_of_too_many_values_is_damaged(tmp_path):
         decode(Image(tmp_path / "a.tif"))
 
 
+def test_a_bigtiff_whose_tags_share_their_values_is_damaged():
+    values = (16, list(range(500)))
+    tags = {256: (3, [1]), 257: (3, [1]), **dict.fromkeys(range(60000, 60020), values)}
+    data = bytearray(struct.pack(">2sHHHQ", b"MM", 43, 8, 0, 16) + directory(">", tags, 16, big=True))
+    first = data.index(struct.pack(">HHQ", 60_000, 16, 500))
+    (place,) = struct.unpack_from(">Q", data, first + 12)
+    for i in range(20):
+        struct.pack_into(">Q", data, first + 20 * i + 12, place)
+    with pytest.raises(DecodeError, match="more values than the file"):
+        decode(Image(bytes(data[: place + 8 * 500])))
+
+
 def test_directories_that_refer_to_each_other_end():
     data = bytearray(raw_photo(sub={330: (4, [1000, 200, 1000])}, reduced=0))
     assert len(read_directories(io.BytesIO(data))) == 2

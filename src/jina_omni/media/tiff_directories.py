@@ -116,6 +116,8 @@ def rewrite_big_endian(file: BinaryIO) -> BinaryIO:
             place = struct.pack(">I", len(content))
             if size > 4:
                 content += packed
+                if len(content) > 2 * length:  # they take half as much here, so entries share the same values
+                    raise ValueError("its directory has more values than the file")
             value = packed.ljust(4, b"\0") if size <= 4 else place
         elif size > 8:
             value = value[4:]  # the lower half of its place
