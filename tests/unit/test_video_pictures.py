@@ -11,12 +11,14 @@ import pytest
 from PIL import Image as PILImage
 
 import jina_omni
-from jina_omni.errors import InputError
+from jina_omni.errors import DecodeError, InputError
 from jina_omni.media import turns
+from jina_omni.media.image import Image
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.picture_options import PictureOptions
 from jina_omni.media.turns import AS_STORED, find_turn, turn_by_exif
 from jina_omni.media.video import Video, check, read_patches, select
+from testing.media_files import encoded
 
 GEOMETRY = VisionGeometry(patch_size=4, merge_size=2, video_min_pixels=256, video_max_pixels=1 << 20)
 HEIGHT, WIDTH = 48, 64
@@ -186,6 +188,34 @@ def test_a_background_shows_where_an_animation_is_transparent():
 def test_a_background_does_not_change_what_is_opaque():
     data = film("mov")
     assert np.array_equal(embedded(all_of(data, background="red")), embedded(all_of(data)))
+
+
+def test_the_options_of_a_video_hold_for_a_list_of_pictures():
+    exif = PILImage.Exif()
+    exif[0x0112] = 6
+    data = [encoded(PILImage.fromarray(pixels), "PNG", exif=exif) for pixels in transparent()]
+    stored, on_white = frames(), np.where(transparent()[..., 3:] == 0, np.uint8(255), frames())
+    assert np.array_equal(Video(data).source, stored)
+    assert np.array_equal(Video(data, orientation="upright").source, np.rot90(stored, -1, (1, 2)))
+    assert np.array_equal(Video(data, background="white").source, on_white)
+    own = Video([Image(data[0], orientation="as-stored", background="white")], orientation="upright", background="red")
+    assert np.array_equal(own.source, on_white[:1])
+    assert own.orientation == "upright"
+
+
+@pytest.mark.parametrize("options", [{"orientation": "up"}, {"background": "no colour"}])
+def test_wrong_options_of_a_list_of_pictures_are_refused(options):
+    (name,) = options
+    with pytest.raises(InputError, match=rf"the Video option {name}"):
+        Video([frames(1)[0]], **options)
+    with pytest.raises(InputError, match=rf"^frame 1 has the Image option {name}"):
+        Video([frames(1)[0], Image(frames(1)[0], **options)])
+
+
+def test_what_is_no_picture_in_a_list_is_named():
+    with pytest.raises(InputError, match=r"^frame 0 is an Image whose source is of the type int") as caught:
+        Video([Image(5)])
+    assert not isinstance(caught.value, DecodeError)
 
 
 @pytest.mark.parametrize("options", [{"orientation": "up"}, {"background": "no colour"}])

@@ -82,9 +82,11 @@ class Video:
         seconds from the beginning; see `split`.
     orientation : {"as-stored", "upright"}, optional
         ``upright`` turns a file's frames as its metadata say: the display matrix of a film, the EXIF data of an
-        animation. ``as-stored`` does not, as in the reference. By default as the model has it.
+        animation or of each picture of a list. ``as-stored`` does not, as in the reference. By default as the model has
+        it, but ``as-stored`` for a list, which is read before the model is known.
     background : str or tuple of 3 int, optional
-        The colour that shows where a file's frames are transparent; see `Image`. By default as the model has it.
+        The colour that shows where a file's frames are transparent; see `Image`. By default as the model has it, but
+        none for a list.
 
     Examples
     --------
@@ -102,7 +104,7 @@ class Video:
     background: Background | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "source", unpack_frames(read_if_open(self.source)))
+        object.__setattr__(self, "source", unpack_frames(read_if_open(self.source), self.orientation, self.background))
 
     def __repr__(self) -> str:
         names = (option.name for option in fields(self) if option.name != "source")
