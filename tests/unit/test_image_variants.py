@@ -290,6 +290,16 @@ def test_much_text_is_left_out(name, is_behind):
     assert np.array_equal(pixels_of(png[:place] + TEXTS[name] + png[place:]), COLOURS)
 
 
+@pytest.mark.parametrize("background", [None, "white"])
+def test_grey_of_16_bits_with_a_transparent_value_is_not_clipped(background):
+    data = encoded(PILImage.fromarray(GREY * 150), "PNG", transparency=150)
+    with pytest.raises(InputError, match=r"pixels of 0 to 36450, .*; scale them"):
+        decode(Image(data, background=background))
+    dark = decode(Image(encoded(PILImage.fromarray(GREY), "PNG", transparency=7), background=background))
+    expected = GREY if background is None else np.where(GREY == 7, 255, GREY)
+    assert np.array_equal(np.asarray(dark)[..., 0], expected)
+
+
 def test_text_in_any_number_of_chunks_is_unpacked_to_a_limit(monkeypatch):
     png = encoded(PILImage.fromarray(COLOURS), "PNG")
     counted, count = [], png_texts._count_characters

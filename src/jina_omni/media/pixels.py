@@ -44,6 +44,8 @@ def convert_to_rgb(image: PILImage.Image, background: Colour | None = None) -> P
     if image.mode in _STRAIGHT:
         image = image.convert(_STRAIGHT[image.mode])
     if background is not None and image.has_transparency_data:
+        if image.mode.startswith("I"):
+            _convert_grey(image)  # refuses what the next line would clip
         pixels = image.convert("RGBA")
         canvas = PILImage.new("RGB", image.size, background)
         canvas.paste(pixels, mask=pixels.getchannel("A"))
