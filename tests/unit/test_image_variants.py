@@ -103,6 +103,17 @@ def test_16_bits_whose_zero_is_white_are_inverted():
         decode(Image(tiff(GREY, order="<", photometric=0)))
 
 
+@pytest.mark.parametrize("orientation", ["as-stored", "upright"])
+def test_an_open_tiff_whose_zero_is_white_is_inverted(orientation):
+    def give(pixels):
+        with PILImage.open(io.BytesIO(tiff(pixels, order="<", photometric=0))) as opened:
+            return np.asarray(decode(Image(opened, orientation=orientation)))[..., 0]
+
+    assert np.array_equal(give(0xFFFF - GREY), GREY)
+    with pytest.raises(InputError, match="scale them"):
+        give(GREY)
+
+
 # Older versions of Pillow read the last of these forms only.
 needs_grey_with_alpha = pytest.mark.skipif(
     (b"II", 1, (1,), 1, (8, 8), (1,)) not in TiffImagePlugin.OPEN_INFO, reason="this Pillow does not read it"

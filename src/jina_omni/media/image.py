@@ -179,7 +179,7 @@ def decode(image: Image, *, options: PictureOptions = _DEFAULT, draw: Draw = svg
     options = options.override(image.orientation, image.background)
     with _open_image(image.source, draw, options) as pixels:
         load(pixels)
-        if options.orientation == "as-stored":
+        if options.orientation == "as-stored" or pixels.format == "TIFF":  # Pillow has turned it
             return convert_to_rgb(pixels, options.background)
         if pixels is image.source:  # the caller's own, not to be turned in place
             return convert_to_rgb(ImageOps.exif_transpose(pixels), options.background)
