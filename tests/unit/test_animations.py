@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from PIL import PngImagePlugin
 
 from jina_omni.errors import DecodeError, InputError, located
 from jina_omni.media import animations
@@ -71,6 +72,14 @@ def test_transparent_pixels_keep_their_colour():
     _, patches = embedded(Video(file.getvalue()))
     _, expected = embedded(Video(np.stack([np.asarray(frame)[..., :3] for frame in frames]), fps=10))
     assert np.array_equal(patches, expected)
+
+
+def test_a_png_with_much_text_is_read():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * (3 << 20), zip=True)
+    selection, patches = embedded(Video(animation("PNG", 4, 100, pnginfo=text)))
+    assert selection.n_frames == 4
+    assert np.array_equal(patches, embedded(Video(animation("PNG", 4, 100)))[1])
 
 
 @pytest.mark.parametrize("kind", FORMATS)

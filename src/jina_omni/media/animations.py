@@ -24,6 +24,7 @@ from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.limits import MAX_FRAME_PIXELS
 from jina_omni.media.picture_options import Colour, PictureOptions
 from jina_omni.media.pixels import convert_to_rgb
+from jina_omni.media.png_texts import leave_out_large_texts
 from jina_omni.media.turns import AS_STORED, Turn, turn_by_exif
 from jina_omni.media.video_streams import Film, Frame
 
@@ -122,6 +123,8 @@ def _open_picture(file: BinaryIO) -> PILImage.Image:
         raise UnsupportedMediaError(
             f"is {file_type.name}, which this Pillow does not read; install the newest from PyPI: pip install -U pillow"
         )
+    if name == "PNG":
+        file = leave_out_large_texts(file)
     importlib.import_module(f"PIL.{file_type.plugin}")  # or Pillow would import all its forty decoders
     try:
         return PILImage.open(file, formats=(name,))
