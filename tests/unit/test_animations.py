@@ -82,6 +82,13 @@ def test_a_png_with_much_text_is_read():
     assert np.array_equal(patches, embedded(Video(animation("PNG", 4, 100)))[1])
 
 
+def test_the_picture_of_a_png_that_is_no_frame_is_left_out():
+    selection, patches = embedded(Video(animation("PNG", 5, 200, default_image=True)))
+    assert (selection.n_frames, selection.fps) == (4, pytest.approx(5))
+    _, expected = embedded(Video(np.stack([np.asarray(picture(i)) for i in range(1, 5)]), fps=5))
+    assert np.array_equal(patches, expected)
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
 def test_an_animation_that_is_cut_short_is_refused(kind, share):

@@ -103,7 +103,9 @@ def _decode(source: FileSource, excerpt: Excerpt, pictures: PictureOptions) -> I
         size = turn.turn_size(picture.height, picture.width)
         begin = 0.0
         n_frames = getattr(picture, "n_frames", 1)
-        for i in range(n_frames):
+        # A PNG may hold another picture for viewers that do not animate it.
+        first = 1 if getattr(picture, "default_image", False) else 0
+        for i in range(first, n_frames):
             picture.seek(i)
             picture.load()  # only then a WebP knows the frame's duration
             duration = picture.info.get("duration", 0) / 1000
