@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as PILImage
 from PIL import PngImagePlugin
 
-from jina_omni.errors import DecodeError, InputError, located
+from jina_omni.errors import Cancelled, DecodeError, InputError, located
 from jina_omni.media import animations
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.video import Video, read_patches, select
@@ -104,3 +104,35 @@ def test_frames_of_too_many_pixels_are_refused(monkeypatch):
     monkeypatch.setattr(PILImage, "MAX_IMAGE_PIXELS", 96 * 64 // 3)
     with pytest.raises(InputError, match="is too large to decode safely"):
         select(Video(animation("GIF", 2, 100)), GEOMETRY, "card")
+
+
+def test_frames_of_too_many_pixels_in_all_are_refused(monkeypatch):
+    data = animation("GIF", 4, 100)
+    monkeypatch.setattr(animations, "MAX_ANIMATION_PIXELS", 4 * 96 * 64)
+    assert select(Video(data), GEOMETRY, "card").n_frames == 4
+    monkeypatch.setattr(animations, "MAX_ANIMATION_PIXELS", 4 * 96 * 64 - 1)
+    with pytest.raises(
+        InputError, match="4 frames of 96 x 64 pixels, over the limit of 24,575 pixels in all; shrink it"
+    ):
+        select(Video(data), GEOMETRY, "card")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_measuring_and_skipping_frames_end_when_they_are_cancelled(kind):
+    class StopsLater:
+        n_asked = 0
+
+        def is_set(self):
+            self.n_asked += 1
+            return self.n_asked > 3
+
+    video = Video(animation(kind, 20, 100), start=1.9)
+    selection = select(video, GEOMETRY, "card")
+    for run in (
+        lambda stop: select(video, GEOMETRY, "card", stop=stop),
+        lambda stop: read_patches(video, selection, GEOMETRY, "card", stop),
+    ):
+        stop = StopsLater()
+        with pytest.raises(Cancelled):
+            run(stop)
+        assert stop.n_asked == 4

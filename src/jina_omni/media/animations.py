@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import threading
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
@@ -16,12 +17,12 @@ import numpy.typing as npt
 from PIL import ExifTags, features
 from PIL import Image as PILImage
 
-from jina_omni.errors import InputError, UnsupportedMediaError
+from jina_omni.errors import Cancelled, InputError, UnsupportedMediaError
 from jina_omni.media.decoders import as_decode_error
 from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.file_types import FILE_TYPES
 from jina_omni.media.files import FileSource, open_source, read_media_type
-from jina_omni.media.limits import MAX_FRAME_PIXELS
+from jina_omni.media.limits import MAX_ANIMATION_PIXELS, MAX_FRAME_PIXELS
 from jina_omni.media.picture_options import Colour, PictureOptions
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.png_texts import leave_out_large_texts
@@ -50,7 +51,12 @@ def is_animation(source: FileSource) -> bool:
         return read_media_type(file) in _TYPES
 
 
-def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED) -> Film:
+def measure_film(
+    source: FileSource,
+    excerpt: Excerpt = WHOLE,
+    pictures: PictureOptions = _AS_STORED,
+    stop: threading.Event | None = None,
+) -> Film:
     """Measure an animation, which is decoded for it: only the frames say how long they are shown.
 
     Parameters
@@ -62,6 +68,8 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
         none.
     pictures : PictureOptions
         How the frames are laid out.
+    stop : threading.Event, optional
+        Once it is set, no further frame is decoded.
 
     Raises
     ------
@@ -70,10 +78,12 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
     DecodeError
         It is damaged or cut short.
     InputError
-        It can't be read, or has more than 35 million pixels.
+        It can't be read, has more than 35 million pixels, or more than `MAX_ANIMATION_PIXELS` in all frames.
+    Cancelled
+        Through `stop`.
     """
     begins, end, size = [], 0.0, (0, 0)
-    for begin, seconds, frame in _decode(source, excerpt, pictures):
+    for begin, seconds, frame in _decode(source, excerpt, pictures, stop):
         size = frame.size
         begins.append(begin)
         end = begin + seconds
@@ -81,14 +91,19 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
 
 
 def decode_frames(
-    source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+    source: FileSource,
+    excerpt: Excerpt = WHOLE,
+    pictures: PictureOptions = _AS_STORED,
+    stop: threading.Event | None = None,
 ) -> Generator[Frame, None, None]:
     """Decode the frames of an animation; parameters and errors are those of `measure_film`."""
-    for _, _, frame in _decode(source, excerpt, pictures):
+    for _, _, frame in _decode(source, excerpt, pictures, stop):
         yield frame
 
 
-def _decode(source: FileSource, excerpt: Excerpt, pictures: PictureOptions) -> Iterator[tuple[float, float, Frame]]:
+def _decode(
+    source: FileSource, excerpt: Excerpt, pictures: PictureOptions, stop: threading.Event | None
+) -> Iterator[tuple[float, float, Frame]]:
     """Yield the frames of an excerpt, each with its time from the beginning and its duration, in seconds."""
     with as_decode_error("an animation"), open_source(source) as file:
         picture = _open_picture(file)
@@ -103,9 +118,16 @@ def _decode(source: FileSource, excerpt: Excerpt, pictures: PictureOptions) -> I
         size = turn.turn_size(picture.height, picture.width)
         begin = 0.0
         n_frames = getattr(picture, "n_frames", 1)
+        if n_frames * picture.width * picture.height > MAX_ANIMATION_PIXELS:
+            raise InputError(
+                f"has {n_frames:,} frames of {picture.width:,} x {picture.height:,} pixels, over the limit of "
+                f"{MAX_ANIMATION_PIXELS:,} pixels in all; shrink it, or convert it: ffmpeg -i IN OUT.mp4"
+            )
         # A PNG may hold another picture for viewers that do not animate it.
         first = 1 if getattr(picture, "default_image", False) else 0
         for i in range(first, n_frames):
+            if stop is not None and stop.is_set():
+                raise Cancelled
             picture.seek(i)
             picture.load()  # only then a WebP knows the frame's duration
             duration = picture.info.get("duration", 0) / 1000

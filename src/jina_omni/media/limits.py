@@ -31,6 +31,10 @@ MIN_DPI, MAX_DPI = 10, 1200
 MAX_FRAME_PIXELS = 8192 * 4352
 """Pixels of a frame (8K). H.264 keeps up to 16 to predict from, each decoder thread some more: 2 GB of this size."""
 
+MAX_ANIMATION_PIXELS = 1 << 35
+"""Pixels of all frames of an animation: 9 minutes in full HD at 30 frames per second. Each frame is drawn whole, even
+where a few bytes change one pixel of it."""
+
 MAX_FRAMES = 1 << 16
 """Frames that may be taken of a video; their 32,768 pairs would fill the longest context with a token each."""
 

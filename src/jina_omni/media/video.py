@@ -113,8 +113,9 @@ class Video:
     def split(self, seconds: float = 30, overlap: float = 0) -> list[Video]:
         """Return consecutive excerpts as videos of their own, for one vector per excerpt.
 
-        The file is read now, to find its length, but not decoded. For an excerpt it is decoded from the last key frame
-        before it, if its container can be searched for one, and otherwise from its beginning.
+        The file is read now, to find its length; an animation is decoded for that, a film is not. For an excerpt it is
+        decoded from the last key frame before it, if its container can be searched for one, and otherwise from its
+        beginning.
 
         Parameters
         ----------
@@ -165,7 +166,7 @@ def measure(
     towers: Towers,
     *,
     truncate: bool,
-    stop: threading.Event | None = None,  # noqa: ARG001 - the header is read to its end
+    stop: threading.Event | None = None,
 ) -> list[Medium]:
     """Measure a video, for the vision tower; in the dialect ``sentence-transformers`` its sound too.
 
@@ -184,9 +185,11 @@ def measure(
         As in `select`.
     ModalityNotLoadedError
         A tower that it needs is not loaded.
+    Cancelled
+        Through `stop`, as in `select`.
     """
     geometry = towers.require_vision("a video")
-    selection = select(video, geometry, towers.dialect, towers.pictures)
+    selection = select(video, geometry, towers.dialect, towers.pictures, stop)
     frames = _measure_frames(video, selection, geometry, towers)
     # The sentence-transformers wrapper puts a file's sound before its pictures.
     source = video.source
@@ -211,9 +214,16 @@ def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeo
 
 
 def select(
-    video: Video, geometry: VisionGeometry, dialect: Dialect, pictures: PictureOptions = _AS_STORED
+    video: Video,
+    geometry: VisionGeometry,
+    dialect: Dialect,
+    pictures: PictureOptions = _AS_STORED,
+    stop: threading.Event | None = None,
 ) -> FrameSelection:
-    """Select the frames of a video; a file's packets are counted, but nothing is decoded, except to find what is up.
+    """Select the frames of a video.
+
+    The packets of a film are counted, but nothing is decoded, except to find what is up. An animation is decoded, since
+    only its frames say how long they are shown.
 
     Parameters
     ----------
@@ -225,6 +235,8 @@ def select(
         See `select_frames`.
     pictures : PictureOptions
         Those that the video does not have itself.
+    stop : threading.Event, optional
+        Once it is set, no further frame of an animation is decoded.
 
     Raises
     ------
@@ -235,7 +247,9 @@ def select(
     InputError
         The file can't be read or has no pictures; a frame has more than 35 million pixels (8K), a side under
         ``geometry.factor``, or is more than 200 times as long as wide; an option or an array can't be taken; there is
-        not one timestamp for each pair.
+        not one timestamp for each pair; an animation has more than `MAX_ANIMATION_PIXELS` in all frames.
+    Cancelled
+        Through `stop`.
 
     Examples
     --------
@@ -246,7 +260,7 @@ def select(
     options = _read_options(video)
     check_options(options)
     excerpt = _find_excerpt(video)
-    film = _measure(video, excerpt, pictures.override(video.orientation, video.background))
+    film = _measure(video, excerpt, pictures.override(video.orientation, video.background), stop)
     if not (film.n_frames or excerpt.is_whole):
         raise InputError(f"has no frame from {excerpt}; leave this part out")
     return select_frames(options, dialect, film.n_frames, film.size, film.fps, geometry)
@@ -334,11 +348,11 @@ def _find_excerpt(video: Video) -> Excerpt:
     return make_excerpt(video.start, video.end)
 
 
-def _measure(video: Video, excerpt: Excerpt, pictures: PictureOptions) -> Film:
+def _measure(video: Video, excerpt: Excerpt, pictures: PictureOptions, stop: threading.Event | None = None) -> Film:
     source = video.source
     if not isinstance(source, np.ndarray):
         if animations.is_animation(source):
-            return animations.measure_film(source, excerpt, pictures)
+            return animations.measure_film(source, excerpt, pictures, stop)
         return video_streams.measure_film(source, excerpt, pictures)
     n_frames, height, width, _ = _check_array(source).shape
     fps = float(video.fps or UNKNOWN_FPS)
@@ -352,11 +366,13 @@ def _find_frames(n_frames: int, fps: float, excerpt: Excerpt) -> range:
     return range(math.ceil(begin), math.ceil(end)) or range(math.floor(begin), math.ceil(begin))
 
 
-def _decode(video: Video, n_frames: int, pictures: PictureOptions) -> Generator[Frame, None, None]:
+def _decode(
+    video: Video, n_frames: int, pictures: PictureOptions, stop: threading.Event | None
+) -> Generator[Frame, None, None]:
     source, excerpt = video.source, _find_excerpt(video)
     if not isinstance(source, np.ndarray):
         if animations.is_animation(source):
-            return animations.decode_frames(source, excerpt, pictures)
+            return animations.decode_frames(source, excerpt, pictures, stop)
         return video_streams.decode_frames(source, n_frames, excerpt, pictures)
     frames = np.asarray(source)
     size = frames.shape[1], frames.shape[2]
@@ -376,7 +392,7 @@ def _decode_selection(
     selected = np.empty((len(selection.indices), height, width, 3), np.uint8)
     positions = {i: position for position, i in enumerate(selection.indices)}
     count, size = 0, selection.size
-    with as_decode_error("a video"), contextlib.closing(_decode(video, selection.n_frames, pictures)) as frames:
+    with as_decode_error("a video"), contextlib.closing(_decode(video, selection.n_frames, pictures, stop)) as frames:
         for frame in frames:
             if stop is not None and stop.is_set():
                 raise Cancelled
