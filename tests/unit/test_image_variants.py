@@ -325,6 +325,14 @@ def test_text_in_any_number_of_chunks_is_unpacked_to_a_limit(monkeypatch):
     assert sum(counted) <= PngImagePlugin.MAX_TEXT_MEMORY + 2 * PngImagePlugin.MAX_TEXT_CHUNK
 
 
+def test_what_stands_between_large_texts_stays():
+    large, small = TEXTS["zTXt"], chunk(b"tEXt", b"a\0b")
+    png = encoded(PILImage.fromarray(COLOURS), "PNG")
+    head, pixels = png[:33], png[33:-12]
+    cut = head + large + small + large + large + small + pixels + large[:-9]
+    assert png_texts.leave_out_large_texts(io.BytesIO(cut)).read() == head + small + small + pixels
+
+
 def test_a_file_without_much_text_stays_as_it_is():
     png = encoded(PILImage.fromarray(COLOURS), "PNG")
     file = io.BytesIO(png[:33] + chunk(b"zTXt", b"a\0\0" + zlib.compress(b"words")) + png[33:])

@@ -36,10 +36,10 @@ def leave_out_large_texts(file: BinaryIO) -> BinaryIO:
     file.seek(0)
     if not places or length > MAX_ENCODED_BYTES:
         return file
-    content = bytearray(file.read())
-    for begin, end in reversed(places):
-        del content[begin:end]
-    return io.BytesIO(content)
+    content = memoryview(file.read())
+    begins = [0, *(end for _, end in places)]
+    ends = [*(begin for begin, _ in places), length]
+    return io.BytesIO(b"".join(content[begin:end] for begin, end in zip(begins, ends, strict=True)))
 
 
 def _find_large_texts(file: BinaryIO) -> Iterator[tuple[int, int]]:
