@@ -25,8 +25,11 @@ from PIL import Image as PILImage
 
 import jina_omni
 from jina_omni.cli import chunks, main
+from jina_omni.cli.collection.database import Hit, Place
+from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.files import find_files, read_inputs
 from jina_omni.cli.lock import lock
+from jina_omni.media.picture_options import PictureOptions
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 from testing.media_files import video_file
@@ -36,6 +39,8 @@ COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "se
 
 N_TEXTS, N_PICTURES, N_SOUNDS = 270, 18, 12
 MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}
+
+ON_WHITE = PictureOptions("upright", (255, 255, 255))
 
 # Kills or interrupts its own process at the given call of the model.
 INTERRUPT = """
@@ -794,8 +799,26 @@ def test_a_database_keeps_how_pictures_are_laid_out(
     np.testing.assert_array_equal(row[2], expected[0])
     assert main(["index", str(path.parent), "--db", str(tmp_path / "db")]) == 0
     capsys.readouterr()
-    assert main(["search", "--file", str(path), "--db", str(tmp_path / "db")]) == 0
+    page = tmp_path / "found.html"
+    assert main(["search", "--file", str(path), "--db", str(tmp_path / "db"), "--html", str(page)]) == 0
     assert capsys.readouterr().out.startswith("1   1.000")
+    assert page.read_text("utf-8") == render_gallery(str(path), [Hit(1.0, str(path), Place())], ON_WHITE)
+
+
+def test_a_page_shows_pictures_as_they_are_embedded(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    exif = PILImage.Exif()
+    exif[0x0112] = 6  # turned right to be upright
+    pixels = np.full((64, 96, 4), (0, 0, 255, 255), np.uint8)
+    pixels[:, :48] = 255, 0, 0, 0
+    PILImage.fromarray(pixels).save(path, exif=exif)
+    red, blue, white = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+    for pictures, shape, first in (PictureOptions(), (64, 96, 3), red), (ON_WHITE, (96, 64, 3), white):
+        page = render_gallery("pictures", [Hit(1.0, str(path), Place())], pictures)
+        (data,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+        shown = np.asarray(PILImage.open(io.BytesIO(base64.b64decode(data))))
+        assert shown.shape == shape
+        np.testing.assert_allclose([shown[0, 0], shown[-1, -1]], [first, blue], atol=4)
 
 
 def test_one_database_takes_several_folders(

@@ -18,6 +18,7 @@ from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.picture_options import PictureOptions
 from jina_omni.media.turns import AS_STORED, find_turn, turn_by_exif
 from jina_omni.media.video import Video, check, read_patches, select
+from jina_omni.media.video_streams import decode_first_frame
 from testing.media_files import encoded
 
 GEOMETRY = VisionGeometry(patch_size=4, merge_size=2, video_min_pixels=256, video_max_pixels=1 << 20)
@@ -147,6 +148,12 @@ def test_the_model_says_which_way_is_up_unless_a_video_does():
     assert np.array_equal(embedded(all_of(data, orientation="as-stored"), UPRIGHT), embedded(as_array(frames())))
     with jina_omni.demo_model(modality="vision", device="cpu", orientation="upright") as model:
         assert np.array_equal(model.encode(all_of(data)), model.encode(as_array(shown)))
+
+
+def test_the_first_frame_alone_is_turned_too():
+    data, shown = film("mov", rotation=90), np.rot90(frames(), 1, (1, 2))
+    assert np.array_equal(np.asarray(decode_first_frame(data)), frames()[0])
+    assert np.array_equal(np.asarray(decode_first_frame(data, pictures=UPRIGHT)), shown[0])
 
 
 def test_an_excerpt_is_turned_too():

@@ -14,6 +14,7 @@ from jina_omni.cli.collection.query import find_nearest
 from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options
 from jina_omni.cli.problems import CommandError
+from jina_omni.media.picture_options import PictureOptions
 
 HELP = "Find files in a database by a text or by a file."
 EXAMPLES = """\
@@ -50,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     for line in _format_table(hits):
         print(line)
     if args.html is not None:
-        args.html.write_text(render_gallery(args.query or str(args.file), hits), "utf-8")
+        conventions = database.settings.conventions
+        pictures = PictureOptions().override(conventions.orientation, conventions.background)
+        args.html.write_text(render_gallery(args.query or str(args.file), hits, pictures), "utf-8")
     return 0
 
 

@@ -221,9 +221,11 @@ def has_sound(source: FileSource) -> bool:
         return bool(container.streams.audio)
 
 
-def decode_first_frame(source: FileSource, excerpt: Excerpt = WHOLE) -> PILImage.Image:
+def decode_first_frame(
+    source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+) -> PILImage.Image:
     """Return the first frame of a film, or of an excerpt of it, as RGB; errors are those of `decode_frames`."""
-    with as_decode_error("a video"), contextlib.closing(decode_frames(source, 1, excerpt)) as frames:
+    with as_decode_error("a video"), contextlib.closing(decode_frames(source, 1, excerpt, pictures)) as frames:
         frame = next(frames, None)
         if frame is None:
             raise InputError(f"has no frame from {excerpt}")

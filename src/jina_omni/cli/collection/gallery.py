@@ -22,6 +22,7 @@ from jina_omni.media import image, pdf
 from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.image import Image
 from jina_omni.media.pdf import Pdf
+from jina_omni.media.picture_options import PictureOptions
 from jina_omni.media.video import Video
 from jina_omni.media.video_streams import decode_first_frame
 from jina_omni.parsing import parse_input
@@ -35,24 +36,26 @@ _VIDEO = '<video controls preload="none" src="{url}" poster="{poster}"></video>'
 _AUDIO = '<p>&#9835; sound</p><audio controls preload="none" src="{url}"></audio>'
 
 
-def render_gallery(title: str, hits: Sequence[Hit]) -> str:
-    """Return the page, in HTML: a thumbnail, a frame or the beginning of each hit, with its score and a link to it."""
+def render_gallery(title: str, hits: Sequence[Hit], pictures: PictureOptions) -> str:
+    """Return the page, in HTML: a thumbnail, a frame or the beginning of each hit, with its score and a link to it.
+
+    Images and frames are laid out as the database has them.
+    """
     # The page's policy keeps it from loading anything but sounds and videos from files, whatever a file's name or text
     # contains.
-    return _read("gallery.html").format(
-        title=html.escape(title), style=_read("gallery.css"), figures="".join(map(_render_figure, hits))
-    )
+    figures = "".join(_render_figure(hit, pictures) for hit in hits)
+    return _read("gallery.html").format(title=html.escape(title), style=_read("gallery.css"), figures=figures)
 
 
 def _read(name: str) -> str:
     return resources.files("jina_omni.cli.collection").joinpath(name).read_text("utf-8")
 
 
-def _render_figure(hit: Hit) -> str:
+def _render_figure(hit: Hit, pictures: PictureOptions) -> str:
     path = Path(hit.path)
     url = html.escape(find_url(path, hit.place))
     return _read("gallery_figure.html").format(
-        preview=_render_preview(path, hit.place, url),
+        preview=_render_preview(path, hit.place, url, pictures),
         score=hit.score,
         url=url,
         path=html.escape(hit.path),
@@ -61,20 +64,21 @@ def _render_figure(hit: Hit) -> str:
     )
 
 
-def _render_preview(path: Path, place: Place, url: str) -> str:
+def _render_preview(path: Path, place: Place, url: str, pictures: PictureOptions) -> str:
     try:
         (item,) = parse_input(read_inputs(path, truncate=True))
         part = item.part
         if isinstance(part, Text):
             return f"<p>{html.escape(part.text[:_TEXT_LENGTH])}</p>"
         if isinstance(part, Image):
-            picture = image.decode(part)
+            picture = image.decode(part, options=pictures)
         elif isinstance(part, Pdf):
             first, *_ = pdf.list_pages(Pdf(path, pages=[max(place.page - 1, 0)]))
             picture = pdf.decode(first)
         elif isinstance(part, Video):
             excerpt = Excerpt(place.start, place.end) if place.end else WHOLE
-            return _VIDEO.format(url=url, poster=_encode_thumbnail(decode_first_frame(path, excerpt)))
+            poster = _encode_thumbnail(decode_first_frame(path, excerpt, pictures))
+            return _VIDEO.format(url=url, poster=poster)
         else:
             return _AUDIO.format(url=url)
     except LocatedError as error:  # the file may have changed since it was embedded
