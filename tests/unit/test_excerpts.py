@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jina_omni.errors import InputError, located
+from jina_omni.media import audio as audio_module
 from jina_omni.media import excerpts as excerpts_module
 from jina_omni.media import video_streams
 from jina_omni.media.audio import Audio, count_samples, read_samples, read_track
@@ -156,6 +157,23 @@ def test_the_excerpts_of_joined_files_reach_to_the_end_of_the_last(kind):
     assert [part.start for part in parts] == [0, 30]
     whole = np.concatenate([read_samples(Audio(file)) for file in files])
     assert np.array_equal(np.concatenate([read_samples(part) for part in parts]), whole)
+
+
+def test_of_an_excerpt_without_an_end_no_more_is_looked_at_than_it_takes(monkeypatch):
+    asked = []
+    open_sound = audio_module.open_sound
+
+    def record(source, *, seconds):
+        asked.append(seconds)
+        return open_sound(source, seconds=seconds)
+
+    monkeypatch.setattr(audio_module, "open_sound", record)
+    file = sound_file(signal(95, 8_000, 1), 8_000)
+    for excerpt in ({}, {"start": 60}, {"end": 7}, {"start": 60, "end": 70}, {"start": 5, "end": 90}):
+        count_samples(Audio(file, **excerpt))
+    assert asked == [30, 90, 7, 70, 35]
+    Audio(file, start=60).split()
+    assert asked[-1] == math.inf
 
 
 def test_the_padding_of_an_encoder_is_not_an_excerpt():

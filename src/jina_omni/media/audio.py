@@ -330,7 +330,7 @@ def _open_stream(audio: Audio, seconds: float | None = None) -> Iterator[AudioSt
     """Open a sound, of which so many seconds from the beginning are asked for; by default what an embedding takes."""
     excerpt = make_excerpt(audio.start, audio.end)
     if seconds is None:
-        seconds = MAX_AUDIO_SECONDS if excerpt.is_whole else excerpt.end
+        seconds = min(excerpt.end, excerpt.start + MAX_AUDIO_SECONDS)
     if isinstance(audio.source, np.ndarray):
         yield cut_stream(_stream_array(audio.source, audio.sampling_rate), excerpt)
         return
