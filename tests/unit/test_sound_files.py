@@ -496,6 +496,18 @@ def test_an_odd_number_of_bytes_may_lack_its_padding():
         assert np.array_equal(read_samples(Audio(changed)), whole)
 
 
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "AIFF", "AU", "CAF", "W64"])
+def test_recordings_of_any_size_are_whole(kind):
+    """As libsndfile writes them in each of its encodings: W64 without the padding of its last chunk."""
+    subtypes = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "ULAW", "IMA_ADPCM"}
+    for subtype in subtypes & {*soundfile.available_subtypes(kind)}:
+        for n_samples in (*range(1, 10), 16_001, 32_001):
+            data = sound_file(tone(2.1)[:n_samples], RATE, kind, subtype)
+            decoded = soundfile.read(io.BytesIO(data), dtype="float32")[0]
+            assert np.array_equal(read_samples(Audio(data)), decoded), (subtype, n_samples)
+            assert count_samples(Audio(data)) == len(decoded)
+
+
 @pytest.mark.parametrize("kind", ["WAV", "AU", "CAF", "W64"])
 def test_a_recording_without_samples_is_refused(kind):
     for data in (sound_file(np.zeros(0), RATE, kind), sound_file(np.zeros(0), RATE, kind) + TAG):

@@ -191,7 +191,7 @@ def _find_end(reader: BlockReader, start: int, form: _Format, length: _Length) -
         return (length.begin, behind) if _is_padding(reader, behind) else (reader.size, reader.size)
     if end <= reader.size:
         for aligned in (end + (start - end) % form.alignment, end):
-            behind = _skip_chunks(reader, start, form, aligned)
+            behind = _skip_chunks(reader, start, form, min(aligned, reader.size))
             if _is_padding(reader, behind):
                 return end, behind
         return reader.size, reader.size
