@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, UnsupportedMediaError, located
-from jina_omni.media import audio_streams, recordings
+from jina_omni.media import audio_streams, recordings, tags
 from jina_omni.media.audio import Audio, count_samples, read_samples
 from jina_omni.media.file_types import detect_media_type
 from testing.media_files import media_file, signal, sound_container, sound_file
@@ -246,6 +246,26 @@ def test_a_stream_that_was_joined_late_begins_with_silence_instead_of_noise(plac
         n_first = round(0.2 * RATE)
         assert np.abs(found[n_first:] - whole[n_first:]).max() < 1e-4
         assert np.abs(found[:n_first]).max() < 1.3 * np.abs(whole).max()
+
+
+@pytest.mark.parametrize("read", [detect_media_type, lambda data: refuse(b"ID3\3" + bytes(6) + data, "")])
+def test_heads_of_tags_before_what_looks_like_a_frame_are_not_read_again_from_each(read, monkeypatch):
+    """The work grows as the file does, where each of these heads could be the first of a row of all others."""
+    n_calls = 0
+    find_tag_end = tags.find_tag_end
+
+    def count(reader, position):
+        nonlocal n_calls
+        n_calls += 1
+        return find_tag_end(reader, position)
+
+    monkeypatch.setattr(tags, "find_tag_end", count)
+    found = []
+    for n_tags in (400, 1_600):
+        n_calls = 0
+        read(b"x\x81" + b"ID3\4\0\0\xff\xfb\x10\x44" * n_tags + b"x\x81")
+        found.append(n_calls)
+    assert found[1] <= 5 * found[0]
 
 
 # ---- AAC ----

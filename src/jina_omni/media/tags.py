@@ -8,6 +8,7 @@ from jina_omni.media.splices import BlockReader
 __all__ = ["FILLERS", "MAX_FILLERS", "find_tag_end", "skip_tags"]
 
 _ID3V1_BYTES = 128  # https://id3.org/ID3v1
+_MAX_TAGS = 16  # one behind the other; a file of nothing but heads of tags would be read again from each of them
 _LYRICS_BYTES = 1 << 20  # Lyrics3 v2 holds up to 999,999: https://id3.org/Lyrics3v2
 FILLERS = b"\0\t\n\r "
 """Bytes that files are filled up with."""
@@ -17,13 +18,14 @@ MAX_FILLERS = 1 << 24
 
 
 def skip_tags(reader: BlockReader, position: int) -> int:
-    """Return the position behind all tags, zeros and line breaks that begin at a position."""
+    """Return the position behind up to 16 tags, and the zeros and line breaks around them, that begin at a position."""
     end = position + MAX_FILLERS
-    while True:
+    for _ in range(_MAX_TAGS):
         behind = _skip_fillers(reader, find_tag_end(reader, position), end)
         if behind == position:
-            return position
+            break
         position = behind
+    return position
 
 
 def find_tag_end(reader: BlockReader, position: int) -> int:
