@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, UnsupportedMediaError, located
-from jina_omni.media import audio_streams, recordings, tags
+from jina_omni.media import audio_streams, flac_frames, ogg_pages, recordings, tags
 from jina_omni.media.audio import Audio, count_samples, read_samples
 from jina_omni.media.file_types import detect_media_type
 from testing.media_files import media_file, signal, sound_container, sound_file
@@ -379,6 +379,21 @@ def test_the_sound_beside_pictures_in_ogg_is_read():
     mixed = b"".join([sound[0], head, *(page for each in sound[1:] for page in (each, other))])
     found, alone = (read_samples(Audio(data)) for data in (mixed, b"".join(sound)))
     assert np.abs(found - alone).max() < 1e-5
+
+
+def test_the_seconds_of_joined_ogg_files_are_not_added_again_at_each_page(monkeypatch):
+    n_calls = 0
+    seconds = ogg_pages._Link.seconds
+
+    def count(link):
+        nonlocal n_calls
+        n_calls += 1
+        return seconds.fget(link)
+
+    monkeypatch.setattr(ogg_pages._Link, "seconds", property(count))
+    data = write_ogg(tone(0.05), "opus") * 200
+    assert len(ogg_pages.find_links(io.BytesIO(data), 0, 30)) == 200
+    assert n_calls <= len(split_pages(data)) + 200
 
 
 # ---- FLAC ----

@@ -111,18 +111,20 @@ def find_links(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
     link: _Link | None = None
     names: list[bytes] = []
     begins = False
+    seconds_before = 0.0  # of all sounds but the last
     for page in _find_pages(reader, start):
         if page.flags & _BEGINS:
             if not begins:  # all streams that are side by side begin before their other pages
                 link = None
             names.append(page.content[:8])
             if link is None and (rate := _read_rate(page.content)):
+                seconds_before += links[-1].seconds if links else 0
                 link = _Link(page.stream, rate)
                 links.append(link)
         begins = bool(page.flags & _BEGINS)
         if link is not None and page.stream == link.stream:
             link.add(page)
-            if sum(each.seconds for each in links) > seconds + _MORE_SECONDS:
+            if seconds_before + link.seconds > seconds + _MORE_SECONDS:
                 link.extend(page.end, reader.size)
                 break
     if not links and names and not any(name.startswith(_PICTURES) for name in names):
