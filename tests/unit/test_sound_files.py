@@ -439,8 +439,6 @@ def test_joined_flac_files_are_read_to_the_end():
 
 def test_a_flac_of_frames_of_different_sizes_is_counted():
     """Their headers have the number of a sample instead of one of a frame."""
-    from jina_omni.media import flac_frames
-
     data = sound_file(tone(2), RATE, "FLAC")
     start = flac_frames._find_sound(flac_frames.BlockReader(io.BytesIO(data)), 0)
     header = flac_frames._parse_header(data[start : start + 16])
@@ -448,6 +446,23 @@ def test_a_flac_of_frames_of_different_sizes_is_counted():
     variable = bytearray(b"\xff\xf9\xc5\x08\xe5\x80\x80")  # 4,096 samples from sample 0x5000 on, 16 kHz, mono, 16 bits
     variable.append(flac_frames._compute_crc8(bytes(variable)))
     assert flac_frames._parse_header(bytes(variable) + bytes(8)) == ((0xF9, 5, 8), 0x5000, 4096)
+
+
+def test_zeros_behind_a_flac_are_not_looked_through_from_each(monkeypatch):
+    """The checksum of a frame and zeros behind it is right too."""
+    places = []
+    monkeypatch.setattr(flac_frames, "skip_tags", lambda _, position: places.append(position) or position)
+    data = sound_file(tone(2), RATE, "FLAC")
+    flac_frames.find_streams(io.BytesIO(data + bytes(4_000) + b"x"), 0, 30)
+    assert len(data) in places
+    assert len(places) <= 4 * 100
+
+
+def test_as_much_of_a_flac_as_there_is_may_be_asked_for():
+    """Also where its header has a rate of 0."""
+    data = sound_file(tone(1), RATE, "FLAC")
+    for head in (data[:26], data[:18] + bytes(8)):
+        assert flac_frames._count_most_bytes(head, math.inf) == math.inf
 
 
 # ---- WAV, AIFF, AU, CAF, W64 ----

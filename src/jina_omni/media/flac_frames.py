@@ -7,6 +7,7 @@ libsndfile ends where the header does, which counts too few if its writer could 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -21,6 +22,9 @@ _TOTAL_PLACE = 21  # of the byte whose low half begins the number of samples: 36
 _SEARCHED_BYTES = 1 << 20  # at the end, for the last frame
 _FILLED_BYTES = 1 << 16  # behind it that are looked at at once
 _MAX_TRIED = 4  # of what looks like a frame there
+# Positions behind it whose checksum is right. In a frame one byte of 65,536 is so by chance, and each of a row of zeros
+# behind a frame, which would be looked through from each of them again.
+_MAX_ENDS = 100
 _MAX_HEADER_BYTES = 16
 _MAX_METADATA_BLOCKS = 1 << 16
 _MORE_SECONDS = 2  # that are looked at, for what a resampler takes
@@ -83,7 +87,8 @@ def _count_most_bytes(head: bytes, seconds: float) -> float:
     """Return how many bytes as much sound as is asked for takes at most: about as many as without compression."""
     fields = int.from_bytes(head[18:22], "big")  # RFC 9639, 8.2: 20 bits of rate, 3 of channels, 5 of bits, less 1 each
     rate, n_channels, n_bits = fields >> 12, (fields >> 9 & 7) + 1, (fields >> 4 & 31) + 1
-    return (seconds + _MORE_SECONDS) * rate * n_channels * n_bits // 8 + _SEARCHED_BYTES
+    # `seconds` may be infinite, which a rate of 0 and a division without a rest would make no number.
+    return (seconds + _MORE_SECONDS) * (max(rate, 1) * n_channels * n_bits / 8) + _SEARCHED_BYTES
 
 
 def _find_sound(reader: BlockReader, position: int) -> int:
@@ -130,7 +135,7 @@ def _find_last_frame(reader: BlockReader, start: int, end: int, first: _Header) 
             continue
         n_tried += 1
         # A frame ends with a checksum of 16 bits, which makes that of all of it 0. Tags may follow.
-        for frame_end in _find_ends(content, place):
+        for frame_end in itertools.islice(_find_ends(content, place), _MAX_ENDS):
             if skip_tags(reader, start + frame_end) >= end:
                 return header, start + frame_end
     return None
