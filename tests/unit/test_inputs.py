@@ -3,10 +3,12 @@ import array
 import copy
 import dataclasses
 import doctest
+import gzip
 import io
 import math
 import pickle
 import tempfile
+import zipfile
 from collections import UserDict, deque
 from pathlib import Path, PurePath
 from types import SimpleNamespace
@@ -478,6 +480,26 @@ def test_an_open_file_that_cannot_be_read_is_named_with_the_way_out(tmp_path):
                 Image(file)
 
 
+@pytest.mark.parametrize("wrapper", [Image, Audio, Video, Pdf])
+def test_an_open_file_of_an_archive_that_is_damaged_is_refused(wrapper):
+    """Such a file has errors of its own."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("picture.png", png_bytes())
+    content = bytearray(packed.getvalue())
+    content[60] ^= 1
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("picture.png") as file:
+        with pytest.raises(InputError, match=r"is a file that can't be read: Bad CRC-32 .*; open it again") as raised:
+            wrapper(file)
+        assert isinstance(raised.value.__cause__, zipfile.BadZipFile)
+    for data, words in ((gzip.compress(png_bytes())[:-9], "Compressed file ended"), (b"\x1f\x8b\x08" * 9, "")):
+        with gzip.open(io.BytesIO(data)) as file, pytest.raises(InputError, match=f"that can't be read: {words}"):
+            wrapper(file)
+    silent = type("Silent", (), {"read": lambda _: exec("raise EOFError")})()
+    with pytest.raises(InputError, match="that can't be read: EOFError; open it again"):
+        wrapper(silent)
+
+
 # ---- samples and frames as other libraries have them ----
 
 
@@ -531,6 +553,16 @@ def test_a_decoder_of_a_sound_is_read():
         np.testing.assert_array_equal(part.source, [[0.0, 0.5]])
         assert part.sampling_rate == 8_000
     assert parsing.split_inputs(Column([SoundDecoder(), "a"]))[1] is False
+
+
+def test_a_decoder_of_a_sound_that_fails_is_damage():
+    class Damaged(SoundDecoder):
+        def get_all_samples(self):
+            raise RuntimeError("Could not push packet to decoder")
+
+    for make in (lambda: Audio(Damaged()), lambda: parse({"audio": Damaged()})):
+        with pytest.raises(DecodeError, match=r"can't be decoded as a sound \(RuntimeError: Could not push"):
+            make()
 
 
 def test_a_pair_and_a_rate_are_one_rate_too_many():

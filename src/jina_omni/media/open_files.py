@@ -58,5 +58,6 @@ def _read(file: Any) -> Any:
         with contextlib.suppress(AttributeError, OSError):  # of what can't go back
             file.seek(0)
         return file.read()
-    except (OSError, ValueError) as error:  # a ValueError is of a closed file
-        raise InputError(f"is a file that can't be read: {error}; open it again, or pass its path") from error
+    except Exception as error:  # of any class, as the file is: zlib.error, zipfile.BadZipFile, those of networks
+        cause = str(error) or type(error).__name__
+        raise InputError(f"is a file that can't be read: {cause}; open it again, or pass its path") from error

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from jina_omni.media.decoders import as_decode_error
+
 __all__ = ["Numbers", "is_sound_decoder", "unpack_samples"]
 
 Numbers: TypeAlias = Any
@@ -33,10 +35,16 @@ def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | N
         that nor a list of numbers stays as it is.
     sampling_rate : int or None
         With one, only lists are unpacked: pairs and decoders have their own.
+
+    Raises
+    ------
+    DecodeError
+        A decoder fails.
     """
     if is_sound_decoder(source) and sampling_rate is None:
-        found = source.get_all_samples()
-        return np.asarray(found.data), found.sample_rate
+        with as_decode_error("a sound"):
+            found = source.get_all_samples()
+            return np.asarray(found.data), found.sample_rate
     if isinstance(source, tuple) and len(source) == 2 and sampling_rate is None:
         for rate, samples in (source, source[::-1]):
             if _is_number(rate) and (isinstance(samples, np.ndarray) or _is_list(samples)):
