@@ -22,6 +22,7 @@ from PIL import Image as PILImage
 from jina_omni import Audio, Image, Pdf, Text, Video, inputs, parsing
 from jina_omni.errors import DecodeError, InputError, UnsupportedMediaError, located
 from jina_omni.media import image as image_module
+from jina_omni.media.audio import read_samples
 
 
 def parse(value):
@@ -515,6 +516,20 @@ def test_numbers_are_samples(kind):
     np.testing.assert_array_equal(part.source, [0.5, 1])
     (part,) = parse(Audio(kind([[0.0, 0.5], [1.0, -1.0], np.zeros(2)]), sampling_rate=8_000))
     np.testing.assert_array_equal(part.source, [[0.0, 0.5], [1.0, -1.0], [0, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8, np.float32])
+def test_a_list_of_channels_keeps_their_type(dtype):
+    """Samples of 16 bits are no larger ones because they come one channel by the other."""
+    channels = np.array([[1, 50, 100], [7, 8, 9]], dtype)
+    for source in (Audio([*channels], sampling_rate=8_000), Audio(((*channels,), 8_000))):
+        (part,) = parse(source)
+        assert part.source.dtype == dtype
+        np.testing.assert_array_equal(part.source, channels)
+        whole = Audio(channels, sampling_rate=8_000)
+        np.testing.assert_array_equal(read_samples(part), read_samples(whole))
+    (part,) = parse(Audio([*channels[:, :0]], sampling_rate=8_000))
+    assert part.source.shape == (2, 0)
 
 
 @pytest.mark.parametrize("samples", [np.array([0.0, 0.5]), np.array([1, 2], np.int16), [0.0, 0.5]], ids=str)

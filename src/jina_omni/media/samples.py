@@ -52,8 +52,11 @@ def unpack_samples(source: Any, sampling_rate: int | None) -> tuple[Any, int | N
                 break
     if not _is_list(source):
         return source, sampling_rate
+    rows = list(source)
+    if all(map(_is_channel, rows)) and len({(row.dtype, row.shape) for row in rows}) == 1:
+        return np.stack(rows), sampling_rate  # of their own type, which says what the largest number is
     # Only lists of numbers become arrays: other values could hand out an address as their memory.
-    rows = [row.tolist() if type(row) is np.ndarray else row for row in source]
+    rows = [row.tolist() if type(row) is np.ndarray else row for row in rows]
     if all(map(_is_number, rows)) or (all(map(_is_list_of_numbers, rows)) and len(set(map(len, rows))) == 1):
         return np.asarray(rows), sampling_rate
     return source, sampling_rate
@@ -66,6 +69,10 @@ def _is_list(value: Any) -> bool:
     if isinstance(value, (str, bytes, bytearray, memoryview, np.ndarray, Mapping)):
         return False
     return isinstance(value, Iterable) and isinstance(value, Sized) and hasattr(type(value), "__getitem__")
+
+
+def _is_channel(value: Any) -> bool:
+    return type(value) is np.ndarray and value.ndim == 1 and value.dtype.kind in "iuf"
 
 
 def _is_list_of_numbers(value: Any) -> bool:
