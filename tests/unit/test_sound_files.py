@@ -371,6 +371,15 @@ def test_ogg_of_an_unknown_codec_says_so():
     refuse(bytes(with_checksum(pages[0])) + b"".join(pages[1:]), "stream of an unknown codec", UnsupportedMediaError)
 
 
+@pytest.mark.parametrize("name", [b"\x80theora", b"\x01video", b"OVP80", b"BBCD\0", b"BBCD\1", b"Xyzzy"])
+def test_a_stream_of_pictures_in_ogg_is_one_by_its_type_and_by_its_pages(name):
+    page = with_checksum(bytearray(b"OggS\0\2" + bytes(8) + b"abcd" + bytes(8) + b"\1\x09" + name.ljust(9, b"\0")))
+    if detect_media_type(bytes(page)) == "video/ogg":
+        assert ogg_pages.find_links(io.BytesIO(page), 0, 30) == []
+    else:
+        refuse(bytes(page), "stream of an unknown codec", UnsupportedMediaError)
+
+
 def test_the_sound_beside_pictures_in_ogg_is_read():
     samples = tone(2, rate=48_000)
     sound = split_pages(write(samples, "ogg", "libopus", 48_000, page_duration="200000"))

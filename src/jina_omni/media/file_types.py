@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from jina_omni.errors import UnsupportedMediaError
 from jina_omni.media.mpeg_frames import has_frames, parse_adts, parse_mpeg
+from jina_omni.media.ogg_pages import OGG_PICTURES
 from jina_omni.media.tags import FILLERS
 from jina_omni.media.texts import find_encoding
 
@@ -121,10 +122,6 @@ FILE_TYPES: dict[str, FileType] = {row.media_type: row for row in _ROWS}
 """The rows by media type."""
 
 _SIGNATURES = tuple((re.compile(row.signature, re.DOTALL), row.media_type) for row in _ROWS if row.signature)
-
-# What the first packet of a stream of pictures begins with in Ogg: Theora (its specification, 6.2), Ogg's mapping of
-# VP8, Dirac, and OGM.
-_OGG_PICTURES = (b"\x80theora", b"OVP80", b"BBCD\0", b"\x01video")
 
 # Five packets of 188 bytes that begin with 47 (ISO 13818-1, 2.4.3.2), the first of which may be incomplete; with a time
 # before each (M2TS), or a checksum behind it, 192 or 204 bytes.
@@ -244,7 +241,7 @@ def _detect_ogg(head: bytes) -> str:
     while head.startswith(b"OggS\0", page) and int.from_bytes(head[page + 5 : page + 6], "big") & 2:
         n_segments = int.from_bytes(head[page + 26 : page + 27], "big")
         packet = page + 27 + n_segments
-        if head.startswith(_OGG_PICTURES, packet):
+        if head.startswith(OGG_PICTURES, packet):
             return "video/ogg"
         page = packet + sum(head[page + 27 : packet])
     return "audio/ogg"

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 from jina_omni.errors import DecodeError, UnsupportedMediaError
 from jina_omni.media.splices import BlockReader, Span
 
-__all__ = ["find_links"]
+__all__ = ["OGG_PICTURES", "find_links"]
 
 _NAME = b"OggS"
 _HEADER_BYTES = 27  # RFC 3533, 6; as many bytes as its last one says follow, which are the sizes of the content
@@ -28,7 +28,8 @@ _UNFINISHED = (1 << 64) - 1  # the position of a page on which no packet ends
 # What the first packet of a sound begins with, and where its rate stands: Vorbis I, 4.2.2, and Speex' SpeexHeader
 _SOUNDS: tuple[tuple[bytes, int], ...] = ((b"\x01vorbis", 12), (b"Speex   ", 36))
 
-_PICTURES = (b"\x80theora", b"\x01video", b"OVP80", b"BBCD")  # Theora, OGM, VP8, Dirac
+OGG_PICTURES = (b"\x80theora", b"OVP80", b"BBCD\0", b"\x01video")
+"""What the first packet of a stream of pictures begins with: Theora (its specification, 6.2), VP8, Dirac, and OGM."""
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -127,7 +128,7 @@ def find_links(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
             if seconds_before + link.seconds > seconds + _MORE_SECONDS:
                 link.extend(page.end, reader.size)
                 break
-    if not links and names and not any(name.startswith(_PICTURES) for name in names):
+    if not links and names and not any(name.startswith(OGG_PICTURES) for name in names):
         raise UnsupportedMediaError(
             f"is an Ogg file with a stream of an unknown codec, which begins with {names[0]!r}; convert it: "
             "ffmpeg -i in.ogg out.wav"
