@@ -252,10 +252,10 @@ def test_a_tiny_clip_has_its_length(n, rate):
     ("array", "rate", "message"),
     [
         (np.zeros(9), None, r"does not say how many make a second; .*: Audio\(array, sampling_rate=16_000\)"),
-        (np.zeros(9), 0, "has the sampling rate 0; it is an int, of 1,000 to 768,000 samples per second"),
+        (np.zeros(9), 0, "has the sampling rate 0; sampling_rate is an int, of 1,000 to 768,000 samples per second"),
         (np.zeros(9), 16, "has the sampling rate 16;"),
         (np.zeros(9), 1_000_000, "has the sampling rate 1000000;"),
-        (np.zeros(9), 16_000.0, "has the sampling rate 16000.0;"),
+        (np.zeros(9), 16_000.5, "has the sampling rate 16000.5;"),
         (np.zeros(9), True, "has the sampling rate True;"),
         (np.zeros(9), "16000", "has the sampling rate '16000';"),
         (np.zeros(9, np.int64), 16_000, "is an array of int64; samples are floats in -1..1, int16, int32 or uint8"),

@@ -616,7 +616,7 @@ def test_a_row_of_samples_may_have_a_name() -> None:
         ({"bytes": None, "path": None}, "input has neither bytes nor a path; leave it out"),
         ({"bytes": None}, "input has neither bytes nor a path; leave it out"),
         ({"bytes": "a", "path": None}, "input, bytes is of the type str, expected the bytes of a file"),
-        ({"bytes": None, "path": 3}, "input, path is of the type int, expected a str"),
+        ({"bytes": None, "path": 3}, "input, path is of the type int, expected a path"),
         ({"bytes": None, "path": "hf://datasets/a/b.png"}, "input, path is a hf: URL, which is not opened"),
         ({"bytes": None, "path": "gone.png"}, "input can't be read: 'gone.png'"),
         ({"bytes": A, "path": None, "label": 1}, "input has the unknown key 'label'; it takes 'bytes', 'path'"),
@@ -912,3 +912,15 @@ def test_a_data_url_comes_as_bytes_and_with_escapes():
     for value in (url, url.encode(), escaped, escaped.encode()):
         (item,) = requests.parse_dict({"image": value})
         assert item.part.source == picture
+
+
+def test_values_of_rows_come_as_pandas_and_pathlib_have_them(tmp_path):
+    (item,) = requests.parse_dict({"array": np.zeros(9, np.float32), "sampling_rate": 16_000.0})
+    assert item.part.sampling_rate == 16_000
+    (item,) = requests.parse_dict({"image": {"bytes": None, "path": tmp_path / "x.png"}})
+    assert item.part.source == tmp_path / "x.png"
+
+
+def test_a_turn_of_the_assistant_without_content_adds_nothing():
+    chat = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant"}]}
+    assert [item.part for item in requests.parse_dict(chat)] == [Text("x")]

@@ -363,13 +363,14 @@ def _check_rate(sampling_rate: Any) -> int:
             "is an array of samples, which does not say how many make a second; pass that too: "
             "Audio(array, sampling_rate=16_000)"
         )
+    whole = isinstance(sampling_rate, float) and sampling_rate.is_integer()  # as columns with gaps have it
     try:
-        rate = operator.index(sampling_rate)
+        rate = operator.index(int(sampling_rate) if whole else sampling_rate)
     except TypeError:
         rate = 0
     if not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
         raise InputError(
-            f"has the sampling rate {short_repr(sampling_rate)}; it is an int, of "
+            f"has the sampling rate {short_repr(sampling_rate)}; sampling_rate is an int, of "
             f"{MIN_SAMPLING_RATE:,} to {MAX_SAMPLING_RATE:,} samples per second"
         )
     return rate

@@ -134,8 +134,8 @@ def _has_pyav() -> bool:
     return True
 
 
-def _changes_rate(before: int, after: int) -> DecodeError:
-    return DecodeError(f"changes its sampling rate from {before:,} to {after:,} halfway; resample it")
+def _changes_rate(before: int, after: int) -> UnsupportedMediaError:
+    return UnsupportedMediaError(f"changes its sampling rate from {before:,} to {after:,} halfway; resample it")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,6 @@ def read_file_row(value: dict[str, Any], fetch: Fetch | None) -> FileSource:
     if path is None:
         raise InputError("has neither bytes nor a path; leave it out")
     with located(path=None):
-        if not isinstance(path, str):
-            raise InputError(f"is {describe_type(path)}, expected a str")
+        if not isinstance(path, (str, os.PathLike)):
+            raise InputError(f"is {describe_type(path)}, expected a path")
         return read_url(path, fetch) if is_url(path) else Path(path)

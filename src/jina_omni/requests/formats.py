@@ -176,7 +176,7 @@ def _is_empty_turn(message: Any) -> bool:
     """Return whether a message of a chat adds nothing to it, such as the turn of the assistant that vLLM wants last."""
     if not isinstance(message, dict) or {key for key in message if not _is_unset_key(message, key)} - _TURN:
         return False
-    return "content" in message
+    return "content" in message or message.get("role") == "assistant"
 
 
 def _is_unset_key(message: dict[str, Any], key: Any) -> bool:
