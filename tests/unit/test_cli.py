@@ -387,6 +387,20 @@ def test_embed_lays_pictures_out_as_asked(model: Checkpoint, options: list[str],
     assert len({row.tobytes() for row in found}) == len(cases)
 
 
+def test_embed_names_the_option_that_takes_what_is_too_long(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound, text = tmp_path / "truncate=True.wav", tmp_path / "long.txt"
+    soundfile.write(sound, np.zeros(40 * 16_000), 16_000)
+    text.write_text("a cat " * 40_000)
+    command = ["embed", str(sound), str(text), "--out", str(tmp_path / "x.npy"), *options]
+    assert main(command) == 1
+    of_sound, of_text = (line for line in capsys.readouterr().err.splitlines() if line.startswith("  "))
+    assert of_sound.startswith(f"  {sound} is a sound of 40.00 seconds, over this model's limit of 30; split it, or ")
+    assert of_sound.endswith(" or pass --truncate to take its first 30 seconds")
+    assert of_text.endswith("; split it, or pass --truncate to cut its last text short")
+
+
 def test_embed_leaves_failing_inputs_out_and_reports_each(
     model: Checkpoint, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,15 +10,22 @@ from jina_omni.errors import JinaOmniError, LocatedError
 
 __all__ = ["CommandError", "describe_failure", "report"]
 
+# What errors of the library advise, and what that is in a command: nothing where there is no option for it.
+_ADVICE = {"truncate=True": "--truncate", "; Audio.split() returns its parts": ""}
+
 
 class CommandError(JinaOmniError):
     """A command can't do what it was asked for."""
 
 
 def describe_failure(error: LocatedError, name: str) -> str:
-    """Return an error's message with a name in the place of the input's index."""
+    """Return an error's message with a name in the place of the input's index, and its advice for the command line."""
     # A file's name may have bytes that are not Unicode.
-    return error.message_for(name.encode("utf-8", "backslashreplace").decode())
+    message = error.message_for(name.encode("utf-8", "backslashreplace").decode())
+    problem = error.problem
+    for in_python, in_commands in _ADVICE.items():
+        problem = problem.replace(in_python, in_commands)
+    return message.removesuffix(error.problem) + problem
 
 
 def report(counts: Mapping[str, int], failures: Sequence[str]) -> None:
