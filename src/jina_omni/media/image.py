@@ -37,6 +37,7 @@ from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry, pack_pat
 from jina_omni.media.picture_options import Background, Orientation, PictureOptions, check_options
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.towers import Towers
+from jina_omni.media.turns import turn_by_exif
 
 __all__ = ["Image", "ImageSource", "check", "decode", "find_grid", "measure", "patch_pixels", "read_patches"]
 
@@ -336,8 +337,7 @@ def _find_size(pixels: PILImage.Image, wanted: Orientation) -> tuple[int, int]:
     if wanted == "upright" or pixels.format == "TIFF":
         orientation = pixels.getexif().get(ExifTags.Base.Orientation, 1)
         if pixels.format != "TIFF":
-            turned = orientation in (5, 6, 7, 8)  # EXIF 2.3, tag 0x0112: the picture lies on its side
-            return (pixels.width, pixels.height) if turned else (pixels.height, pixels.width)
+            return turn_by_exif(orientation).turn_size(pixels.height, pixels.width)
         if orientation != 1:
             pixels.load()  # turns the picture; whether Pillow's size shows that before depends on its version
     return pixels.height, pixels.width
