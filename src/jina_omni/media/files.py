@@ -7,14 +7,14 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.media.decoders import find_lacking
 from jina_omni.media.file_types import HEAD_BYTES, detect_media_type
-from jina_omni.media.open_files import OpenFile, read_open_file
+from jina_omni.media.open_files import OpenFile
 
 __all__ = [
     "BYTES_LIKE",
@@ -58,10 +58,10 @@ def open_path(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def open_source(source: FileSource) -> BinaryIO:
-    """Open a file that comes as a path, as its bytes or open; errors are those of `open_path` and `read_open_file`."""
+    """Open a file that comes as a path or as its bytes; errors are those of `open_path`."""
     if isinstance(source, (str, os.PathLike)):
         return open_path(source)
-    return io.BytesIO(source if isinstance(source, BYTES_LIKE) else read_open_file(source))
+    return io.BytesIO(cast(bytes, source))  # the inputs have read what came open
 
 
 def read_media_type(file: BinaryIO) -> str:
