@@ -61,10 +61,11 @@ class Audio:
     Parameters
     ----------
     source : path, bytes-like, open file, array, list or tuple
-        A path (a str too, here), the bytes of a WAV, MP3, FLAC, Ogg Vorbis, Opus or M4A file, or samples: floats in
-        -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). Samples may come as lists, and as a
-        pair with their sampling rate in either order. An open file is read at once, from its start; a path when it is
-        embedded, not before. All channels are averaged, and what is not at 16 kHz is resampled, as the reference does.
+        A path (a str too, here), the bytes of a WAV, MP3, FLAC, Ogg Vorbis, Opus, AIFF, CAF, AU, W64, M4A or AAC file,
+        or samples: floats in -1..1 or int16, of the shape (n,) for mono, (n, channels) or (channels, n). Samples may
+        come as lists, and as a pair with their sampling rate in either order. An open file is read at once, from its
+        start; a path when it is embedded, not before. All channels are averaged, and what is not at 16 kHz is
+        resampled, as the reference does.
     sampling_rate : int, optional
         Samples per second; needed with an array, and only there.
     start, end : float, optional
