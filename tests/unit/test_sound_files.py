@@ -529,6 +529,39 @@ def test_what_is_behind_a_recording_is_no_sound(kind):
         assert np.array_equal(read_samples(Audio(data + behind)), whole)
 
 
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "AIFF", "W64"])
+def test_what_is_behind_a_recording_that_says_where_it_ends_is_no_sound(kind):
+    """Its two lengths agree: that of the samples and that of the whole."""
+    # libsndfile takes W64's padding for sound.
+    for n_samples in (2 * RATE, 2 * RATE - (4 if kind == "W64" else 1)):
+        data = sound_file(tone(2)[:n_samples], RATE, kind)
+        for behind in (np.random.default_rng(0).bytes(6_000), b"words without an end " * 1_000):
+            assert count_samples(Audio(data + behind)) == n_samples
+            assert np.array_equal(read_samples(Audio(data + behind)), read_samples(Audio(data)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("WAV", [b"LIST", b"id3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"JUNK", b"PAD "]),
+        ("RF64", [b"LIST", b"bext"]),
+        ("AIFF", [b"ANNO", b"ID3 "]),
+        ("CAF", [b"info", b"free"]),
+        ("W64", [b"list\x2f\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"]),
+    ],
+)
+def test_a_chunk_that_is_cut_behind_a_recording_is_no_sound(kind, names):
+    """Also where the length of the whole counts it."""
+    data = sound_file(tone(1), RATE, kind)
+    _, n, order, _ = find_length(data, "CAF" if kind == "CAF" else "WAV" if kind == "RF64" else kind)
+    for name in names:
+        cut = data + name + (100_000).to_bytes(n, order) + np.random.default_rng(0).bytes(50_000)
+        whole = cut[:4] + (len(data) + 100_000).to_bytes(4, order) + cut[8:] if kind in ("WAV", "AIFF") else cut
+        for changed in (cut, whole):
+            assert count_samples(Audio(changed)) == RATE
+            assert np.array_equal(read_samples(Audio(changed)), read_samples(Audio(data)))
+
+
 @pytest.mark.parametrize("kind", PCM)
 def test_joined_recordings_are_read_to_the_end(kind):
     one, two = tone(2, 1), tone(1, 2)

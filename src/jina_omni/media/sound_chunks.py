@@ -69,6 +69,17 @@ _FORMATS = {
 }
 _FORM_TYPES = (b"WAVE", b"AIFF", b"AIFC")
 
+# What the names of chunks behind the samples begin with, by the specifications above, EBU Tech 3285 (bext), and what
+# editors write.
+_OTHER_CHUNKS = frozenset(
+    (
+        *(b"LIST", b"list", b"id3 ", b"ID3 ", b"bext", b"iXML", b"axml", b"cue ", b"smpl", b"inst", b"fact", b"PEAK"),
+        *(b"JUNK", b"junk", b"PAD ", b"FLLR", b"_PMX", b"DISP", b"plst", b"acid", b"afsp", b"levl"),
+        *(b"NAME", b"AUTH", b"(c) ", b"ANNO", b"COMT", b"MARK", b"INST", b"MIDI", b"AESD", b"APPL"),
+        *(b"info", b"strg", b"mark", b"regn", b"midi", b"umid", b"uuid", b"free", b"peak", b"ovvw", b"edct"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
@@ -192,7 +203,7 @@ def _find_end(reader: BlockReader, start: int, form: _Format, length: _Length) -
     if end <= reader.size:
         for aligned in (end + (start - end) % form.alignment, end):
             behind = _skip_chunks(reader, start, form, min(aligned, reader.size))
-            if _is_padding(reader, behind):
+            if _is_padding(reader, behind) or _is_trailer(reader, start, form, range(length.begin, end), behind):
                 return end, behind
         return reader.size, reader.size
     # What a stream is written with is the largest number, or one near that of a signed one. Some writers count the
@@ -225,6 +236,30 @@ def _is_padding(reader: BlockReader, position: int) -> bool:
     behind = skip_tags(reader, position)
     is_rest = reader.size - behind <= _MAX_PADDING or behind - position >= MAX_FILLERS
     return is_rest or _find_form(reader, position) is not None
+
+
+def _is_trailer(reader: BlockReader, start: int, form: _Format, samples: range, position: int) -> bool:
+    """Return whether what begins at a position behind the samples that a header counts is no sound.
+
+    It is none where it begins as a chunk that is cut short, or where the length of the whole file agrees with that of
+    the samples. More than those is sound still, from a recorder that was stopped after it had written its header.
+    """
+    if form.n_name and reader.read(position, 4) in _OTHER_CHUNKS:
+        return True
+    form_end = _find_form_end(reader, start, form)
+    agrees = samples.stop - form.alignment < form_end < position + form.alignment
+    return agrees and reader.size - position <= len(samples)
+
+
+def _find_form_end(reader: BlockReader, start: int, form: _Format) -> int:
+    """Return where a file ends by the length of the whole in its head; its start where there is no such length."""
+    head = reader.read(start, 28)
+    if form.start == _FORMATS[b"riff"].start:
+        return start + int.from_bytes(head[16:24], form.order)
+    if form.start != _RIFF.start:
+        return start
+    is_long = head[:4] in (b"RF64", b"BW64") and head[12:16] == b"ds64"
+    return start + 8 + int.from_bytes(head[20:28] if is_long else head[4:8], form.order)
 
 
 def _find_form(reader: BlockReader, position: int) -> _Format | None:
