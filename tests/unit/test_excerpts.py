@@ -9,7 +9,7 @@ import math
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jina_omni.errors import InputError, located
@@ -70,6 +70,7 @@ def times(parts):
     st.floats(0, 50),
     st.one_of(st.none(), st.floats(1, 99)),
 )
+@example(1.0, 0.5, 1e-7, 0.0, None)  # an overlap of less than a microsecond
 def test_excerpts_cover_the_part_without_a_gap(length, seconds, share, start, span):
     excerpt = Excerpt(start * length / 100, math.inf if span is None else start * length / 100 + span)
     parts = list_excerpts(excerpt, length, seconds, share * seconds)

@@ -268,6 +268,23 @@ def test_heads_of_tags_before_what_looks_like_a_frame_are_not_read_again_from_ea
     assert found[1] <= 5 * found[0]
 
 
+def test_tags_before_what_looks_like_a_frame_are_not_all_followed(monkeypatch):
+    """Each reaches to the same zeros, which would be looked through from each."""
+    places = []
+    skip_fillers = tags._skip_fillers
+    monkeypatch.setattr(tags, "_skip_fillers", lambda *args: places.append(args[1]) or skip_fillers(*args))
+    target = 12 + 30 * 500  # 30 bytes, in which a frame of 104 bytes leads to the beginning of another tag
+    heads = b"".join(
+        b"ID3\3\0\0"
+        + bytes((target - place - 10) >> shift & 127 for shift in (21, 14, 7, 0))
+        + b"......\xff\xfb\x10\x44.........."
+        for place in range(12, target, 30)
+    )
+    refuse(b"ID3\3" + bytes(6) + b"x\x81" + heads + bytes(9_000) + b"x", "")
+    assert target in places
+    assert places.count(target) <= 2 * 200
+
+
 # ---- AAC ----
 
 
@@ -569,6 +586,18 @@ def test_joined_recordings_are_read_to_the_end(kind):
     assert np.abs(found - np.concatenate([one, two])).max() < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "W64"])
+def test_joined_recordings_of_an_odd_number_of_bytes_are_read_to_the_end(kind):
+    one, two = tone(2, 1)[:-1], tone(1, 2)[:-1]
+    first, second = (sound_file(samples, RATE, kind, "PCM_24") for samples in (one, two))
+    start = find_length(first, kind)[3]
+    for before in (first, first[: start + 3 * len(one)]):
+        found = read_samples(Audio(before + second))
+        assert np.abs(found - np.concatenate([one, two])).max() < 1e-4
+    # What is between two files is no reason to lose the second.
+    assert len(read_samples(Audio(first + np.random.default_rng(0).bytes(6_000) + second))) >= len(one) + len(two)
+
+
 def test_joined_recordings_of_two_rates_are_refused():
     data = sound_file(tone(1), RATE) + sound_file(tone(1), 8_000)
     refuse(data, "changes its sampling rate from 16,000 to 8,000 halfway; resample it", UnsupportedMediaError)
@@ -702,6 +731,15 @@ def test_joined_m4a_files_are_read_to_the_end():
     one, two = tone(2, 1), tone(1, 2)
     data = write(one, "ipod", "alac") + write(two, "ipod", "alac")
     assert np.abs(read_samples(Audio(data)) - np.concatenate([one, two])).max() < 1e-4
+
+
+def test_joined_flv_files_are_read_to_the_end():
+    one, two = tone(2, 1, 48_000), tone(3, 2, 48_000)
+    data = write(one, "flv", "aac", 48_000) + write(two, "flv", "aac", 48_000)
+    assert abs(len(read_samples(Audio(data))) - 5 * RATE) < 0.2 * RATE
+    assert abs(count_samples(Audio(data)) - 5 * RATE) < 0.2 * RATE
+    with pytest.raises(DecodeError, match="cut short"):
+        read_samples(Audio(data[:-20_000]))
 
 
 def test_a_quicktime_table_that_counts_samples_is_no_damage():

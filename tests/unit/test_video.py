@@ -808,6 +808,33 @@ def test_too_little_memory_is_not_called_damage(place, monkeypatch):
         read_patches(video, selection, TINY, CARD)
 
 
+@pytest.mark.parametrize("name", ["mp4", "flv", "wmv"])
+def test_joined_films_of_which_only_the_first_would_be_read_are_refused(name):
+    container, codec, options = WHOLE[name]
+    parts = [video_file(map(numbered, range(n)), container, codec, container_options=options) for n in (10, 12, 14)]
+    for n_parts in (2, 3):
+        joined = b"".join(parts[:n_parts])
+        words = rf"^input 7 is a file of {n_parts} videos, one behind the other.*; .* join them: ffmpeg -f concat"
+        with pytest.raises(InputError, match=words), located(input=7):
+            video_streams.measure_film(joined)
+    assert [video_streams.measure_film(part).n_frames for part in parts] == [10, 12, 14]
+
+
+def test_a_stream_of_fragments_that_has_its_index_again_is_one_film():
+    container, codec, options = WHOLE["mp4-in-fragments"]
+    one = video_file(map(numbered, range(30)), container, codec, container_options=options)
+    two, place = bytearray(one), one.index(b"tfdt") + 8  # the time at which the fragment begins
+    two[place : place + 8] = (int.from_bytes(one[place : place + 8], "big") + 30 * 512).to_bytes(8, "big")
+    assert video_streams.measure_film(one + bytes(two)).n_frames == 60
+
+
+def test_joined_streams_of_packets_are_refused_with_the_way_out():
+    one = video_file(map(numbered, range(30)), "mpegts", "libx264")
+    words = r"damaged after \d+ frames, or parts of it are missing or joined there; .* join its parts: ffmpeg -f concat"
+    with pytest.raises(DecodeError, match=words):
+        video_streams.measure_film(one + one)
+
+
 @pytest.mark.parametrize("name", ["mp4", "mkv", "webm", "avi", "flv", "wmv"])
 def test_flipped_bytes_give_patches_or_an_input_error(name, capfd):
     file = whole_file(name)

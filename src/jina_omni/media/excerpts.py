@@ -108,7 +108,9 @@ def list_excerpts(excerpt: Excerpt, length: float, seconds: float, overlap: floa
         )
     # Rounded to microseconds, so that one ends exactly where the next begins.
     starts = [excerpt.start + i * (seconds - overlap) for i in range(n)]
-    return [Excerpt(round(float(start), 6), float(min(round(start + seconds, 6), end))) for start in starts]
+    parts = [Excerpt(round(float(start), 6), float(min(round(start + seconds, 6), end))) for start in starts]
+    # The last one may be less than a microsecond longer than the one before it.
+    return parts if n == 1 or parts[-1].start < parts[-1].end else parts[:-1]
 
 
 def _is_real(value: Any) -> bool:

@@ -23,6 +23,7 @@ _HEADER_BYTES = 6
 _MAX_BACK_BYTES = 511  # main_data_begin has 9 bits, and 8 in MPEG-2: ISO 11172-3, 2.4.1.7; ISO 13818-3, 2.4.1.7
 _MORE_SECONDS = 2  # that are looked at, for what a resampler takes and encoders fill up
 _MAX_JUNK = 1 << 20  # bytes in which the next frame is looked for
+_MAX_SHORT_ROWS = 100  # of fewer than three frames, behind which tags and zeros are looked through
 _DECODER_DELAY = 529  # samples that decoders of layer III drop beside the header's delay (libmpg123's GAPLESS_DELAY)
 # Silence before a stream without a header, which the header that it gets makes decoders drop: whole frames, and whole
 # turns of the 16 blocks of 32 samples that libmpg123's synthesis goes through, so that it rounds as without them.
@@ -296,24 +297,30 @@ def _find_frames(reader: BlockReader, position: int, parse: Parser) -> Iterator[
 def _find_row(reader: BlockReader, position: int, parse: Parser) -> tuple[int, Frame] | None:
     """Return where frames in a row begin, and the first; None where there are none."""
     end = min(reader.size, position + _MAX_JUNK)
+    n_short = 0
     while (position := reader.find(b"\xff", position, end)) >= 0:
-        if frame := _find_first(reader, position, parse):
+        frame, row_end = _read_row(reader, position, parse)
+        if frame is not None and row_end is not None:  # at the end of a file fewer than three are enough
+            behind = skip_tags(reader, row_end) if n_short < _MAX_SHORT_ROWS else row_end
+            n_short += behind > row_end
+            frame = frame if behind == reader.size else None
+        if frame is not None:
             return position, frame
         position += 1
     return None
 
 
-def _find_first(reader: BlockReader, position: int, parse: Parser) -> Frame | None:
-    """Return the first of three frames of one stream at a position, or of fewer with only tags behind them."""
+def _read_row(reader: BlockReader, position: int, parse: Parser) -> tuple[Frame | None, int | None]:
+    """Return the first of three frames of one stream at a position, or of fewer and where those end."""
     first = frame = parse(reader.read(position, _HEADER_BYTES))
     for _ in range(2):
         if first is None or frame is None or frame.key != first.key or position + frame.n_bytes > reader.size:
-            return None
+            return None, None
         position += frame.n_bytes
         frame = parse(reader.read(position, _HEADER_BYTES))
         if frame is None:
-            return first if skip_tags(reader, position) == reader.size else None
-    return first if first and frame and frame.key == first.key else None
+            return first, position
+    return (first if first and frame and frame.key == first.key else None), None
 
 
 def _read_announced(reader: BlockReader, position: int, frame: Frame) -> tuple[int | None, bool] | None:

@@ -14,7 +14,7 @@ from jina_omni.errors import InputError
 from jina_omni.media.file_types import FILE_TYPES, HEAD_BYTES, FileType, detect_media_type, unsupported_type
 from jina_omni.media.files import read_media_type
 from jina_omni.media.flac_frames import find_streams
-from jina_omni.media.movie_files import find_movies
+from jina_omni.media.movie_files import find_flash_films, find_movies
 from jina_omni.media.mpeg_frames import find_runs, parse_adts, parse_mpeg
 from jina_omni.media.ogg_pages import find_links
 from jina_omni.media.sound_chunks import find_files
@@ -28,6 +28,7 @@ _SPANS: dict[str, Callable[[BinaryIO, int, float], Sequence[Sequence[Span]]]] = 
     "ogg": find_links,
     "flac": find_streams,
     "mov": lambda file, start, _: find_movies(file, start),
+    "flv": lambda file, start, _: find_flash_films(file, start),
 }
 
 

@@ -201,9 +201,13 @@ def _find_end(reader: BlockReader, start: int, form: _Format, length: _Length) -
         behind = _skip_chunks(reader, start, form, length.begin)
         return (length.begin, behind) if _is_padding(reader, behind) else (reader.size, reader.size)
     if end <= reader.size:
-        for aligned in (end + (start - end) % form.alignment, end):
-            behind = _skip_chunks(reader, start, form, min(aligned, reader.size))
-            if _is_padding(reader, behind) or _is_trailer(reader, start, form, range(length.begin, end), behind):
+        ends = (min(end + (start - end) % form.alignment, reader.size), end)
+        behinds = [_skip_chunks(reader, start, form, aligned) for aligned in ends]
+        for behind in behinds:
+            if _is_padding(reader, behind):
+                return end, behind
+        for behind in behinds:
+            if _is_trailer(reader, start, form, range(length.begin, end), behind):
                 return end, behind
         return reader.size, reader.size
     # What a stream is written with is the largest number, or one near that of a signed one. Some writers count the
@@ -242,13 +246,16 @@ def _is_trailer(reader: BlockReader, start: int, form: _Format, samples: range, 
     """Return whether what begins at a position behind the samples that a header counts is no sound.
 
     It is none where it begins as a chunk that is cut short, or where the length of the whole file agrees with that of
-    the samples. More than those is sound still, from a recorder that was stopped after it had written its header.
+    the samples. More than those is sound still, from a recorder that was stopped after it had written its header, and
+    so is what holds another file.
     """
     if form.n_name and reader.read(position, 4) in _OTHER_CHUNKS:
         return True
     form_end = _find_form_end(reader, start, form)
-    agrees = samples.stop - form.alignment < form_end < position + form.alignment
-    return agrees and reader.size - position <= len(samples)
+    least = samples.stop - form.alignment
+    agrees = least < form_end < position + form.alignment
+    is_short = reader.size - position <= len(samples)
+    return agrees and is_short and reader.find(reader.read(start, 4), least, reader.size) < 0
 
 
 def _find_form_end(reader: BlockReader, start: int, form: _Format) -> int:

@@ -33,6 +33,7 @@ from jina_omni.media.file_types import FILE_TYPES, unsupported_type
 from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.frame_selection import UNKNOWN_FPS
 from jina_omni.media.limits import MAX_FRAME_PIXELS
+from jina_omni.media.movie_files import count_films
 from jina_omni.media.picture_options import Colour, PictureOptions
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.truncation import check_length
@@ -50,6 +51,9 @@ _THREADS = 4  # each holds frames of its own
 _SECONDS_BEFORE = (0, 3, 12)  # an excerpt, where a key frame is looked for
 
 _MAX_LEANING = 16  # frames of H.264 that may be decoded before they are shown (ITU-T H.264, A.3.1)
+
+# https://trac.ffmpeg.org/wiki/Concatenate
+_JOIN = "ffmpeg -f concat -i list.txt -c copy out.mp4, where each line of list.txt is: file 'part.mp4'"
 
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, libavformat/avformat.h
 
@@ -109,8 +113,10 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
     DecodeError
         They are damaged or cut short.
     InputError
-        The file can't be read or has no pictures, or a frame has more than 35 million pixels (8K).
+        The file can't be read, has no pictures, or holds several films one behind the other, or a frame has more than
+        35 million pixels (8K).
     """
+    _check_single(source)
     turn = _find_first_turn(source, excerpt) if pictures.orientation == "upright" else AS_STORED
     with _open_at(source, excerpt.start, only_pictures=not excerpt.is_whole) as (container, stream, packets):
         size = turn.turn_size(stream.codec_context.height, stream.codec_context.width)
@@ -118,7 +124,10 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
         count, begin, end, seconds, shown_until = 0, math.inf, -math.inf, 0.0, 0.0
         for packet in packets:  # of a whole film sound too: the file may be cut short within it
             if packet.is_corrupt:
-                raise DecodeError(f"is cut short or damaged after {count:,} frames; get it whole")
+                raise DecodeError(
+                    f"is cut short or damaged after {count:,} frames, or parts of it are missing or joined there; get "
+                    f"it whole, or join its parts: {_JOIN}"
+                )
             # PyAV marks the end by a packet without content and time. Packets to discard are those that an edit list
             # cuts out.
             if packet.stream_index != stream.index or _is_end(packet) or packet.is_discard:
@@ -292,6 +301,18 @@ class _Clock:
     def may_precede(self, packet: Any, end: float) -> bool:
         """Return whether frames before this time may come behind a packet, since frames lean on later ones."""
         return self.has_times and packet.dts is not None and self.convert(packet.dts) < end
+
+
+def _check_single(source: FileSource) -> None:
+    """Check that a file is not several films one behind the other, of which FFmpeg reads the first only."""
+    with as_decode_error("a video"), open_source(source) as file:
+        file_type = FILE_TYPES.get(read_media_type(file))
+        n_films = count_films(file, file_type.plugin) if file_type is not None else 1
+    if n_films > 1:
+        raise InputError(
+            f"is a file of {n_films:,} videos, one behind the other, of which only the first can be read; pass each by "
+            f"itself, or join them: {_JOIN}"
+        )
 
 
 @contextlib.contextmanager
