@@ -25,7 +25,6 @@ __all__ = [
     "ModelLoadError",
     "NativeError",
     "UnsupportedMediaError",
-    "as_thread_error",
     "located",
 ]
 
