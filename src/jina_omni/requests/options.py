@@ -16,7 +16,6 @@ _IGNORED = {
     *("metadata", "model", "priority", "request_id", "user"),
     *("prompt_cache_key", "safety_identifier", "service_tier", "store"),  # OpenAI
     *("cache_salt", "timeout"),  # vLLM, Elastic
-    *("cache_prompt", "id_slot"),  # llama-server
 }
 
 # Options that change the embedding or its type: the values that ask for what `encode` does by itself, and the argument
@@ -58,6 +57,8 @@ _OPTIONS: Mapping[str, tuple[tuple[Any, ...], str | None]] = {
     "input_type": ((), "prompt_name="),
     "task_settings": (({},), None),
     # llama-server
+    "cache_prompt": ((False, True), None),
+    "id_slot": ((-1,), None),
     "embd_normalize": ((2,), "normalize_embeddings="),  # the Euclidean norm
 }
 
