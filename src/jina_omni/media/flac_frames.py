@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from jina_omni.media.splices import BlockReader, Span
+from jina_omni.media.splices import MORE_SECONDS, BlockReader, Span
 from jina_omni.media.tags import FILLERS, MAX_FILLERS, skip_tags
 
 __all__ = ["find_streams"]
@@ -27,7 +27,6 @@ _MAX_TRIED = 4  # of what looks like a frame there
 _MAX_ENDS = 100
 _MAX_HEADER_BYTES = 16
 _MAX_METADATA_BLOCKS = 1 << 16
-_MORE_SECONDS = 2  # that are looked at, for what a resampler takes
 
 # RFC 9639, 9.1.1: samples of a frame by the code in its header; 6 and 7 are followed by a number of one or two bytes
 _BLOCK_SIZES = {1: 192, **{i: 144 << i for i in range(2, 6)}, **{i: 1 << i for i in range(8, 16)}}
@@ -71,7 +70,7 @@ def _find_next(reader: BlockReader, start: int, seconds: float) -> int | None:
     head = reader.read(start, 26)
     rate = int.from_bytes(head[18:21], "big") >> 4
     total = _read_total(head)
-    if not head.startswith(_MARK) or total > (seconds + _MORE_SECONDS) * rate:
+    if not head.startswith(_MARK) or total > (seconds + MORE_SECONDS) * rate:
         return None
     position = _find_sound(reader, start)
     end = int(min(reader.size, position + _count_most_bytes(head, seconds)))
@@ -88,7 +87,7 @@ def _count_most_bytes(head: bytes, seconds: float) -> float:
     fields = int.from_bytes(head[18:22], "big")  # RFC 9639, 8.2: 20 bits of rate, 3 of channels, 5 of bits, less 1 each
     rate, n_channels, n_bits = fields >> 12, (fields >> 9 & 7) + 1, (fields >> 4 & 31) + 1
     # `seconds` may be infinite, which a rate of 0 and a division without a rest would make no number.
-    return (seconds + _MORE_SECONDS) * (max(rate, 1) * n_channels * n_bits / 8) + _SEARCHED_BYTES
+    return (seconds + MORE_SECONDS) * (max(rate, 1) * n_channels * n_bits / 8) + _SEARCHED_BYTES
 
 
 def _find_sound(reader: BlockReader, position: int) -> int:

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from jina_omni.errors import DecodeError
-from jina_omni.media.splices import BlockReader, Span
+from jina_omni.media.splices import MORE_SECONDS, BlockReader, Span, add_range
 from jina_omni.media.tags import MAX_FILLERS, skip_tags
 
 __all__ = ["Frame", "FrameRun", "find_runs", "has_frames", "parse_adts", "parse_mpeg"]
 
 _HEADER_BYTES = 6
 _MAX_BACK_BYTES = 511  # main_data_begin has 9 bits, and 8 in MPEG-2: ISO 11172-3, 2.4.1.7; ISO 13818-3, 2.4.1.7
-_MORE_SECONDS = 2  # that are looked at, for what a resampler takes and encoders fill up
 _MAX_JUNK = 1 << 20  # bytes in which the next frame is looked for
 _MAX_SHORT_ROWS = 100  # of fewer than three frames, behind which tags and zeros are looked through
 _DECODER_DELAY = 529  # samples that decoders of layer III drop beside the header's delay (libmpg123's GAPLESS_DELAY)
@@ -113,18 +112,11 @@ class FrameRun:
             n_back = int.from_bytes(reader.read(side, 2), "big") >> (7 if frame.key[0] == 1 else 8)
             side_end = side + frame.info_offset - 4
             if n_back > self.n_main_bytes:
-                self._add_range(start, side)
+                add_range(self.spans, start, side)
                 self.spans.append(bytes(side_end - side))
                 start = side_end
             self.n_main_bytes += end - side_end
-        self._add_range(start, end)
-
-    def _add_range(self, start: int, end: int) -> None:
-        last = self.spans[-1] if self.spans else None
-        if isinstance(last, range) and last.stop == start:
-            self.spans[-1] = range(last.start, end)
-        else:
-            self.spans.append(range(start, end))
+        add_range(self.spans, start, end)
 
     def extend(self, position: int, end: int) -> None:
         """Add the rest of the file, whose frames are not looked at."""
@@ -215,9 +207,8 @@ Parser = Callable[[bytes], Frame | None]
 
 def has_frames(head: bytes, parse: Parser) -> bool:
     """Return whether three frames in a row begin anywhere in some bytes."""
-    return (
-        _find_row(BlockReader(io.BytesIO(head + b".")), 0, parse) is not None
-    )  # at the end of a file fewer are enough
+    content = head + b"."  # fewer frames are enough at the end of a file
+    return _find_row(BlockReader(io.BytesIO(content)), 0, parse) is not None
 
 
 def find_runs(file: BinaryIO, start: int, seconds: float, parse: Parser) -> list[FrameRun]:
@@ -255,7 +246,7 @@ def find_runs(file: BinaryIO, start: int, seconds: float, parse: Parser) -> list
             continue
         runs[-1].add(reader, position, frame)
         n_seconds += frame.n_samples / frame.rate
-        if n_seconds > seconds + _MORE_SECONDS:
+        if n_seconds > seconds + MORE_SECONDS:
             runs[-1].extend(position + frame.n_bytes, reader.size)
             break
     for run in runs:

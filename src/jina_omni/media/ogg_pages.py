@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from jina_omni.errors import DecodeError, UnsupportedMediaError
-from jina_omni.media.splices import BlockReader, Span
+from jina_omni.media.splices import MORE_SECONDS, BlockReader, Span, add_range
 
 __all__ = ["OGG_PICTURES", "find_links"]
 
@@ -22,7 +22,6 @@ _NAME = b"OggS"
 _HEADER_BYTES = 27  # RFC 3533, 6; as many bytes as its last one says follow, which are the sizes of the content
 _BEGINS = 2  # flag of the first page of a stream
 _MAX_JUNK = 1 << 24  # bytes in which the next page is looked for
-_MORE_SECONDS = 2  # that are looked at, for what a resampler takes and encoders fill up
 _UNFINISHED = (1 << 64) - 1  # the position of a page on which no packet ends
 
 # What the first packet of a sound begins with, and where its rate stands: Vorbis I, 4.2.2, and Speex' SpeexHeader
@@ -72,14 +71,7 @@ class _Link:
         if page.granule not in (0, _UNFINISHED):
             self.first = page.granule if self.first is None else self.first
             self.last = page.granule
-        self.extend(page.position, page.end)
-
-    def extend(self, start: int, end: int) -> None:
-        last = self.spans[-1] if self.spans else None
-        if isinstance(last, range) and last.stop == start:
-            self.spans[-1] = range(last.start, end)
-        else:
-            self.spans.append(range(start, end))
+        add_range(self.spans, page.position, page.end)
 
 
 def find_links(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
@@ -125,8 +117,8 @@ def find_links(file: BinaryIO, start: int, seconds: float) -> list[list[Span]]:
         begins = bool(page.flags & _BEGINS)
         if link is not None and page.stream == link.stream:
             link.add(page)
-            if seconds_before + link.seconds > seconds + _MORE_SECONDS:
-                link.extend(page.end, reader.size)
+            if seconds_before + link.seconds > seconds + MORE_SECONDS:
+                add_range(link.spans, page.end, reader.size)
                 break
     if not links and names and not any(name.startswith(OGG_PICTURES) for name in names):
         raise UnsupportedMediaError(

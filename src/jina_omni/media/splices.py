@@ -13,10 +13,22 @@ from typing import BinaryIO, TypeAlias
 
 from jina_omni.errors import InputError
 
-__all__ = ["BlockReader", "Span", "SplicedFile", "find_size"]
+__all__ = ["MORE_SECONDS", "BlockReader", "Span", "SplicedFile", "add_range", "find_size"]
 
 Span: TypeAlias = bytes | range
 """Bytes as they are, or the range of a file's positions that has them."""
+
+MORE_SECONDS = 2
+"""Of a sound, beyond what is asked for, that are looked at: for what a resampler takes and encoders fill up."""
+
+
+def add_range(spans: list[Span], start: int, end: int) -> None:
+    """Add a range of a file to spans; it joins one that it follows."""
+    last = spans[-1] if spans else None
+    if isinstance(last, range) and last.stop == start:
+        spans[-1] = range(last.start, end)
+    else:
+        spans.append(range(start, end))
 
 
 def find_size(file: BinaryIO) -> int:
