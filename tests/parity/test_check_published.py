@@ -21,6 +21,7 @@ from tests.hub_server import HubServer, Repository
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="safetensors is not installed")
+torch_reference = pytest.importorskip("testing.checkpoints.torch_reference", reason="transformers is not installed")
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 pytestmark = pytest.mark.slow
 
@@ -35,26 +36,10 @@ models = [dataclasses.replace(model, quantizations=("F16", "Q8_0")) for model in
 sys.exit(check_published.main(sys.argv[1:], models, TINY))
 """
 # A name in the checkpoint for each tensor of the files, as MODEL_FACTS section 1.2 has them for small.
-NAMES = {
+NAMES = torch_reference.TEXT_NAMES | {
     "token_embd": "language_model.embed_tokens",
     "output_norm": "language_model.norm",
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "attn_q_norm": "self_attn.q_norm",
-    "attn_k_norm": "self_attn.k_norm",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
 }
-VISION = {"attn_qkv": "attn.qkv", "attn_out": "attn.proj", "ffn_up": "mlp.linear_fc1", "ffn_down": "mlp.linear_fc2"}
-VISION |= {"ln1": "norm1", "ln2": "norm2"}
-AUDIO = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj"}
-AUDIO |= {"attn_out": "self_attn.out_proj", "ffn_up": "fc1", "ffn_down": "fc2"}
-AUDIO |= {"ln1": "self_attn_layer_norm", "ln2": "final_layer_norm"}
 TOP = {
     "v.patch_embd": "visual.patch_embed.proj",
     "v.position_embd": "visual.pos_embed",
@@ -76,9 +61,9 @@ def torch_name(name: str, size: str) -> str:
     elif steps[0] == "blk":
         found = f"language_model.layers.{steps[1]}.{NAMES[steps[2]]}"
     elif steps[0] == "v":
-        found = f"visual.blocks.{steps[2]}.{VISION[steps[3]]}"
+        found = f"visual.blocks.{steps[2]}.{torch_reference.VISION_NAMES[steps[3]]}"
     elif steps[0] == "a":
-        found = f"audio_tower.layers.{steps[2]}.{AUDIO[steps[3]]}"
+        found = f"audio_tower.layers.{steps[2]}.{torch_reference.AUDIO_NAMES[steps[3]]}"
     else:
         found = NAMES[stem]
     if size == "nano":
