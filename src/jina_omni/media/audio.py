@@ -397,7 +397,7 @@ def _decode(stream: AudioStream, *, truncate: bool) -> Samples:
     wanted = (MAX_AUDIO_SECONDS + 1) * stream.rate
     pieces, n = [], 0
     for block in stream.blocks:
-        pieces.append(_replace_non_finite(_mix_down(block)))
+        pieces.append(_mix_down(block))
         n += len(block)
         if n > _max_samples(stream) and not truncate:
             raise _too_long(stream)
@@ -405,7 +405,7 @@ def _decode(stream: AudioStream, *, truncate: bool) -> Samples:
             break
     if n == 0:
         raise DecodeError("is a sound without samples; it is damaged or cut short")
-    return np.concatenate(pieces)[:wanted]
+    return _replace_non_finite(np.concatenate(pieces)[:wanted])
 
 
 def _too_long(stream: AudioStream) -> InputTooLongError:
