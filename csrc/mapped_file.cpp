@@ -178,8 +178,8 @@ void mapped_file::require_unchanged() const {}
 
 void mapped_file::release_pages() const {
     if (file_ != nullptr) { // mapped
-        VirtualUnlock(const_cast<uint8_t *>(base()),
-                      size_); // of pages that are not locked, it takes them out of the working set
+        // it takes pages that are not locked out of the working set
+        VirtualUnlock(const_cast<uint8_t *>(base()), size_);
     }
 }
 

@@ -58,8 +58,10 @@ def cosine_similarity(
     """
     if precision is not None:
         check_precision(precision, 0)
+    if precision in ("float32", "float16"):
+        precision = None  # these are no codes
     arrays = [np.atleast_2d(np.asarray(x)) for x in (a, b)]
-    if precision not in (None, "float32", "float16") and not any(array.dtype.kind in "iu" for array in arrays):
+    if precision is not None and not any(array.dtype.kind in "iu" for array in arrays):
         raise ValueError(
             f"precision={precision!r} is that of codes, but the embeddings to compare are {arrays[0].dtype} and "
             f"{arrays[1].dtype}; pass the codes as the integers that they are"
@@ -72,8 +74,7 @@ def cosine_similarity(
 
 
 def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, ranges: npt.ArrayLike | None) -> Floats:
-    is_byte = values.dtype in (np.int8, np.uint8)
-    if precision is None or precision in ("float32", "float16"):
+    if precision is None:
         if values.dtype.kind in "iu":  # those of a list are int64
             kinds = {"i": "'binary', or 'int8'", "u": "'ubinary', or 'uint8'"}[values.dtype.kind]
             raise ValueError(
@@ -84,6 +85,7 @@ def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, rang
     if values.dtype.kind not in "iu":
         return values.astype(np.float32, copy=False)
     codes = values.astype(np.int8 if precision in ("int8", "binary") else np.uint8)  # those of a list are int64
+    is_byte = values.dtype in (np.int8, np.uint8)
     if (is_byte and codes.dtype != values.dtype) or not np.array_equal(codes, values):
         raise ValueError(
             f"embeddings to compare are {values.dtype}, but codes of precision={precision!r} are {codes.dtype}"

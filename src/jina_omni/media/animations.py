@@ -23,7 +23,7 @@ from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.file_types import FILE_TYPES
 from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.limits import MAX_ANIMATION_PIXELS, MAX_FRAME_PIXELS
-from jina_omni.media.picture_options import Colour, PictureOptions
+from jina_omni.media.picture_options import DEFAULT_OPTIONS, Colour, PictureOptions
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.png_texts import leave_out_large_texts
 from jina_omni.media.turns import AS_STORED, Turn, turn_by_exif
@@ -31,7 +31,6 @@ from jina_omni.media.video_streams import Film, Frame
 
 __all__ = ["decode_frames", "is_animation", "measure_film"]
 
-_AS_STORED = PictureOptions()
 
 _TYPES = ("image/gif", "image/webp", "image/png", "image/avif")
 
@@ -54,7 +53,7 @@ def is_animation(source: FileSource) -> bool:
 def measure_film(
     source: FileSource,
     excerpt: Excerpt = WHOLE,
-    pictures: PictureOptions = _AS_STORED,
+    pictures: PictureOptions = DEFAULT_OPTIONS,
     stop: threading.Event | None = None,
 ) -> Film:
     """Measure an animation, which is decoded for it: only the frames say how long they are shown.
@@ -93,7 +92,7 @@ def measure_film(
 def decode_frames(
     source: FileSource,
     excerpt: Excerpt = WHOLE,
-    pictures: PictureOptions = _AS_STORED,
+    pictures: PictureOptions = DEFAULT_OPTIONS,
     stop: threading.Event | None = None,
 ) -> Generator[Frame, None, None]:
     """Decode the frames of an animation; parameters and errors are those of `measure_film`."""

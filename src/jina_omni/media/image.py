@@ -34,7 +34,7 @@ from jina_omni.media.image_files import Draw, load, open_image
 from jina_omni.media.medium import Medium, make_still
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry, pack_patches
-from jina_omni.media.picture_options import Background, Orientation, PictureOptions, check_options
+from jina_omni.media.picture_options import DEFAULT_OPTIONS, Background, Orientation, PictureOptions, check_options
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.towers import Towers
 from jina_omni.media.turns import turn_by_exif
@@ -44,7 +44,6 @@ __all__ = ["Image", "ImageSource", "check", "decode", "find_grid", "measure", "p
 ImageSource: TypeAlias = FileSource | PILImage.Image | npt.NDArray[np.uint8]
 """What an image may come as: a path, a file's bytes, a PIL image, or pixels."""
 
-_DEFAULT = PictureOptions()
 
 # Reading a lazily opened image changes it, so two threads that were handed the same PIL image take turns. PIL images
 # can't be hashed, so there are a few locks for all instead of one for each.
@@ -141,7 +140,7 @@ def measure(
     return [make_still(grid, read, geometry)]
 
 
-def decode(image: Image, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png) -> PILImage.Image:
+def decode(image: Image, *, options: PictureOptions = DEFAULT_OPTIONS, draw: Draw = svg.to_png) -> PILImage.Image:
     """Return an image's pixels as RGB.
 
     Threads may decode at the same time, and no file stays open.
@@ -189,7 +188,7 @@ def decode(image: Image, *, options: PictureOptions = _DEFAULT, draw: Draw = svg
 
 
 def find_grid(
-    image: Image, geometry: VisionGeometry, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png
+    image: Image, geometry: VisionGeometry, *, options: PictureOptions = DEFAULT_OPTIONS, draw: Draw = svg.to_png
 ) -> PatchGrid:
     """Return the grid of the patches of an image, from the file's header where that says it.
 
@@ -227,7 +226,7 @@ def find_grid(
 
 
 def read_patches(
-    image: Image, geometry: VisionGeometry, *, options: PictureOptions = _DEFAULT, draw: Draw = svg.to_png
+    image: Image, geometry: VisionGeometry, *, options: PictureOptions = DEFAULT_OPTIONS, draw: Draw = svg.to_png
 ) -> tuple[Patches, PatchGrid]:
     """Return an image as the patches that the vision tower takes: `decode`, then `patch_pixels`.
 

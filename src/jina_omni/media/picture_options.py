@@ -11,7 +11,16 @@ from PIL import ImageColor
 from jina_omni.describe import short_repr
 from jina_omni.errors import InputError
 
-__all__ = ["ORIENTATIONS", "Background", "Colour", "Orientation", "PictureOptions", "check_options", "read_background"]
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "ORIENTATIONS",
+    "Background",
+    "Colour",
+    "Orientation",
+    "PictureOptions",
+    "check_options",
+    "read_background",
+]
 
 Orientation = Literal["as-stored", "upright"]
 ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
@@ -98,3 +107,7 @@ class PictureOptions:
             orientation or self.orientation,
             self.background if background is None else read_background(background),
         )
+
+
+DEFAULT_OPTIONS = PictureOptions()
+"""Those of the reference."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from jina_omni.dialects import Dialect
 from jina_omni.errors import ModalityNotLoadedError
 from jina_omni.media.patches import VisionGeometry
-from jina_omni.media.picture_options import PictureOptions
+from jina_omni.media.picture_options import DEFAULT_OPTIONS, PictureOptions
 from jina_omni.native import Projector
 
 __all__ = ["Towers"]
@@ -28,7 +28,7 @@ class Towers:
         vision: Projector | None,
         audio: Projector | None,
         dialect: Dialect,
-        pictures: PictureOptions = PictureOptions(),  # noqa: B008 - it never changes
+        pictures: PictureOptions = DEFAULT_OPTIONS,
     ) -> None:
         self.dialect = dialect
         self.pictures = pictures

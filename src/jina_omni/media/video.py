@@ -44,14 +44,12 @@ from jina_omni.media.frames import Pictures, unpack_frames
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
-from jina_omni.media.picture_options import Background, Orientation, PictureOptions
+from jina_omni.media.picture_options import DEFAULT_OPTIONS, Background, Orientation, PictureOptions
 from jina_omni.media.picture_options import check_options as check_picture_options
 from jina_omni.media.towers import Towers
 from jina_omni.media.video_streams import Film, Frame, has_sound
 
 __all__ = ["Video", "check", "measure", "read_patches", "select"]
-
-_AS_STORED = PictureOptions()
 
 
 # Compared by identity: two arrays, compared, give an array.
@@ -141,7 +139,7 @@ class Video:
         [(0.0, 10.0), (10.0, 20.0), (20.0, 25.0)]
         """
         with located(((repr(self), None),)):
-            parts = list_excerpts(_find_excerpt(self), _measure(self, WHOLE, _AS_STORED).seconds, seconds, overlap)
+            parts = list_excerpts(_find_excerpt(self), _measure(self, WHOLE, DEFAULT_OPTIONS).seconds, seconds, overlap)
             return [replace(self, start=part.start, end=part.end) for part in parts]
 
 
@@ -217,7 +215,7 @@ def select(
     video: Video,
     geometry: VisionGeometry,
     dialect: Dialect,
-    pictures: PictureOptions = _AS_STORED,
+    pictures: PictureOptions = DEFAULT_OPTIONS,
     stop: threading.Event | None = None,
 ) -> FrameSelection:
     """Select the frames of a video.
@@ -272,7 +270,7 @@ def read_patches(
     geometry: VisionGeometry,
     dialect: Dialect,
     stop: threading.Event | None = None,
-    pictures: PictureOptions = _AS_STORED,
+    pictures: PictureOptions = DEFAULT_OPTIONS,
 ) -> tuple[Patches, FrameSelection]:
     """Return the selected frames of a video as the patches that the vision tower takes.
 

@@ -34,7 +34,7 @@ from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.frame_selection import UNKNOWN_FPS
 from jina_omni.media.limits import MAX_FRAME_PIXELS
 from jina_omni.media.movie_files import count_films
-from jina_omni.media.picture_options import Colour, PictureOptions
+from jina_omni.media.picture_options import DEFAULT_OPTIONS, Colour, PictureOptions
 from jina_omni.media.pixels import convert_to_rgb
 from jina_omni.media.truncation import check_length
 from jina_omni.media.turns import AS_STORED, Turn, find_turn
@@ -44,7 +44,6 @@ __all__ = ["Film", "Frame", "decode_first_frame", "decode_frames", "has_moving_p
 # Types of sound whose containers may hold moving pictures too.
 _SOUND_TYPES = {"audio/mp4", "audio/ogg"}
 
-_AS_STORED = PictureOptions()
 
 _THREADS = 4  # each holds frames of its own
 
@@ -93,7 +92,7 @@ class Frame(NamedTuple):
     read: Callable[[], npt.NDArray[np.uint8]]
 
 
-def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED) -> Film:
+def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = DEFAULT_OPTIONS) -> Film:
     """Measure a film by its packets; nothing is decoded, except a frame that says which way is up.
 
     Parameters
@@ -157,7 +156,7 @@ def measure_film(source: FileSource, excerpt: Excerpt = WHOLE, pictures: Picture
 
 
 def decode_frames(
-    source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+    source: FileSource, n_frames: int, excerpt: Excerpt = WHOLE, pictures: PictureOptions = DEFAULT_OPTIONS
 ) -> Generator[Frame, None, None]:
     """Decode the frames of a film, none of which may be damaged.
 
@@ -231,7 +230,7 @@ def has_sound(source: FileSource) -> bool:
 
 
 def decode_first_frame(
-    source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = _AS_STORED
+    source: FileSource, excerpt: Excerpt = WHOLE, pictures: PictureOptions = DEFAULT_OPTIONS
 ) -> PILImage.Image:
     """Return the first frame of a film, or of an excerpt of it, as RGB; errors are those of `decode_frames`."""
     with as_decode_error("a video"), contextlib.closing(decode_frames(source, 1, excerpt, pictures)) as frames:

@@ -84,5 +84,5 @@ def check_options(request: Mapping[Any, Any], body: str) -> None:
             continue
         advice = f"and pass encode its {argument}" if argument else "since nothing here does that"
         raise InputError(f"sets {option!r}; take it out, {advice}")
-    set_keys = {key: None for key in request if key == body or request[key] is not None}
-    check_keys({key: None for key in set_keys if key not in _OPTIONS}, {body}, ignored=_IGNORED)
+    others = {key: None for key, value in request.items() if key not in _OPTIONS and (key == body or value is not None)}
+    check_keys(others, {body}, ignored=_IGNORED)
