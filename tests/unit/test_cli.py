@@ -668,6 +668,17 @@ def test_search_finds_the_text_the_file_and_what_is_nearest(
     np.testing.assert_allclose([float(line[1]) for line in lines], cosines[order], atol=0.00051)
 
 
+def test_search_takes_the_beginning_of_a_long_query_where_it_is_told_to(
+    indexed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = tmp_path / "long.wav"
+    soundfile.write(query, np.zeros(31 * 16_000), 16_000)
+    search = ["search", "--file", str(query), "--db", str(indexed), "-k", "1"]
+    assert main(search) == 2
+    assert "pass --truncate to take its first 30 seconds" in capsys.readouterr().err
+    assert main([*search, "--truncate"]) == 0
+
+
 def test_search_writes_a_page_that_holds_all_it_shows(mixed: Path, indexed: Path, tmp_path: Path) -> None:
     page = tmp_path / "found.html"
     total = str(sum(MIXED.values()))

@@ -18,6 +18,7 @@ __all__ = [
     "add_modality_option",
     "add_model_options",
     "add_picture_options",
+    "add_truncate_option",
 ]
 
 _MAX_THREADS = 512
@@ -87,11 +88,16 @@ def add_encoding_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncate-dim", metavar="N", type=int, help="cut embeddings to one of the trained sizes")
     add_dialect_option(parser)
     add_picture_options(parser)
-    parser.add_argument(
-        "--truncate", action="store_true", help="keep the beginning of an input that is too long, instead of failing"
-    )
+    add_truncate_option(parser)
     parser.add_argument(
         "--batch-tokens", metavar="N", type=int, help="tokens that are computed together; fewer take less memory"
+    )
+
+
+def add_truncate_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that cuts inputs that are too long."""
+    parser.add_argument(
+        "--truncate", action="store_true", help="keep the beginning of an input that is too long, instead of failing"
     )
 
 

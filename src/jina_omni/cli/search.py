@@ -12,7 +12,7 @@ from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.collection.places import describe_place
 from jina_omni.cli.collection.query import find_nearest
 from jina_omni.cli.model_choice import ModelChoice, open_model
-from jina_omni.cli.options import add_model_options
+from jina_omni.cli.options import add_model_options, add_truncate_option
 from jina_omni.cli.problems import CommandError
 from jina_omni.media.picture_options import PictureOptions
 
@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
     parser.add_argument("-k", metavar="N", type=int, default=10, help="number of results (default: %(default)s)")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page that shows and plays the results")
+    add_truncate_option(parser)
     add_model_options(parser)
 
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"{args.db} is not a database; create it with: jina-omni index FOLDER --db {args.db}")
     choice = ModelChoice.from_options(args) if args.model else database.settings.choice
     with open_model(choice, args, database.settings.conventions) as model:
-        hits = find_nearest(database, model, args.query if args.file is None else args.file, args.k)
+        query = args.query if args.file is None else args.file
+        hits = find_nearest(database, model, query, args.k, truncate=args.truncate)
     for line in _format_table(hits):
         print(line)
     if args.html is not None:

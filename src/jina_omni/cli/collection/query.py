@@ -16,8 +16,12 @@ from jina_omni.model import Model
 __all__ = ["find_nearest"]
 
 
-def find_nearest(database: Database, model: Model, query: str | Path, n_hits: int) -> list[Hit]:
+def find_nearest(
+    database: Database, model: Model, query: str | Path, n_hits: int, *, truncate: bool = False
+) -> list[Hit]:
     """Return what is nearest to a text (str) or a file (Path), the nearest first.
+
+    With `truncate`, of a query that is too long its beginning counts.
 
     Raises
     ------
@@ -33,10 +37,10 @@ def find_nearest(database: Database, model: Model, query: str | Path, n_hits: in
         )
     name = "QUERY" if isinstance(query, str) else str(query)
     try:
-        inputs: list[FileInput] = [query] if isinstance(query, str) else read_inputs(query)
+        inputs: list[FileInput] = [query] if isinstance(query, str) else read_inputs(query, truncate=truncate)
     except InputError as error:
         raise CommandError(describe_failure(error, name)) from error
-    (result,) = encode_groups(model, [inputs], truncate_dim=settings.dim, prompt_name="query")
+    (result,) = encode_groups(model, [inputs], truncate_dim=settings.dim, prompt_name="query", truncate=truncate)
     if isinstance(result, LocatedError):
         raise CommandError(describe_failure(result, name))
     return database.search(result[0], n_hits)
