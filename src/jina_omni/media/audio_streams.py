@@ -32,6 +32,7 @@ Block = npt.NDArray[Any]
 """Samples of the shape (n, channels): floats, or integers of their type's whole range."""
 
 _BLOCK_SAMPLES = 1 << 16  # of each channel, decoded at a time
+_GATHERED_SAMPLES = 1 << 14  # of frames; few, since what is behind the part that is asked for may be damaged
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # of FFmpeg's sample formats
 _SLACK_SECONDS = 0.1  # of frames that encoders fill up, or don't count
 _LOSSY_TYPES = {"audio/mpeg", "audio/ogg"}
@@ -308,17 +309,35 @@ def _decode_container(container: Any, recording: Recording) -> AudioStream:
     rate = first.sample_rate
     length = _read_length(container, stream, rate) if recording.seconds is None else round(recording.seconds * rate)
 
+    def read(frame: Any) -> Block:
+        if frame.sample_rate != rate:
+            raise _changes_rate(rate, frame.sample_rate)
+        return _read_samples(frame)
+
     def blocks() -> Iterator[Block]:
         n_samples = 0
-        for frame in itertools.chain([first], frames):
-            if frame.sample_rate != rate:
-                raise _changes_rate(rate, frame.sample_rate)
-            n_samples += frame.samples
-            yield _read_samples(frame)
+        for block in _gather(map(read, itertools.chain([first], frames))):
+            n_samples += len(block)
+            yield block
         if (stream.duration or recording.seconds) and length and n_samples + round(_SLACK_SECONDS * rate) < length:
             raise _is_short(length, n_samples)
 
     return AudioStream(rate, length, exact=False, blocks=blocks())
+
+
+def _gather(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield larger blocks: a thousand samples of a frame are little for what is done with each block."""
+    for _, alike in itertools.groupby(blocks, lambda block: (block.dtype, block.shape[1])):
+        gathered: list[Block] = []
+        n_samples = 0
+        for block in alike:
+            gathered.append(block)
+            n_samples += len(block)
+            if n_samples >= _GATHERED_SAMPLES:
+                yield np.concatenate(gathered)
+                gathered, n_samples = [], 0
+        if gathered:
+            yield np.concatenate(gathered)
 
 
 def _read_samples(frame: Any) -> Block:
