@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import math
 from fractions import Fraction
 
 import av
@@ -160,10 +161,14 @@ def video_file(
     options=None,
     container_options=None,
     sound=False,
+    sound_frames=math.inf,
     pix_fmt="yuv420p",
     gap=lambda _: 0,
 ):
-    """Encode frames; `pts` are milliseconds, `gap` moves a packet by so many frames."""
+    """Encode frames; `pts` are milliseconds, `gap` moves a packet by so many frames.
+
+    A sound has 533 samples for each frame, the first of which may be the only ones with sound.
+    """
     file = io.BytesIO()
     frames = iter(frames)
     first = next(frames)
@@ -186,7 +191,7 @@ def video_file(
                 shift = gap(packet.pts)
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                 output.mux(packet)
-            if audio is not None and frame is not None:
+            if audio is not None and frame is not None and i < sound_frames:
                 block = noise_block(i)
                 output.mux(audio.encode(block))
     return file.getvalue()

@@ -5,6 +5,8 @@ import doctest
 import io
 import itertools
 import math
+import threading
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -16,8 +18,9 @@ from jina_omni.errors import InputError, located
 from jina_omni.media import audio as audio_module
 from jina_omni.media import excerpts as excerpts_module
 from jina_omni.media import video_streams
-from jina_omni.media.audio import Audio, count_samples, read_samples, read_track
+from jina_omni.media.audio import Audio, count_samples, measure_track, read_samples, read_track
 from jina_omni.media.excerpts import Excerpt, list_excerpts
+from jina_omni.media.mel import count_mel_frames
 from jina_omni.media.patches import VisionGeometry
 from jina_omni.media.video import Video, read_patches, select
 from testing.media_files import signal, sound_container, sound_file, video_file
@@ -296,6 +299,19 @@ def test_the_sound_of_an_excerpt_is_cut_with_it():
     whole = read_track(file)
     part = read_track(file, excerpt=Excerpt(0.5, 1.5))
     assert np.array_equal(part, whole[8_000:24_000])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "n_samples"), [(0.5, 1.5, 7_990), (0.99, 2, 16_160), (1, 2, 16_000), (2.995, math.inf, 321)]
+)
+def test_behind_the_end_of_its_sound_an_excerpt_of_a_film_is_silent(start, end, n_samples):
+    file = video_file(map(numbered, range(90)), "mov", rate=30, sound=True, sound_frames=30)  # 15,990 samples
+    tower = SimpleNamespace(max_mel_frames=3000, n_mel=128)
+    towers = SimpleNamespace(require_audio=lambda _: tower)
+    medium = measure_track(file, min(end, 3) - start, towers, truncate=False, excerpt=Excerpt(start, end))
+    sound = medium.decode(threading.Event())
+    assert sound.shape == (count_mel_frames(n_samples),)
+    assert (len(np.unique(sound.values)) > 1) == (start < 1)
 
 
 def test_an_excerpt_behind_the_end_of_a_film_is_refused():

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, located
-from jina_omni.media.audio_excerpts import cut_stream, measure_stream
+from jina_omni.media.audio_excerpts import NoSoundThereError, cut_stream, measure_stream
 from jina_omni.media.audio_streams import AudioStream, Block, check_format, open_sound, open_track
 from jina_omni.media.excerpts import WHOLE, Excerpt, list_excerpts, make_excerpt
 from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, describe_source
@@ -33,6 +33,7 @@ from jina_omni.media.limits import MAX_AUDIO_SECONDS, MAX_SAMPLING_RATE, MIN_SAM
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.mel import (
     MAX_SAMPLES,
+    MIN_SAMPLES,
     SAMPLING_RATE,
     Samples,
     compute_log_mel,
@@ -196,7 +197,12 @@ def measure_track(
 
     def read() -> Samples:
         samples = read_track(source, truncate=truncate, excerpt=excerpt)
-        return np.empty(0, np.float32) if samples is None else samples
+        samples = np.empty(0, np.float32) if samples is None else samples
+        if excerpt.is_whole or len(samples) >= MIN_SAMPLES:
+            return samples
+        # The track ends before the pictures, so that the excerpt is silent, or all but the first milliseconds of it.
+        n_samples = round(min(seconds, MAX_AUDIO_SECONDS) * SAMPLING_RATE)
+        return np.pad(samples, (0, max(n_samples, MIN_SAMPLES) - len(samples)))
 
     return _measure_samples(round(seconds * SAMPLING_RATE), read, tower)
 
@@ -315,7 +321,7 @@ def read_track(source: FileSource, *, truncate: bool = False, excerpt: Excerpt =
     Returns
     -------
     array of float32, shape (n,), or None
-        As `read_samples` returns it; None where there is no sound track, or an empty one.
+        As `read_samples` returns it; None where there is no sound track, or an empty one, or none in the excerpt.
 
     Raises
     ------
@@ -323,7 +329,10 @@ def read_track(source: FileSource, *, truncate: bool = False, excerpt: Excerpt =
         As in `read_samples`.
     """
     with open_track(source) as stream:
-        return None if stream is None else _read_stream(cut_stream(stream, excerpt), truncate=truncate)
+        try:
+            return None if stream is None else _read_stream(cut_stream(stream, excerpt), truncate=truncate)
+        except NoSoundThereError:
+            return None
 
 
 @contextlib.contextmanager

@@ -11,13 +11,17 @@ from jina_omni.errors import InputError
 from jina_omni.media.audio_streams import AudioStream, Block
 from jina_omni.media.excerpts import Excerpt
 
-__all__ = ["cut_stream", "measure_stream"]
+__all__ = ["NoSoundThereError", "cut_stream", "measure_stream"]
+
+
+class NoSoundThereError(InputError):
+    """A sound has no sample in an excerpt."""
 
 
 def cut_stream(stream: AudioStream, excerpt: Excerpt) -> AudioStream:
     """Return an excerpt of a sound, whose beginning is decoded and dropped.
 
-    Its blocks raise an `InputError` if the sound has no sample there.
+    Its blocks raise a `NoSoundThereError` if the sound has no sample there.
     """
     if excerpt.is_whole:
         return stream
@@ -35,7 +39,7 @@ def cut_stream(stream: AudioStream, excerpt: Excerpt) -> AudioStream:
             if place >= last:
                 break
         if n_samples == 0:
-            raise InputError(f"has no sound from {excerpt}; leave this part out")
+            raise NoSoundThereError(f"has no sound from {excerpt}; leave this part out")
 
     return replace(stream, length=length, blocks=blocks())
 

@@ -15,7 +15,15 @@ import numpy.typing as npt
 from jina_omni.errors import InputError
 from jina_omni.media.limits import MAX_AUDIO_SECONDS
 
-__all__ = ["MAX_SAMPLES", "SAMPLING_RATE", "Samples", "compute_log_mel", "count_mel_frames", "require_mel_frames"]
+__all__ = [
+    "MAX_SAMPLES",
+    "MIN_SAMPLES",
+    "SAMPLING_RATE",
+    "Samples",
+    "compute_log_mel",
+    "count_mel_frames",
+    "require_mel_frames",
+]
 
 SAMPLING_RATE = 16_000
 """Samples per second of all that goes to the audio tower."""
@@ -28,6 +36,9 @@ _HOP = 160  # samples from one frame to the next
 _EDGE = _WINDOW // 2  # samples from the start of a frame to its middle
 _MAX_FRAMES = MAX_SAMPLES // _HOP
 _MIN_FRAMES = 3  # two steps of stride 2 leave no token of fewer
+MIN_SAMPLES = (_MIN_FRAMES - 1) * _HOP + 1
+"""Shortest sound that has a media token."""
+
 _FLOOR = 1e-10  # smallest power, as in the reference
 _RANGE = 8  # powers of ten between the loudest value and the smallest that is kept
 _BLOCK_FRAMES = 256  # frames transformed at a time, so that their doubles stay in the cache
@@ -62,10 +73,9 @@ def require_mel_frames(n_samples: int) -> int:
     """
     n_frames = count_mel_frames(n_samples)
     if n_frames < _MIN_FRAMES:
-        needed = (_MIN_FRAMES - 1) * _HOP + 1
         raise InputError(
             f"is a sound of {n_samples / SAMPLING_RATE * 1000:.1f} ms, which is too short; the model needs "
-            f"{math.ceil(needed / SAMPLING_RATE * 10_000) / 10} ms: leave it out, or pad it with silence"
+            f"{math.ceil(MIN_SAMPLES / SAMPLING_RATE * 10_000) / 10} ms: leave it out, or pad it with silence"
         )
     return n_frames
 
