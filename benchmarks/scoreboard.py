@@ -45,45 +45,52 @@ _RUNTIMES = "openvino,onnxruntime"
 LINES = {
     "text-q8": Line(
         "8 texts of 512 tokens, Q8_0",
-        f"text --types Q8_0 --rows a --against libllama,{_RUNTIMES}",
+        f"text --types Q8_0 --rows a --pack --against libllama,{_RUNTIMES}",
         {"libllama": 4.0, "openvino": 1.2, "onnxruntime": 1.2},
     ),
     "text-q4": Line(
         "8 texts of 512 tokens, Q4_K_M",
-        f"text --types Q4_K_M --rows a --against libllama,{_RUNTIMES}",
-        {"libllama": 2.2, "openvino": 1.2, "onnxruntime": 1.2},
+        f"text --types Q4_K_M --rows a --pack --against libllama,{_RUNTIMES}",
+        {"libllama": 2.5, "openvino": 1.2, "onnxruntime": 1.2},
     ),
     "text-f16": Line(
         "8 texts of 512 tokens, F16",
-        f"text --types F16 --rows a --against libllama,{_TORCH},{_RUNTIMES}",
-        {"libllama": 2.0, "torch": 1.2},
+        f"text --types F16 --rows a --pack --against libllama,{_TORCH},{_RUNTIMES}",
+        {"libllama": 2.0, "torch": 1.2, "torch-bf16": 1.2},
     ),
     "short-q8": Line(
         "256 texts of 8 to 64 tokens, Q8_0",
-        f"text --types Q8_0 --rows b --against {_RUNTIMES}",
+        f"text --types Q8_0 --rows b --pack --against libllama,{_RUNTIMES}",
         {"openvino": 1.15, "onnxruntime": 1.15},
     ),
     "short": Line(
         "256 texts of 8 to 64 tokens, Q4_K_M",
-        f"text --types Q4_K_M --rows b --against {_LLAMA},{_RUNTIMES}",
+        f"text --types Q4_K_M --rows b --pack --against {_LLAMA},{_RUNTIMES}",
         {"libllama": 3.0, "openvino": 1.15, "onnxruntime": 1.15},
     ),
     "query-q8": Line(
         "a query of 12 tokens, Q8_0, p50",
-        f"text --types Q8_0 --rows c --against {_RUNTIMES}",
+        f"text --types Q8_0 --rows c --pack --against libllama,{_RUNTIMES}",
         {"openvino": 1.2, "onnxruntime": 1.2},
     ),
     "query": Line(
         "a query of 12 tokens, Q4_K_M, p50",
-        f"text --types Q4_K_M --rows c --against {_LLAMA},{_RUNTIMES}",
-        {"libllama": 2.0, "llama-server": 2.5, "openvino": 1.2, "onnxruntime": 1.2},
+        f"text --types Q4_K_M --rows c --pack --against {_LLAMA},{_RUNTIMES}",
+        {"libllama": 5.0, "llama-server": 2.5, "openvino": 1.2, "onnxruntime": 1.2},
     ),
-    "image": Line("an image of 512 x 512", "image --rows a --images 1", {"libmtmd": 1.8, "torch": 1.2}),
-    "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2}),
+    "query-mapped": Line(
+        "a query of 12 tokens, Q4_K_M, by the mapped file",
+        "text --types Q4_K_M --rows c --against libllama",
+        {"libllama": 2.0},
+    ),
+    "image": Line(
+        "an image of 512 x 512", "image --rows a --images 1", {"libmtmd": 1.8, "torch": 1.2, "torch-bf16": 1.2}
+    ),
+    "audio": Line("a sound of 11 s", "audio --seconds 11", {"libmtmd": 4.0, "torch": 1.2, "torch-bf16": 1.2}),
     "linear": Line(
         "linear layers' share of the peak",
         "roofline",
-        {"float32 peak": 0.80, "int8 peak": 0.65},
+        {"float32 peak": 0.80, "int16 peak": 0.75, "int8 peak": 0.68},
     ),
 }
 
