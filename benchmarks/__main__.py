@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import (
+    accelerator,
     audio,
     cancel,
     documents,
@@ -28,7 +29,7 @@ from benchmarks.checkpoint import default_cache
 
 _MODULES = (
     *(scoreboard, text, image, audio, video, pdf, documents, mixed),
-    *(roofline, scaling, latency, serving, cancel),
+    *(roofline, scaling, latency, serving, cancel, accelerator),
 )
 
 

@@ -3,6 +3,7 @@
 
 add_library(omni STATIC
     csrc/jina_omni.cpp
+    csrc/attention_groups.cpp
     csrc/attention_layout.cpp
     csrc/audio_tower.cpp
     csrc/compute_capability.cpp

@@ -24,6 +24,13 @@ void compute_lane::allocate(ggml_cgraph * graph) {
     }
 }
 
+int64_t compute_lane::count_bytes(ggml_cgraph * graph) const {
+    const ggml_gallocr_ptr counting(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+    size_t                 n_byte = 0;
+    ggml_gallocr_reserve_n_size(counting.get(), graph, nullptr, nullptr, &n_byte);
+    return (int64_t) n_byte;
+}
+
 void linear_work::add(const linear_operands & layer) {
     const auto    product = std::find(products_.begin(), products_.end(), layer.product);
     const int64_t n_weights = layer.gate != nullptr ? 2 : 1;
@@ -33,7 +40,8 @@ void linear_work::add(const linear_operands & layer) {
 
 compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_,
                                bool portable_)
-    : device(device_), kernels(kernels_), exact(exact_), portable(portable_), threads(runs_kernels() ? n_threads : 1, turns),
+    : device(device_), kernels(kernels_), exact(exact_), portable(portable_),
+      is_cpu(ggml_backend_dev_type(device_) == GGML_BACKEND_DEVICE_TYPE_CPU), threads(runs_kernels() ? n_threads : 1, turns),
       linear_work(kernels_) {
     for (int i = 0; i < n_priority; i++) {
         if (i == 0 || runs_kernels()) { // two that compute at the same time; otherwise they share one
@@ -49,7 +57,7 @@ void compute_device::add_backend(int n_threads) {
     if (!backends_.back()) {
         throw error(OMNI_FAILED, std::string("device ") + name() + " could not be started: " + take_thread_errors());
     }
-    if (is_cpu()) {
+    if (is_cpu) {
         ggml_backend_cpu_set_n_threads(backends_.back().get(), n_threads);
     }
 }

@@ -35,6 +35,13 @@ private:
     std::atomic<int64_t>              weight_bytes_{0};
 };
 
+// What graphs take, where they are counted instead of computed.
+struct graph_count {
+    std::atomic<bool>    counts{false};
+    std::atomic<int64_t> n_kernel{0}; // operations that are no views, in all graphs
+    std::atomic<int64_t> n_byte{0};   // of compute memory, in the largest graph
+};
+
 // What the passes of one priority are computed with, one at a time.
 class compute_lane {
 public:
@@ -44,7 +51,8 @@ public:
     priority         order() const { return order_; }
     ggml_backend_t   backend() const { return backend_; }
 
-    void allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
+    void    allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
+    int64_t count_bytes(ggml_cgraph * graph) const;
 
 private:
     compute_device & device_;
@@ -59,8 +67,7 @@ struct compute_device {
     // Throws error, std::system_error.
     compute_device(ggml_backend_dev_t device, int n_threads, const kernel_set & kernels, bool exact, bool portable);
 
-    bool           is_cpu() const { return ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU; }
-    bool           runs_kernels() const { return is_cpu() && !portable; }
+    bool           runs_kernels() const { return is_cpu && !portable; }
     const char *   name() const { return ggml_backend_dev_name(device); }
     compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
 
@@ -68,9 +75,11 @@ struct compute_device {
     const kernel_set & kernels;
     bool               exact;    // quantised weights meet float32 rows, never integers, and so do keys and values
     bool               portable; // ggml's own operations even on the CPU
+    bool               is_cpu;   // asked once, since the drivers of other devices take long to answer
     omni::turns        turns;
     thread_pool        threads;     // of the kernels
     omni::linear_work  linear_work; // by the kernels
+    omni::graph_count  graph_count;
     std::mutex         step_mutex;  // without our kernels: held by each step
     piece_rate         rate;        // without our kernels: guarded by step_mutex
 

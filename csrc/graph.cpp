@@ -50,17 +50,49 @@ ggml_tensor * graph::scale(ggml_tensor * x, float factor) { return ggml_scale(me
 
 ggml_tensor * graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
     ggml_tensor * y = ggml_mul_mat(memory(), layer.weight, x);
+    ggml_prec_set_acc(y, GGML_PREC_F32); // without it Vulkan and CUDA add up in half precision, and overflow
     y = layer.bias ? add(y, layer.bias) : y;
     return residual ? add(y, residual) : y;
 }
 
 std::vector<ggml_tensor *> graph::linear_side_by_side(const std::vector<const linear_layer *> & layers, ggml_tensor * x) {
     std::vector<ggml_tensor *> results;
-    results.reserve(layers.size());
-    for (const linear_layer * layer : layers) {
-        results.push_back(linear(*layer, x));
+    for (size_t first = 0, next = 0; first < layers.size(); first = next) {
+        const ggml_tensor * weight = layers[first]->weight;
+        int64_t             n_out = 0;
+        do {
+            n_out += layers[next++]->weight->ne[1];
+        } while (next < layers.size() && are_side_by_side(*layers[next - 1], *layers[next]));
+        if (next == first + 1) {
+            results.push_back(linear(*layers[first], x));
+            continue;
+        }
+        linear_layer all;
+        all.weight = ggml_view_2d(memory(), weight->view_src, weight->ne[0], n_out, weight->nb[1], weight->view_offs);
+        ggml_tensor * y = linear(all, x);
+        int64_t       n_before = 0;
+        for (size_t i = first; i < next; n_before += layers[i++]->weight->ne[1]) {
+            results.push_back(
+                ggml_view_2d(memory(), y, layers[i]->weight->ne[1], y->ne[1], y->nb[1], n_before * sizeof(float)));
+        }
     }
     return results;
+}
+
+graph::heads graph::make_heads(const head_layers & layers, ggml_tensor * x, int64_t head_dim, const rotation & by,
+                               float epsilon) {
+    const int64_t n_q = layers.q.weight->ne[1] / head_dim, n_kv = layers.k.weight->ne[1] / head_dim;
+    const auto    projected = linear_side_by_side({&layers.q, &layers.k, &layers.v}, x);
+    ggml_tensor * v = split_heads(projected[2], 0, head_dim, n_kv);
+    if (!are_side_by_side(layers.q, layers.k)) {
+        return {rotate(split_heads(projected[0], 0, head_dim, n_q), by, layers.q_norm, epsilon),
+                rotate(split_heads(projected[1], 0, head_dim, n_kv), by, layers.k_norm, epsilon), v};
+    }
+    ggml_tensor * qk = rotate(split_heads(projected[0], 0, head_dim, n_q + n_kv), by, layers.qk_norm, epsilon);
+    const auto    select = [&](int64_t first, int64_t n) {
+        return ggml_view_3d(memory(), qk, head_dim, n, qk->ne[2], qk->nb[1], qk->nb[2], first * qk->nb[1]);
+    };
+    return {select(0, n_q), select(n_q, n_kv), v};
 }
 
 ggml_tensor * graph::rms_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) {
@@ -78,7 +110,10 @@ ggml_tensor * graph::gelu_tanh(ggml_tensor * x) { return ggml_gelu(memory(), x);
 
 ggml_tensor * graph::gelu_erf(ggml_tensor * x) { return ggml_gelu_erf(memory(), x); }
 
-ggml_tensor * graph::swiglu(ggml_tensor * gate, ggml_tensor * up) { return ggml_swiglu_split(memory(), gate, up); }
+ggml_tensor * graph::swiglu(const linear_layer & gate, const linear_layer & up, ggml_tensor * x) {
+    const auto both = linear_side_by_side({&gate, &up}, x);
+    return are_side_by_side(gate, up) ? ggml_swiglu(memory(), both[0]->view_src) : ggml_swiglu_split(memory(), both[0], both[1]);
+}
 
 graph::rotation graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int, float base) {
     if (n_axis == 2) {
@@ -106,59 +141,113 @@ ggml_tensor * graph::rotate(ggml_tensor * x, const rotation & by, const norm_lay
                            0.0f, 1.0f, 32.0f, 1.0f);
 }
 
-ggml_tensor * graph::causal_mask(int64_t n_q, int64_t n_kv) {
-    ggml_tensor *& mask = masks_[{n_q, n_kv}];
-    if (mask == nullptr) {
-        mask = input(GGML_TYPE_F16, n_kv, n_q, [=](void * data) {
-            const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
-            ggml_fp16_t *     row = static_cast<ggml_fp16_t *>(data);
-            for (int64_t i = 0; i < n_q; i++, row += n_kv) {
-                std::fill(row, row + (n_kv - n_q + i + 1), seen);
-                std::fill(row + (n_kv - n_q + i + 1), row + n_kv, hidden);
-            }
-        });
+ggml_tensor * graph::row_input(const std::vector<int32_t> & rows) {
+    if (rows.empty()) {
+        return nullptr;
     }
-    return mask;
+    return input(GGML_TYPE_I32, (int64_t) rows.size(), 1,
+                 [&rows](void * data) { std::memcpy(data, rows.data(), rows.size() * sizeof(int32_t)); });
 }
 
-// Segments of the same lengths that lie at equal distances share one operation, with the segments along its batch dimension.
+// Rows of queries, one bin after the other.
+ggml_tensor * graph::mask_input(const attention_mask & mask, bool causal) {
+    // What CUDA loads together begins at multiples of 16 bytes.
+    const int64_t n_column = (mask.n_key + 7) / 8 * 8, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
+    return input(GGML_TYPE_F16, n_column, mask.n_query * n_bin, [=, &mask](void * data) {
+        const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
+        ggml_fp16_t *     rows = static_cast<ggml_fp16_t *>(data);
+        std::fill(rows, rows + n_column * mask.n_query * n_bin, hidden);
+        for (int64_t i = 0; mask.bins.empty() && i < mask.n_query; i++) {
+            std::fill_n(rows + i * n_column, mask.n_key - mask.n_query + i + 1, seen);
+        }
+        for (const std::vector<attention_segment> & bin : mask.bins) {
+            int64_t n_query = 0;
+            for (const attention_segment & s : bin) {
+                for (int32_t i = 0; i < s.q_len; i++, n_query++) {
+                    std::fill_n(rows + n_query * n_column + s.kv_begin, causal ? s.kv_len - s.q_len + i + 1 : s.kv_len, seen);
+                }
+            }
+            for (; n_query < mask.n_query; n_query++) {
+                rows[n_query * n_column] = seen; // those that fill up: of what sees nothing no result is a number
+            }
+            rows += mask.n_query * n_column;
+        }
+    });
+}
+
+const graph::prepared_attention & graph::prepare(const std::shared_ptr<const attention_layout> & layout) {
+    const auto known = attention_.find(layout);
+    if (known != attention_.end()) {
+        return known->second;
+    }
+    prepared_attention & p = attention_.emplace(layout, *layout).first->second;
+    p.query_rows = row_input(p.groups.query_rows);
+    p.key_rows = row_input(p.groups.key_rows);
+    p.result_rows = row_input(p.groups.result_rows);
+    for (const attention_mask & mask : p.groups.masks) {
+        p.masks.push_back(mask_input(mask, layout->causal));
+    }
+    return p;
+}
+
+ggml_tensor * graph::mask_of(const attention_group & group, const prepared_attention & prepared) {
+    if (group.mask < 0) {
+        return nullptr;
+    }
+    ggml_tensor * mask = prepared.masks[group.mask];
+    const bool    has_bins = !prepared.groups.masks[group.mask].bins.empty();
+    return ggml_view_4d(memory(), mask, group.n_key, group.n_query, 1, has_bins ? group.n_bin : 1, mask->nb[1],
+                        group.n_query * mask->nb[1], group.n_query * mask->nb[1], group.mask_begin * mask->nb[0]);
+}
+
+ggml_tensor * graph::shared_rows(int64_t width, int64_t n_row) {
+    ggml_tensor *& rows = shared_rows_[{width, n_row}];
+    if (rows == nullptr) {
+        rows = ggml_new_tensor_2d(memory(), GGML_TYPE_F32, width, n_row);
+        ggml_set_input(rows);
+    }
+    return rows;
+}
+
 ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                                const std::shared_ptr<const attention_layout> & layout) {
-    ggml_tensor * out = ggml_new_tensor_2d(memory(), GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2]);
-    ggml_set_input(out);
-    const float                            scale = 1.0f / std::sqrt((float) q->ne[0]);
-    const std::vector<attention_segment> & segments = layout->segments;
-    for (size_t first = 0, next = 0; first < segments.size(); first = next) {
-        const attention_segment & s = segments[first];
-        for (next = first + 1; next < segments.size(); next++) {
-            const attention_segment & a = segments[next - 1];
-            const attention_segment & b = segments[next];
-            if (b.q_len != s.q_len || b.kv_len != s.kv_len || b.q_begin != a.q_begin + s.q_len ||
-                b.kv_begin != a.kv_begin + s.kv_len) {
-                break;
-            }
-        }
-        const int64_t n_batch = (int64_t) (next - first);
-        // head_dim x tokens x heads x segments
-        const auto select = [&](ggml_tensor * t, int64_t begin, int64_t len) {
-            return ggml_view_4d(memory(), t, t->ne[0], len, t->ne[1], n_batch, t->nb[2], t->nb[1], len * t->nb[2],
-                                begin * t->nb[2]);
-        };
-        const auto select_f16 = [&](ggml_tensor * t) {
-            ggml_tensor * selected = select(t, s.kv_begin, s.kv_len);
-            return ggml_cast(memory(), selected, GGML_TYPE_F16);
-        };
-        ggml_tensor * queries = select(q, s.q_begin, s.q_len);
-        ggml_tensor * keys = select_f16(k);
-        ggml_tensor * values = select_f16(v);
-        ggml_tensor * mask = layout->causal && s.q_len > 1 ? causal_mask(s.q_len, s.kv_len) : nullptr;
-        ggml_tensor * y = ggml_flash_attn_ext(memory(), queries, keys, values, mask, scale, 0.0f, 0.0f);
+    const prepared_attention & p = prepare(layout);
+    const float                scale = 1.0f / std::sqrt((float) q->ne[0]);
+    const int64_t              width = q->ne[0] * q->ne[1];
+    // in the order of the groups
+    const auto order = [&](ggml_tensor * t, ggml_tensor * rows) {
+        t = ggml_view_2d(memory(), t, t->ne[0] * t->ne[1], t->ne[2], t->nb[2], 0);
+        return rows ? select_rows(t, rows) : t;
+    };
+    // head_dim x rows x heads x bins
+    const auto select = [&](ggml_tensor * t, int64_t begin, int64_t n_row, const attention_group & group) {
+        const int64_t head_dim = q->ne[0];
+        return ggml_view_4d(memory(), t, head_dim, n_row, t->ne[0] / head_dim, group.n_bin, t->nb[1], head_dim * t->nb[0],
+                            n_row * t->nb[1], begin * t->nb[1]);
+    };
+    ggml_tensor * queries = order(q, p.query_rows);
+    ggml_tensor * keys = ggml_cast(memory(), order(k, p.key_rows), GGML_TYPE_F16);
+    ggml_tensor * values = ggml_cast(memory(), order(v, p.key_rows), GGML_TYPE_F16);
+    const auto    attend = [&](const attention_group & group) {
+        ggml_tensor * y = ggml_flash_attn_ext(memory(), select(queries, group.query_begin, group.n_query, group),
+                                              select(keys, group.key_begin, group.n_key, group),
+                                              select(values, group.key_begin, group.n_key, group), nullptr, scale, 0.0f, 0.0f);
+        y->src[3] = mask_of(group, p); // ggml_flash_attn_ext asks for contiguous rows, though all backends go by their stride
         ggml_prec_set_acc(y, GGML_PREC_F32);
-        // head_dim x heads x tokens x segments: the order of `out`
-        ggml_tensor * rows = ggml_view_2d(memory(), out, out->ne[0], s.q_len * n_batch, out->nb[1], s.q_begin * out->nb[1]);
-        writes_.push_back(ggml_cpy(memory(), y, rows));
+        return ggml_reshape_2d(memory(), y, width, group.n_query * group.n_bin);
+    };
+    ggml_tensor * result;
+    if (p.groups.groups.size() == 1) {
+        result = attend(p.groups.groups.front());
+    } else {
+        result = shared_rows(width, p.groups.n_query);
+        for (const attention_group & group : p.groups.groups) {
+            ggml_tensor * y = attend(group);
+            writes_.push_back(ggml_cpy(memory(), y, ggml_view_2d(memory(), result, width, y->ne[1], result->nb[1],
+                                                                 group.query_begin * result->nb[1])));
+        }
     }
-    return out;
+    return p.result_rows ? select_rows(result, p.result_rows) : result;
 }
 
 // ---- computing ----------------------------------------------------------------------------------------------------------
@@ -190,13 +279,21 @@ void graph::check_operations(ggml_cgraph * built) const {
     }
 }
 
+void graph::count(ggml_cgraph * built) const {
+    graph_count & of = device().graph_count;
+    for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
+        of.n_kernel += ggml_op_is_empty(ggml_graph_node(built, i)->op) ? 0 : 1;
+    }
+    of.n_byte = std::max<int64_t>(of.n_byte, lane_.count_bytes(built));
+}
+
 void graph::fill_inputs() const {
     std::vector<uint8_t> staging;
     for (const pending_input & i : inputs_) {
         if (i.tensor->data == nullptr) {
             continue; // nothing in the graph reads it
         }
-        if (device().is_cpu()) {
+        if (device().is_cpu) {
             i.fill(i.tensor->data);
         } else {
             staging.resize(ggml_nbytes(i.tensor));
@@ -216,7 +313,7 @@ void graph::compute_nodes(ggml_cgraph * nodes) {
         }
         return self.cancel_.is_set();
     };
-    if (device().is_cpu()) {
+    if (device().is_cpu) {
         ggml_backend_cpu_set_abort_callback(lane_.backend(), is_cancelled, this);
     }
     take_thread_errors();
@@ -251,6 +348,11 @@ void graph::compute_pieces(compute_pass & pass, ggml_cgraph * built) {
 void graph::compute(ggml_tensor * result, float * out) {
     ggml_cgraph * built = build(result);
     check_operations(built);
+    if (device().graph_count.counts) {
+        count(built);
+        std::fill(out, out + ggml_nelements(result), 0.0f);
+        return;
+    }
     compute_pass pass(lane_, cancel_);
     pass.step([&] {
         lane_.allocate(built);

@@ -2,6 +2,7 @@
 // One forward pass: the operations that the towers are made of, described first and then computed once.
 #pragma once
 
+#include "attention_groups.h"
 #include "attention_layout.h"
 #include "cancel_flag.h"
 #include "device.h"
@@ -48,7 +49,8 @@ public:
     virtual ggml_tensor *              layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon);
     virtual ggml_tensor *              gelu_tanh(ggml_tensor * x);
     virtual ggml_tensor *              gelu_erf(ggml_tensor * x);
-    virtual ggml_tensor *              swiglu(ggml_tensor * gate, ggml_tensor * up);
+    // silu(gate(x)) * up(x)
+    virtual ggml_tensor *              swiglu(const linear_layer & gate, const linear_layer & up, ggml_tensor * x);
 
     // How the tokens of a batch are rotated: see rotary_table.
     struct rotation {
@@ -59,6 +61,12 @@ public:
     virtual rotation make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base);
     // x: head_dim x n_head x n_token. Each head first goes through the RMS norm where there is one.
     virtual ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm = {}, float epsilon = 0.0f);
+
+    // What attention takes, each head_dim x n_head x n_token: queries and keys of x, rotated as above, and values.
+    struct heads {
+        ggml_tensor *q, *k, *v;
+    };
+    virtual heads make_heads(const head_layers & layers, ggml_tensor * x, int64_t head_dim, const rotation & by, float epsilon);
 
     // q: head_dim x n_head x n_query, k and v: head_dim x n_kv_head x n_key, with contiguous heads. Returns
     // (head_dim * n_head) x n_query. The scale is 1 / sqrt(head_dim).
@@ -82,9 +90,26 @@ private:
         std::function<void(void *)> fill;
     };
 
-    ggml_tensor * causal_mask(int64_t n_q, int64_t n_kv);
+    // What all layers of a layout share.
+    struct prepared_attention {
+        explicit prepared_attention(const attention_layout & layout) : groups(layout) {}
+
+        attention_groups           groups;
+        ggml_tensor *              query_rows = nullptr; // of the groups; null: as they are
+        ggml_tensor *              key_rows = nullptr;
+        ggml_tensor *              result_rows = nullptr;
+        std::vector<ggml_tensor *> masks;
+    };
+
+    const prepared_attention & prepare(const std::shared_ptr<const attention_layout> & layout);
+    ggml_tensor *              row_input(const std::vector<int32_t> & rows);
+    ggml_tensor *              mask_input(const attention_mask & mask, bool causal);
+    ggml_tensor *              mask_of(const attention_group & group, const prepared_attention & prepared);
+    // Where several operations write rows that are read together. All layers have the same one, which they need in turn.
+    ggml_tensor * shared_rows(int64_t width, int64_t n_row);
     ggml_cgraph * build(ggml_tensor * result);
     void          check_operations(ggml_cgraph * built) const;
+    void          count(ggml_cgraph * built) const;
     void          fill_inputs() const;
     void          compute_nodes(ggml_cgraph * nodes);
     void          compute_pieces(compute_pass & pass, ggml_cgraph * built);
@@ -95,7 +120,8 @@ private:
     tensor_memory              graph_memory_;
     std::vector<pending_input> inputs_;
     std::vector<ggml_tensor *> writes_; // into tensors that others read, in the order in which they must happen
-    std::map<std::pair<int64_t, int64_t>, ggml_tensor *> masks_; // one for all layers
+    std::map<std::shared_ptr<const attention_layout>, prepared_attention> attention_;
+    std::map<std::pair<int64_t, int64_t>, ggml_tensor *>                  shared_rows_; // by their width and number
 };
 
 // Returns the graph that is fastest on the device: on a CPU one with our kernels (kernel_graph.cpp).

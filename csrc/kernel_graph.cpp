@@ -41,7 +41,7 @@ public:
     ggml_tensor *              layer_norm(ggml_tensor * x, const norm_layer & norm, float epsilon) override;
     ggml_tensor *              gelu_tanh(ggml_tensor * x) override;
     ggml_tensor *              gelu_erf(ggml_tensor * x) override;
-    ggml_tensor *              swiglu(ggml_tensor * gate, ggml_tensor * up) override;
+    ggml_tensor *              swiglu(const linear_layer & gate, const linear_layer & up, ggml_tensor * x) override;
     rotation                   make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
     ggml_tensor *              rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
     ggml_tensor *              attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
@@ -291,8 +291,10 @@ ggml_tensor * kernel_graph::gelu_tanh(ggml_tensor * x) { return activate(x, kern
 
 ggml_tensor * kernel_graph::gelu_erf(ggml_tensor * x) { return activate(x, kernels().gelu_erf); }
 
-ggml_tensor * kernel_graph::swiglu(ggml_tensor * gate, ggml_tensor * up) {
-    const auto of_gate = layers_.find(gate), of_up = layers_.find(up);
+ggml_tensor * kernel_graph::swiglu(const linear_layer & gate_layer, const linear_layer & up_layer, ggml_tensor * x) {
+    ggml_tensor * gate = linear(gate_layer, x, nullptr);
+    ggml_tensor * up = linear(up_layer, x, nullptr);
+    const auto    of_gate = layers_.find(gate), of_up = layers_.find(up);
     if (of_gate != layers_.end() && of_up != layers_.end()) {
         const layer_call &a = of_gate->second, &b = of_up->second;
         if (a.is_product() && b.is_product() && a.layer.weight->type == b.layer.weight->type && a.rows == b.rows) {

@@ -78,22 +78,23 @@ text_tower::layer text_tower::load_layer(int index) {
                       n_kv = (int64_t) hparams_.n_kv_head * hparams_.head_dim;
     layer             l;
     l.attn_norm = weights_.rms_norm(block + "attn_norm", n_embd);
-    l.q = weights_.linear(block + "attn_q", n_embd, n_q);
-    l.k = weights_.linear(block + "attn_k", n_embd, n_kv);
-    l.v = weights_.linear(block + "attn_v", n_embd, n_kv);
+    const auto heads = weights_.linear_side_by_side(
+        {{block + "attn_q", n_q}, {block + "attn_k", n_kv}, {block + "attn_v", n_kv}}, n_embd);
+    l.heads = {heads[0], heads[1], heads[2], {}, {}, {}};
     if (hparams_.norms_heads) {
-        l.q_norm = weights_.rms_norm(block + "attn_q_norm", hparams_.head_dim);
-        l.k_norm = weights_.rms_norm(block + "attn_k_norm", hparams_.head_dim);
+        weights_.rms_norms_of_heads(l.heads, block + "attn_q_norm", block + "attn_k_norm", hparams_.head_dim);
     }
     l.attn_output = weights_.linear(block + "attn_output", n_q, n_embd);
     l.ffn_norm = weights_.rms_norm(block + "ffn_norm", n_embd);
-    l.gate = weights_.linear(block + "ffn_gate", n_embd, hparams_.n_ff);
-    l.up = weights_.linear(block + "ffn_up", n_embd, hparams_.n_ff);
+    const auto gated = weights_.linear_side_by_side({{block + "ffn_gate", hparams_.n_ff}, {block + "ffn_up", hparams_.n_ff}},
+                                                    n_embd);
+    l.gate = gated[0];
+    l.up = gated[1];
     l.down = weights_.linear(block + "ffn_down", hparams_.n_ff, n_embd);
     return l;
 }
 
-int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu() ? 4096 : 16384; }
+int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu ? 4096 : 16384; }
 
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
     const text_hparams &         hp = hparams_;
@@ -130,32 +131,29 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
         token_embeddings_.look_up(sequences.tokens.data, n_token, sequences.values.data, static_cast<float *>(data));
     });
 
-    // query or key heads: normalised where the architecture does, and rotated
-    const auto rotate_heads = [&](ggml_tensor * x, const norm_layer & norm, int n_head, const graph::rotation & by) {
-        return g.rotate(g.split_heads(x, 0, hp.head_dim, n_head), by, norm, hp.rms_epsilon);
-    };
     // everything behind attention: output projection and feed-forward, each added to the residual stream
     const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attention) {
         residual = g.linear(l.attn_output, attention, residual);
         ggml_tensor * h = g.rms_norm(residual, l.ffn_norm, hp.rms_epsilon);
-        h = g.swiglu(g.linear(l.gate, h), g.linear(l.up, h));
-        return g.linear(l.down, h, residual);
+        return g.linear(l.down, g.swiglu(l.gate, l.up, h), residual);
     };
 
-    using layer_list = std::vector<const linear_layer *>;
     for (const layer & l : layers_) {
-        const bool    is_last = &l == &layers_.back(); // of which only the last token of each sequence passes the rest
         ggml_tensor * h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
-        const auto    heads = g.linear_side_by_side(is_last ? layer_list{&l.k, &l.v} : layer_list{&l.k, &l.v, &l.q}, h);
-        ggml_tensor * keys = rotate_heads(heads[0], l.k_norm, hp.n_kv_head, rotation);
-        ggml_tensor * values = g.split_heads(heads[1], 0, hp.head_dim, hp.n_kv_head);
-        if (!is_last) {
-            x = finish(l, x, g.attention(rotate_heads(heads[2], l.q_norm, hp.n_head, rotation), keys, values, layout));
+        if (&l != &layers_.back()) {
+            const graph::heads heads = g.make_heads(l.heads, h, hp.head_dim, rotation, hp.rms_epsilon);
+            x = finish(l, x, g.attention(heads.q, heads.k, heads.v, layout));
             continue;
         }
+        // Of the last layer, only the last token of each sequence passes the rest.
+        const auto         projected = g.linear_side_by_side({&l.heads.k, &l.heads.v}, h);
+        ggml_tensor *      keys = g.rotate(g.split_heads(projected[0], 0, hp.head_dim, hp.n_kv_head), rotation, l.heads.k_norm,
+                                           hp.rms_epsilon);
+        ggml_tensor *      values = g.split_heads(projected[1], 0, hp.head_dim, hp.n_kv_head);
         x = g.select_rows(x, last_rows);
-        ggml_tensor * queries = g.linear(l.q, g.rms_norm(x, l.attn_norm, hp.rms_epsilon));
-        x = finish(l, x, g.attention(rotate_heads(queries, l.q_norm, hp.n_head, last_rotation), keys, values, last_layout));
+        ggml_tensor * queries = g.linear(l.heads.q, g.rms_norm(x, l.attn_norm, hp.rms_epsilon));
+        queries = g.rotate(g.split_heads(queries, 0, hp.head_dim, hp.n_head), last_rotation, l.heads.q_norm, hp.rms_epsilon);
+        x = finish(l, x, g.attention(queries, keys, values, last_layout));
     }
     g.compute(g.rms_norm(x, output_norm_, hp.rms_epsilon), pooled);
 }

@@ -51,8 +51,7 @@ public:
 private:
     struct layer {
         norm_layer   attn_norm;
-        linear_layer q, k, v;
-        norm_layer   q_norm, k_norm; // without weight where the architecture has none
+        head_layers  heads;
         linear_layer attn_output;
         norm_layer   ffn_norm;
         linear_layer gate, up, down;

@@ -14,6 +14,8 @@ namespace omni {
 
 namespace {
 
+constexpr size_t n_tensor_each = 3; // of a tensor of the file, at most: with those that it lies in, and that are parts of it
+
 std::string describe_shape(const gguf_tensor & t) {
     std::string s = "[";
     for (int i = 0; i < t.n_dims; i++) {
@@ -35,7 +37,7 @@ std::vector<float> to_float(const gguf_tensor & tensor) {
 }
 
 weights::weights(std::shared_ptr<const gguf_file> file, ggml_backend_dev_t device)
-    : file_(std::move(file)), device_(device), context_(ggml_tensor_overhead() * (file_->tensors().size() + 1)) {}
+    : file_(std::move(file)), device_(device), context_(ggml_tensor_overhead() * (n_tensor_each * file_->tensors().size() + 1)) {}
 
 // ---- declaring ----------------------------------------------------------------------------------------------------------
 
@@ -51,15 +53,25 @@ const gguf_tensor & weights::require(const std::string & name) const {
 }
 
 ggml_tensor * weights::declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1) {
-    ggml_tensor * tensor = ggml_new_tensor_2d(context_.get(), type, ne0, ne1);
+    return place_later(ggml_new_tensor_2d(context_.get(), type, ne0, ne1), source);
+}
+
+ggml_tensor * weights::place_later(ggml_tensor * tensor, const gguf_tensor & source, int64_t n_times) {
     ggml_set_name(tensor, source.name.c_str());
-    placements_.push_back({tensor, &source});
+    placements_.push_back({tensor, &source, n_times});
     n_params_ += source.n_elements();
     n_bytes_ += (int64_t) source.n_bytes;
     return tensor;
 }
 
-ggml_tensor * weights::matrix(const std::string & name, int64_t n_in, int64_t n_out) {
+ggml_tensor * weights::part_of(ggml_tensor * tensor, int64_t first_row, int64_t n_row) {
+    ggml_tensor * part = ggml_view_2d(context_.get(), tensor, tensor->ne[0], n_row, tensor->nb[1], first_row * tensor->nb[1]);
+    part->op = GGML_OP_NONE; // to a graph it is a weight
+    part->src[0] = nullptr;
+    return part;
+}
+
+const gguf_tensor & weights::require_matrix(const std::string & name, int64_t n_in, int64_t n_out) const {
     const gguf_tensor & t = require(name);
     if (t.ne[0] != n_in || t.ne[1] != n_out || t.ne[2] != 1 || t.ne[3] != 1) {
         throw file_->error("tensor '" + name + "' has the shape " + describe_shape(t) + ", its keys demand [" +
@@ -68,7 +80,7 @@ ggml_tensor * weights::matrix(const std::string & name, int64_t n_in, int64_t n_
     if (ggml_get_type_traits_cpu(t.type)->vec_dot == nullptr) {
         throw file_->error("tensor '" + name + "' is of type " + ggml_type_name(t.type) + ", which can't be multiplied");
     }
-    return declare(t, t.type, n_in, n_out);
+    return t;
 }
 
 ggml_tensor * weights::matrix_f32(const std::string & name, int64_t n_in, int64_t n_out) {
@@ -80,18 +92,53 @@ ggml_tensor * weights::matrix_f32(const std::string & name, int64_t n_in, int64_
     return declare(t, GGML_TYPE_F32, n_in, n_out);
 }
 
-ggml_tensor * weights::vector(const std::string & name, int64_t n) {
+const gguf_tensor & weights::require_vector(const std::string & name, int64_t n) const {
     const gguf_tensor & t = require(name);
     if (t.n_elements() != n) {
         throw file_->error("tensor '" + name + "' has the shape " + describe_shape(t) + ", its keys demand [" +
                            std::to_string(n) + "]");
     }
-    return declare(t, GGML_TYPE_F32, n, 1);
+    return t;
+}
+
+ggml_tensor * weights::vector(const std::string & name, int64_t n) {
+    return declare(require_vector(name, n), GGML_TYPE_F32, n, 1);
+}
+
+linear_layer weights::add_linear(ggml_tensor * matrix) {
+    const layer_matrix & m = layer_matrices_.emplace_back(layer_matrix{matrix, {}});
+    return {m.tensor, nullptr, &m.packed};
 }
 
 linear_layer weights::linear(const std::string & name, int64_t n_in, int64_t n_out) {
-    const layer_matrix & m = layer_matrices_.emplace_back(layer_matrix{matrix(name + ".weight", n_in, n_out), {}});
-    return {m.tensor, nullptr, &m.packed};
+    const gguf_tensor & t = require_matrix(name + ".weight", n_in, n_out);
+    return add_linear(declare(t, t.type, n_in, n_out));
+}
+
+std::vector<linear_layer> weights::linear_side_by_side(const std::vector<std::pair<std::string, int64_t>> & names,
+                                                       int64_t                                              n_in) {
+    std::vector<const gguf_tensor *> sources;
+    for (const auto & [name, n_out] : names) {
+        sources.push_back(&require_matrix(name + ".weight", n_in, n_out));
+    }
+    std::vector<linear_layer> layers;
+    for (size_t first = 0, next = 0; first < names.size(); first = next) {
+        const ggml_type type = sources[first]->type;
+        int64_t         n_row = 0;
+        for (; next < names.size() && sources[next]->type == type && (next == first || !maps()); next++) {
+            n_row += names[next].second;
+        }
+        if (next == first + 1) {
+            layers.push_back(add_linear(declare(*sources[first], type, n_in, n_row)));
+            continue;
+        }
+        ggml_tensor * all = ggml_new_tensor_2d(context_.get(), type, n_in, n_row);
+        n_row = 0;
+        for (size_t i = first; i < next; n_row += names[i++].second) {
+            layers.push_back(add_linear(place_later(part_of(all, n_row, names[i].second), *sources[i])));
+        }
+    }
+    return layers;
 }
 
 linear_layer weights::linear_with_bias(const std::string & name, int64_t n_in, int64_t n_out) {
@@ -105,6 +152,22 @@ linear_layer weights::linear_f32_with_bias(const std::string & name, int64_t n_i
 }
 
 norm_layer weights::rms_norm(const std::string & name, int64_t n) { return {vector(name + ".weight", n), nullptr}; }
+
+void weights::rms_norms_of_heads(head_layers & heads, const std::string & q_name, const std::string & k_name,
+                                 int64_t head_dim) {
+    if (!are_side_by_side(heads.q, heads.k)) {
+        heads.q_norm = rms_norm(q_name, head_dim);
+        heads.k_norm = rms_norm(k_name, head_dim);
+        return;
+    }
+    const int64_t n_q = heads.q.weight->ne[1] / head_dim, n_k = heads.k.weight->ne[1] / head_dim;
+    ggml_tensor * all = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, head_dim, n_q + n_k);
+    place_later(part_of(all, 0, n_q), require_vector(q_name + ".weight", head_dim), n_q);
+    place_later(part_of(all, n_q, n_k), require_vector(k_name + ".weight", head_dim), n_k);
+    heads.q_norm = {part_of(all, 0, 1), nullptr};
+    heads.k_norm = {part_of(all, n_q, 1), nullptr};
+    heads.qk_norm = {all, nullptr};
+}
 
 norm_layer weights::layer_norm(const std::string & name, int64_t n) {
     return {vector(name + ".weight", n), vector(name + ".bias", n)};
@@ -130,16 +193,16 @@ void weights::map() {
 }
 
 void weights::copy(const placement & p) {
-    if (p.converts()) {
-        const std::vector<float> values = to_float(*p.source);
-        ggml_backend_tensor_set(p.tensor, values.data(), 0, values.size() * sizeof(float));
-    } else {
-        ggml_backend_tensor_set(p.tensor, p.source->data, 0, p.source->n_bytes);
+    const std::vector<float> values = p.converts() ? to_float(*p.source) : std::vector<float>();
+    const void *             data = p.converts() ? static_cast<const void *>(values.data()) : p.source->data;
+    const size_t             n_byte = ggml_nbytes(p.tensor) / p.n_times;
+    for (int64_t i = 0; i < p.n_times; i++) {
+        ggml_backend_tensor_set(p.tensor, data, i * n_byte, n_byte);
     }
 }
 
 void weights::place() {
-    if (ggml_backend_dev_type(device_) == GGML_BACKEND_DEVICE_TYPE_CPU) {
+    if (maps()) {
         map();
     }
     std::vector<placement> rest = placements_;

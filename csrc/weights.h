@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace omni {
@@ -26,10 +27,15 @@ public:
 
     linear_layer linear(const std::string & name, int64_t n_in, int64_t n_out);
     linear_layer linear_with_bias(const std::string & name, int64_t n_in, int64_t n_out);
+    // Layers of the same input. Where tensors are copied, those of one type that follow each other lie side by side, so that a
+    // graph can multiply them at once.
+    std::vector<linear_layer> linear_side_by_side(const std::vector<std::pair<std::string, int64_t>> & names, int64_t n_in);
     // With float32 weights, however the file stores them; it may spread a row over several dimensions.
     linear_layer linear_f32_with_bias(const std::string & name, int64_t n_in, int64_t n_out);
     norm_layer   rms_norm(const std::string & name, int64_t n);
     norm_layer   layer_norm(const std::string & name, int64_t n);
+    // Declares the norms of heads whose layers are declared.
+    void rms_norms_of_heads(head_layers & heads, const std::string & q_name, const std::string & k_name, int64_t head_dim);
 
     // One tensor by its whole name: n_out rows of n_in elements as float32.
     ggml_tensor * matrix_f32(const std::string & name, int64_t n_in, int64_t n_out);
@@ -47,7 +53,8 @@ public:
 private:
     struct placement {
         ggml_tensor *       tensor;
-        const gguf_tensor * source; // in file_
+        const gguf_tensor * source;  // in file_
+        int64_t             n_times; // that the tensor holds it, one after the other
 
         bool converts() const { return tensor->type != source->type; }
     };
@@ -57,9 +64,15 @@ private:
         packed_matrix packed;
     };
 
-    ggml_tensor *       matrix(const std::string & name, int64_t n_in, int64_t n_out);
+    bool                maps() const { return ggml_backend_dev_type(device_) == GGML_BACKEND_DEVICE_TYPE_CPU; }
+    const gguf_tensor & require_matrix(const std::string & name, int64_t n_in, int64_t n_out) const;
+    linear_layer        add_linear(ggml_tensor * matrix);
+    // A part of a tensor, which is placed itself.
+    ggml_tensor *       part_of(ggml_tensor * tensor, int64_t first_row, int64_t n_row);
+    ggml_tensor *       place_later(ggml_tensor * tensor, const gguf_tensor & source, int64_t n_times = 1);
     ggml_tensor *       vector(const std::string & name, int64_t n);
     const gguf_tensor & require(const std::string & name) const;
+    const gguf_tensor & require_vector(const std::string & name, int64_t n) const;
     ggml_tensor *       declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
     void                map();
     static void         copy(const placement & p);

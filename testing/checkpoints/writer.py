@@ -77,6 +77,8 @@ class Edits:
         Tensors to replace or add, with their values; with None, to leave out.
     tensor_types
         Types of single tensors, by name.
+    is_hollow
+        Write no values: the file has the right length and reads as zeros, but takes no room on the disk.
     """
 
     seed: int = 0
@@ -84,6 +86,7 @@ class Edits:
     metadata: Metadata | None = None
     tensors: Mapping[str, NDArray[np.float32] | None] | None = None
     tensor_types: Mapping[str, GGMLQuantizationType] | None = None
+    is_hollow: bool = False
 
 
 @dataclass(frozen=True)
@@ -421,6 +424,12 @@ def _write(path: Path, size: str, metadata: dict[str, object], tensors: list[Ten
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
+    if edits.is_hollow:
+        (file,), alignment = writer.fout or (), writer.data_alignment
+        sizes = [info.nbytes for info in writer.tensors[0].values()]
+        file.truncate(sum(-(-size // alignment) * alignment for size in (file.tell(), *sizes)))
+        writer.close()
+        return path
     for item, kind in zip(planned, types, strict=True):
         writer.write_tensor_data(_values(item, kind, edits.seed, size))
     writer.close()

@@ -183,9 +183,9 @@ def build_program(part: str, program: str) -> Path:
     Parameters
     ----------
     part
-        The folder in tests: ``kernels`` or ``scheduler``.
+        The folder in tests: ``kernels``, ``scheduler`` or ``device``.
     program
-        ``kernel_test`` or ``linear_rate`` of the kernels of every instruction set; ``scheduler_test``.
+        ``kernel_test`` or ``linear_rate`` of the kernels of every instruction set; ``scheduler_test``; ``device_test``.
 
     Returns
     -------

@@ -1,0 +1,77 @@
+#include "accelerator.h"
+
+#include <cstring>
+
+namespace {
+
+test_accelerator & owner(ggml_backend_dev_t device) { return *static_cast<test_accelerator *>(device->context); }
+
+bool passes(int64_t & n_left) { return n_left < 0 || n_left-- > 0; }
+
+const char * name(ggml_backend_dev_t) { return "test0"; }
+
+const char * memory_name(ggml_backend_buffer_type_t) { return "test"; }
+
+void drop_values(ggml_backend_buffer_t, ggml_tensor *, const void *, size_t, size_t) {}
+
+ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t memory, size_t n_byte) {
+    test_accelerator & of = owner(memory->device);
+    if (!passes(of.n_allocation)) {
+        return nullptr;
+    }
+    ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), n_byte);
+    if (buffer != nullptr) {
+        buffer->buft = memory;
+        if (of.is_hollow) {
+            buffer->iface.set_tensor = drop_values;
+        }
+    }
+    return buffer;
+}
+
+size_t alignment(ggml_backend_buffer_type_t) { return 64; }
+
+bool is_host(ggml_backend_buffer_type_t) { return false; }
+
+ggml_status compute(ggml_backend_t backend, ggml_cgraph * graph) {
+    test_accelerator & of = owner(backend->device);
+    if (!passes(of.n_graph)) {
+        return GGML_STATUS_FAILED;
+    }
+    ggml_backend_t cpu = ggml_backend_cpu_init();
+    ggml_backend_cpu_set_n_threads(cpu, 2);
+    const ggml_status status = ggml_backend_graph_compute(cpu, graph);
+    ggml_backend_free(cpu);
+    return status;
+}
+
+const char * backend_name(ggml_backend_t) { return "test"; }
+
+void free_backend(ggml_backend_t backend) { delete backend; }
+
+ggml_backend_t start(ggml_backend_dev_t device, const char *) {
+    static ggml_guid guid = {0x74, 0x65, 0x73, 0x74};
+    ggml_backend_i   interface = {};
+    interface.get_name = backend_name;
+    interface.free = free_backend;
+    interface.graph_compute = compute;
+    return new ggml_backend{&guid, interface, device, nullptr};
+}
+
+bool supports(ggml_backend_dev_t, const ggml_tensor *) { return true; }
+
+} // namespace
+
+test_accelerator::test_accelerator() : device_(*ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0)), memory_() {
+    device_.context = this;
+    device_.iface.get_name = name;
+    device_.iface.get_type = [](ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; };
+    device_.iface.get_buffer_type = [](ggml_backend_dev_t device) { return &owner(device).memory_; };
+    device_.iface.init_backend = start;
+    device_.iface.supports_op = supports;
+    memory_.iface.get_name = memory_name;
+    memory_.iface.alloc_buffer = allocate;
+    memory_.iface.get_alignment = alignment;
+    memory_.iface.is_host = is_host;
+    memory_.device = &device_;
+}

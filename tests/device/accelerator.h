@@ -1,0 +1,27 @@
+// An accelerator for tests: the CPU by ggml, as a device of another type with memory that is not the host's. So the library copies
+// weights and inputs to it, and computes with the operations of ggml.
+#pragma once
+
+#include "ggml-backend-impl.h"
+#include "ggml-cpu.h"
+
+#include <cstdint>
+
+struct test_accelerator {
+    test_accelerator();
+    test_accelerator(const test_accelerator &) = delete;
+    test_accelerator & operator=(const test_accelerator &) = delete;
+
+    ggml_backend_dev_t get() { return &device_; }
+
+    // Of these that many more succeed, where it is not negative.
+    int64_t n_allocation = -1;
+    int64_t n_graph = -1;
+
+    // Whether tensors are only described: nothing is written to them.
+    bool is_hollow = false;
+
+private:
+    ggml_backend_device      device_;
+    ggml_backend_buffer_type memory_;
+};

@@ -1,0 +1,192 @@
+// Towers on an accelerator for tests.
+//
+//   device_test compare TEXT VISION AUDIO   inputs together there, and each alone by ggml on the CPU
+//   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once
+//   device_test count TEXT LENGTHS...       the kernels and the compute memory of texts, such as 12 or 512*8 or 8..64*256
+#include "accelerator.h"
+#include "error.h"
+#include "inputs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace {
+
+const omni::kernel_set no_kernels{};
+
+struct test_device : omni::compute_device {
+    explicit test_device(ggml_backend_dev_t device) : compute_device(device, 2, no_kernels, false, true) {}
+};
+
+void demand(bool condition, const std::string & text) {
+    if (!condition) {
+        std::printf("wrong: %s\n", text.c_str());
+        std::exit(1);
+    }
+}
+
+struct work {
+    const omni::tower * tower;
+    inputs              all;
+    size_t              n_shape; // numbers that describe one input
+    int64_t             n_token; // of the text tower, otherwise 0
+};
+
+std::vector<work> make_work(const towers & t, const std::vector<std::vector<int32_t>> & lengths) {
+    std::vector<work> all;
+    for (const auto & of : lengths) {
+        all.push_back({t.text.get(), texts(*t.text, "texts", of), 1, 1});
+    }
+    all.push_back({t.vision.get(), images(*t.vision, "images of one size", {3, 8, 12, 1, 8, 12}), 3, 0});
+    all.push_back({t.vision.get(), images(*t.vision, "images", {1, 8, 12, 2, 20, 16, 1, 4, 4, 1, 40, 30}), 3, 0});
+    all.push_back({t.audio.get(), sounds(*t.audio, "sounds", {300, 3, 77, 450}), 1, 0});
+    return all;
+}
+
+// The inputs one by one.
+std::vector<float> compute_each(const work & w, omni::compute_device & device) {
+    std::vector<float> out;
+    int64_t            n_done = 0;
+    for (size_t i = 0; i < w.all.shapes.size(); i += w.n_shape) {
+        inputs one = {w.all.name, {}, {w.all.shapes.begin() + i, w.all.shapes.begin() + i + w.n_shape}, {}};
+        if (w.n_token > 0) {
+            one.tokens.assign(w.all.tokens.begin() + n_done, w.all.tokens.begin() + n_done + one.shapes[0]);
+            n_done += one.shapes[0];
+        } else {
+            const int64_t n_value = (int64_t) w.all.values.size() / w.tower->n_position(w.all.view()) *
+                                    w.tower->n_position(one.view());
+            one.values.assign(w.all.values.begin() + n_done, w.all.values.begin() + n_done + n_value);
+            n_done += n_value;
+        }
+        const std::vector<float> found = compute(*w.tower, device, one);
+        out.insert(out.end(), found.begin(), found.end());
+    }
+    return out;
+}
+
+double difference(const std::vector<float> & a, const std::vector<float> & b) {
+    demand(a.size() == b.size(), "results of one size");
+    double sum = 0.0, square = 0.0;
+    for (size_t i = 0; i < a.size(); i++) {
+        sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+        square += (double) a[i] * a[i];
+    }
+    return std::sqrt(sum / square);
+}
+
+int compare(char ** files) {
+    const std::vector<std::vector<int32_t>> lengths = {
+        {12}, {7, 7, 7}, {1, 40, 3, 40, 9, 200}, {256, 255, 257, 512, 511, 1, 1024, 700}, {1025, 30, 1025, 1500, 2}, {2049}, {2600, 5},
+    };
+    test_accelerator   accelerator;
+    ggml_backend_dev_t cpu = ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0);
+    test_device        there(accelerator.get()), here(cpu);
+    const towers       of_there(accelerator.get(), files[0], files[1], files[2]), of_here(cpu, files[0], files[1], files[2]);
+    const auto         work_there = make_work(of_there, lengths), work_here = make_work(of_here, lengths);
+    for (size_t i = 0; i < work_there.size(); i++) {
+        const auto expected = compute_each(work_here[i], here);
+        std::printf("%s %.2e\n", work_there[i].all.name.c_str(),
+                    difference(expected, compute(*work_there[i].tower, there, work_there[i].all)));
+    }
+    return 0;
+}
+
+// Calls body with each number of successes, until nothing fails. Returns how often something did.
+template <typename F> int64_t fail_at_each(int64_t & n_left, F && body) {
+    for (int64_t n = 0;; n++) {
+        n_left = n;
+        try {
+            body();
+        } catch (const std::bad_alloc &) {
+        } catch (const omni::error &) {
+        }
+        const bool failed = n_left < 0;
+        n_left = -1;
+        if (!failed) {
+            return n;
+        }
+    }
+}
+
+int fail(char ** files) {
+    test_accelerator accelerator;
+    const auto       run = [](const towers & t, omni::compute_device & device) {
+        std::vector<float> out;
+        for (const work & w : make_work(t, {{5}, {3, 40, 300}})) {
+            const auto found = compute(*w.tower, device, w.all);
+            out.insert(out.end(), found.begin(), found.end());
+        }
+        return out;
+    };
+    const auto expected = [&] {
+        test_device device(accelerator.get());
+        return run(towers(accelerator.get(), files[0], files[1], files[2]), device);
+    }();
+    const int64_t n_load = fail_at_each(accelerator.n_allocation, [&] {
+        const towers t(accelerator.get(), files[0], files[1], files[2]);
+    });
+    test_device   device(accelerator.get());
+    const towers  t(accelerator.get(), files[0], files[1], files[2]);
+    const int64_t n_graph = fail_at_each(accelerator.n_graph, [&] { run(t, device); });
+    demand(run(t, device) == expected, "the same bits after graphs that failed");
+    const int64_t n_compute = fail_at_each(accelerator.n_allocation, [&] {
+        test_device fresh(accelerator.get());
+        try {
+            run(t, fresh);
+        } catch (...) {
+            accelerator.n_allocation = -1;
+            demand(run(t, fresh) == expected, "the same bits after memory that was short");
+            accelerator.n_allocation = -2;
+            throw;
+        }
+    });
+    std::printf("%lld %lld %lld\n", (long long) n_load, (long long) n_compute, (long long) n_graph);
+    return 0;
+}
+
+// "8..64*256": 256 lengths, evenly from 8 to 64.
+std::vector<int32_t> parse_lengths(const char * text) {
+    const int32_t least = std::atoi(text);
+    const char *  dots = std::strstr(text, "..");
+    const char *  times = std::strchr(text, '*');
+    const int32_t most = dots != nullptr ? std::atoi(dots + 2) : least, n = times != nullptr ? std::atoi(times + 1) : 1;
+    std::vector<int32_t> lengths(n);
+    for (int32_t i = 0; i < n; i++) {
+        lengths[i] = least + (n > 1 ? (most - least) * i / (n - 1) : 0);
+    }
+    return lengths;
+}
+
+int count(const char * file, char ** shapes) {
+    test_accelerator accelerator;
+    accelerator.is_hollow = true;
+    test_device  device(accelerator.get());
+    const towers t(accelerator.get(), file, "", "");
+    device.graph_count.counts = true;
+    for (; *shapes != nullptr; shapes++) {
+        compute(*t.text, device, texts(*t.text, *shapes, parse_lengths(*shapes)));
+        std::printf("%s %lld %lld\n", *shapes, (long long) device.graph_count.n_kernel.exchange(0),
+                    (long long) device.graph_count.n_byte.exchange(0));
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char ** argv) {
+    const std::string command = argc > 1 ? argv[1] : "";
+    if (command == "compare" && argc == 5) {
+        return compare(argv + 2);
+    }
+    if (command == "fail" && argc == 5) {
+        return fail(argv + 2);
+    }
+    if (command == "count" && argc > 3) {
+        return count(argv[2], argv + 3);
+    }
+    return 2;
+}

@@ -1,0 +1,55 @@
+"""What runs on an accelerator, on one for tests: the programs of tests/device, in C++ without Python."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from testing.accelerator import count_texts
+from testing.checkpoints.shapes import FULL
+from testing.checkpoints.writer import Checkpoint
+from testing.engine import build
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    return build.build_program("device", "device_test")
+
+
+def run(program: Path, *arguments: str | Path) -> str:
+    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_inputs_together_are_what_they_are_alone(program: Path, checkpoint: Checkpoint) -> None:
+    """Those there are copied, side by side and in bins; those alone are by ggml on the CPU, from the mapped file."""
+    found = run(program, "compare", checkpoint.text, checkpoint.vision, checkpoint.audio).splitlines()
+    differences = [float(line.split()[-1]) for line in found]
+    print("\n".join(found))
+    assert len(found) == 10
+    assert max(differences) < 3e-3  # the CPU adds up the values of an attention in float16, in the order of the keys
+
+
+def test_each_failure_is_an_error_and_the_next_call_is_well(program: Path, checkpoint: Checkpoint) -> None:
+    """Each allocation while a file is loaded and while it is computed with, and each graph that is submitted."""
+    counts = run(program, "fail", checkpoint.text, checkpoint.vision, checkpoint.audio).split()
+    n_load, n_compute, n_graph = map(int, counts)
+    assert n_load == 3  # files
+    assert n_compute >= 2
+    assert n_graph >= 5  # inputs
+
+
+# What these texts of the full-size small model take, at most: kernels, and MiB of compute memory. 256 short ones took
+# 6,837 kernels when each length had an attention of its own.
+LIMITS = {"12": (500, 4), "8..64*256": (700, 500), "1024*16": (700, 750), "32768": (4000, 3072)}
+
+
+def test_texts_take_few_kernels_and_little_memory(tmp_path: Path) -> None:
+    for name, count in count_texts(FULL["small"], list(LIMITS), tmp_path).items():
+        print(f"{name}: {count.n_kernels} kernels, {count.n_bytes / 2**20:.1f} MiB")
+        most_kernels, most_mebibytes = LIMITS[name]
+        assert count.n_kernels <= most_kernels
+        assert count.n_bytes <= most_mebibytes * 2**20
