@@ -2,10 +2,16 @@
 #include "error.h"
 
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <system_error>
 
 namespace omni {
+
+// As vulkan.hpp throws them: VK_ERROR_OUT_OF_HOST_MEMORY and VK_ERROR_OUT_OF_DEVICE_MEMORY.
+static bool is_vulkan_out_of_memory(const std::error_code & code) {
+    return std::strcmp(code.category().name(), "vk::Result") == 0 && (code.value() == -1 || code.value() == -2);
+}
 
 omni_status describe_current_exception(omni_error * out) noexcept {
     // Nothing here may allocate: memory may be what is missing.
@@ -24,8 +30,14 @@ omni_status describe_current_exception(omni_error * out) noexcept {
         return describe(OMNI_OUT_OF_MEMORY, out_of_memory);
     } catch (const std::length_error &) { // of a container that can't hold so much
         return describe(OMNI_OUT_OF_MEMORY, out_of_memory);
-    } catch (const std::system_error & e) { // of a thread that could not be started
-        return describe(OMNI_FAILED, "the system refused a thread: ", e.what(), "; use a smaller n_threads");
+    } catch (const std::system_error & e) {
+        if (e.code() == std::errc::resource_unavailable_try_again) {
+            return describe(OMNI_FAILED, "the system refused a thread: ", e.what(), "; use a smaller n_threads");
+        }
+        if (is_vulkan_out_of_memory(e.code())) {
+            return describe(OMNI_OUT_OF_MEMORY, out_of_memory);
+        }
+        return describe(OMNI_FAILED, "the device failed: ", e.what(), "; open the model again, or use device=\"cpu\"");
     } catch (const std::exception & e) {
         return describe(OMNI_FAILED, e.what());
     } catch (...) {

@@ -15,6 +15,9 @@ namespace {
 
 constexpr int64_t n_embd_max = 16384;
 
+// CUDA has a block of a grid's second dimension for each token of some operations, of which a grid has 65,535.
+constexpr int64_t n_device_token_max = 65535;
+
 } // namespace
 
 text_hparams::text_hparams(const gguf_file & file, const text_architecture & architecture)
@@ -101,6 +104,11 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
     const int32_t *              lengths = sequences.shapes.data;
     const int32_t                n_seq = (int32_t) sequences.shapes.size;
     const int64_t                n_token = n_position(sequences);
+    if (!lane.device().is_cpu && n_token > n_device_token_max) {
+        throw error(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
+                                     std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
+                                     " computes; split it, or use device=\"cpu\"");
+    }
     const std::unique_ptr<graph> described = make_graph(lane, cancel);
     graph &                      g = *described;
 

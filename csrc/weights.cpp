@@ -192,6 +192,31 @@ void weights::map() {
     }
 }
 
+ggml_backend_buffer_ptr weights::allocate() const {
+    const ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
+    const auto                       mebibytes = [](size_t n) { return std::to_string((n + (1 << 20) - 1) >> 20) + " MiB"; };
+    const std::string                on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
+    for (const placement & p : placements_) {
+        const size_t n_byte = ggml_nbytes(p.tensor), n_most = ggml_backend_buft_get_max_size(memory);
+        if (p.tensor->data == nullptr && n_byte > n_most) {
+            throw file_->error("tensor '" + p.source->name + "' takes " + mebibytes(n_byte) + on_device + ", which has buffers of " +
+                               mebibytes(n_most) + " at most; use device=\"cpu\"");
+        }
+    }
+    ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), memory));
+    if (buffer || maps()) {
+        if (!buffer) {
+            throw std::bad_alloc();
+        }
+        return buffer;
+    }
+    size_t n_free = 0, n_total = 0;
+    ggml_backend_dev_memory(device_, &n_free, &n_total);
+    throw file_->error("the weights take " +
+                       mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) + on_device + ", of which " +
+                       mebibytes(n_free) + " are free; use a smaller quantisation or device=\"cpu\"");
+}
+
 void weights::copy(const placement & p) {
     const std::vector<float> values = p.converts() ? to_float(*p.source) : std::vector<float>();
     const void *             data = p.converts() ? static_cast<const void *>(values.data()) : p.source->data;
@@ -209,10 +234,7 @@ void weights::place() {
     rest.erase(std::remove_if(rest.begin(), rest.end(), [](const placement & p) { return p.tensor->data != nullptr; }),
                rest.end());
     if (!rest.empty()) {
-        buffers_.emplace_back(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), ggml_backend_dev_buffer_type(device_)));
-        if (!buffers_.back()) {
-            throw std::bad_alloc();
-        }
+        buffers_.push_back(allocate());
         for (const placement & p : rest) {
             copy(p);
         }

@@ -75,6 +75,7 @@ private:
     const gguf_tensor & require_vector(const std::string & name, int64_t n) const;
     ggml_tensor *       declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
     void                map();
+    ggml_backend_buffer_ptr allocate() const; // for the tensors that lie nowhere yet; throws error
     static void         copy(const placement & p);
 
     std::shared_ptr<const gguf_file>     file_; // holds the mapping that tensors lie in

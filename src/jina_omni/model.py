@@ -119,7 +119,8 @@ class Model(AsyncEncoding):
     compute : {"fast", "exact"}
         On a CPU, ``fast`` rounds both sides of a layer's products, 32 values at a time: activations for weights of 4 to
         8 bits to 8 bits, and other weights and their activations to 14, which leaves a cosine over 0.99999. ``exact``
-        computes in float32 with the file's weights, and takes longer. F32 weights are exact either way.
+        computes in float32 with the file's weights, and takes longer. F32 weights are exact either way. Accelerators
+        multiply as they do, with sums in float32: there, ``exact`` is refused.
     pack : bool
         On a CPU with ``fast``, keep the weights of the layers in memory too, in the order in which they are multiplied:
         a query takes less time, with the same vectors. That memory belongs to this process alone, where a file that is
@@ -199,6 +200,10 @@ class Model(AsyncEncoding):
         self._threads = CallThreads()
 
         found = find_device(device)
+        if compute == "exact" and not found.is_cpu:
+            raise ValueError(
+                f"compute='exact' computes in float32 on a CPU, but the device is {found.name}; pass device='cpu' too"
+            )
         threads = n_threads or usable_cpus()
         self._files = load_files(paths.text, paths.mmproj, found, task, mmap=bool(mmap))
         # The files, not the name of a folder or on the Hub, and from everywhere: a pickle must open the same ones.

@@ -31,6 +31,8 @@ ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t memory, size_t n_byte)
 
 size_t alignment(ggml_backend_buffer_type_t) { return 64; }
 
+size_t max_size(ggml_backend_buffer_type_t memory) { return owner(memory->device).n_byte_max; }
+
 bool is_host(ggml_backend_buffer_type_t) { return false; }
 
 ggml_status compute(ggml_backend_t backend, ggml_cgraph * graph) {
@@ -72,6 +74,7 @@ test_accelerator::test_accelerator() : device_(*ggml_backend_reg_dev_get(ggml_ba
     memory_.iface.get_name = memory_name;
     memory_.iface.alloc_buffer = allocate;
     memory_.iface.get_alignment = alignment;
+    memory_.iface.get_max_size = max_size;
     memory_.iface.is_host = is_host;
     memory_.device = &device_;
 }

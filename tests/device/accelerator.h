@@ -18,6 +18,8 @@ struct test_accelerator {
     int64_t n_allocation = -1;
     int64_t n_graph = -1;
 
+    size_t n_byte_max = SIZE_MAX; // of a buffer
+
     // Whether tensors are only described: nothing is written to them.
     bool is_hollow = false;
 

@@ -1,7 +1,8 @@
 // Towers on an accelerator for tests.
 //
 //   device_test compare TEXT VISION AUDIO   inputs together there, and each alone by ggml on the CPU
-//   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once
+//   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once, and what is too large
+//   device_test errors                      what exceptions of drivers become
 //   device_test count TEXT LENGTHS...       the kernels and the compute memory of texts, such as 12 or 512*8 or 8..64*256
 #include "accelerator.h"
 #include "error.h"
@@ -13,6 +14,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
+#include <system_error>
+#include <vector>
 
 namespace {
 
@@ -95,6 +99,20 @@ int compare(char ** files) {
     return 0;
 }
 
+// Returns the text of the error that body throws.
+template <typename F> std::string catch_error(F && body) {
+    try {
+        body();
+    } catch (const omni::error & e) {
+        return e.what();
+    }
+    return "no error";
+}
+
+void demand_text(const std::string & text, const std::string & part) {
+    demand(text.find(part) != std::string::npos, "'" + text + "' has '" + part + "'");
+}
+
 // Calls body with each number of successes, until nothing fails. Returns how often something did.
 template <typename F> int64_t fail_at_each(int64_t & n_left, F && body) {
     for (int64_t n = 0;; n++) {
@@ -127,12 +145,21 @@ int fail(char ** files) {
         return run(towers(accelerator.get(), files[0], files[1], files[2]), device);
     }();
     const int64_t n_load = fail_at_each(accelerator.n_allocation, [&] {
-        const towers t(accelerator.get(), files[0], files[1], files[2]);
+        try {
+            const towers t(accelerator.get(), files[0], files[1], files[2]);
+        } catch (const omni::error & e) {
+            demand_text(e.what(), " MiB on the device test0, of which ");
+            throw;
+        }
     });
+    accelerator.n_byte_max = 1 << 16;
+    demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }), "which has buffers of 1 MiB at most");
+    accelerator.n_byte_max = SIZE_MAX;
     test_device   device(accelerator.get());
     const towers  t(accelerator.get(), files[0], files[1], files[2]);
     const int64_t n_graph = fail_at_each(accelerator.n_graph, [&] { run(t, device); });
     demand(run(t, device) == expected, "the same bits after graphs that failed");
+    demand_text(catch_error([&] { compute(*t.text, device, texts(*t.text, "long", {65'536})); }), "split it");
     const int64_t n_compute = fail_at_each(accelerator.n_allocation, [&] {
         test_device fresh(accelerator.get());
         try {
@@ -145,6 +172,29 @@ int fail(char ** files) {
         }
     });
     std::printf("%lld %lld %lld\n", (long long) n_load, (long long) n_compute, (long long) n_graph);
+    return 0;
+}
+
+struct vulkan_category : std::error_category {
+    const char * name() const noexcept override { return "vk::Result"; }
+    std::string  message(int) const override { return "a driver's words"; }
+};
+
+int errors() {
+    const vulkan_category vulkan;
+    const auto            demand_status = [](const std::error_code & code, omni_status status, const char * part) {
+        omni_error found = {};
+        try {
+            throw std::system_error(code, "submit");
+        } catch (...) {
+            demand(omni::describe_current_exception(&found) == status, found.text);
+        }
+        demand_text(found.text, part);
+    };
+    demand_status({-1, vulkan}, OMNI_OUT_OF_MEMORY, "use smaller inputs");
+    demand_status({-2, vulkan}, OMNI_OUT_OF_MEMORY, "use smaller inputs");
+    demand_status({-4, vulkan}, OMNI_FAILED, "the device failed: submit: a driver's words; open the model again");
+    demand_status(std::make_error_code(std::errc::resource_unavailable_try_again), OMNI_FAILED, "refused a thread");
     return 0;
 }
 
@@ -184,6 +234,9 @@ int main(int argc, char ** argv) {
     }
     if (command == "fail" && argc == 5) {
         return fail(argv + 2);
+    }
+    if (command == "errors" && argc == 2) {
+        return errors();
     }
     if (command == "count" && argc > 3) {
         return count(argv[2], argv + 3);

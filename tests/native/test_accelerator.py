@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from jina_omni import Model
+from jina_omni import model as model_module
+from jina_omni.native import find_device
 from testing.accelerator import count_texts
 from testing.checkpoints.shapes import FULL
 from testing.checkpoints.writer import Checkpoint
@@ -40,6 +44,17 @@ def test_each_failure_is_an_error_and_the_next_call_is_well(program: Path, check
     assert n_load == 3  # files
     assert n_compute >= 2
     assert n_graph >= 5  # inputs
+
+
+def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:
+    run(program, "errors")
+
+
+def test_exact_is_refused_on_an_accelerator(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint) -> None:
+    accelerator = dataclasses.replace(find_device("cpu"), name="cuda:0", is_cpu=False)
+    monkeypatch.setattr(model_module, "find_device", lambda _: accelerator)
+    with pytest.raises(ValueError, match="compute='exact' computes in float32 on a CPU, but the device is cuda:0"):
+        Model(checkpoint.text, compute="exact")
 
 
 # What these texts of the full-size small model take, at most: kernels, and MiB of compute memory. 256 short ones took
