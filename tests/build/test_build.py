@@ -252,6 +252,37 @@ def test_an_unknown_backend_is_refused(tmp_path):
 
 
 @needs_cmake
+@needs_build_tools
+def test_a_build_for_vulkan_names_the_packages_that_are_missing(tmp_path):
+    absent = "-DCMAKE_DISABLE_FIND_PACKAGE_Vulkan=ON"
+    error = configure(tmp_path / "build", absent, JINA_OMNI_BACKEND="vulkan")
+    assert "Install libvulkan-dev, glslc and spirv-headers (Debian, Ubuntu)" in error
+
+
+@needs_cmake
+@needs_build_tools
+@pytest.mark.parametrize(("version", "is_old"), [(239, True), (275, False)])
+def test_a_build_for_vulkan_checks_the_version_of_its_headers(tmp_path, version, is_old):
+    headers = tmp_path / "vulkan"
+    headers.mkdir()
+    (headers / "vulkan.h").touch()
+    (headers / "vulkan_core.h").write_text(
+        f"#define VK_HEADER_VERSION {version}\n"
+        "#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(0, 1, 3, VK_HEADER_VERSION)\n"
+    )
+    definitions = {
+        "Vulkan_INCLUDE_DIR": tmp_path,
+        "Vulkan_LIBRARY": headers / "vulkan.h",
+        "Vulkan_GLSLC_EXECUTABLE": sys.executable,
+        "CMAKE_DISABLE_FIND_PACKAGE_SPIRV-Headers": "ON",
+    }
+    options = [f"-D{name}={value}" for name, value in definitions.items()]
+    error = configure(tmp_path / "build", *options, JINA_OMNI_BACKEND="vulkan")
+    assert (f"are of version 1.3.{version}, and 1.3.275 is needed" in error) == is_old
+    assert ("SPIRV-Headers were not found. Install spirv-headers" in error) == (not is_old)
+
+
+@needs_cmake
 def test_a_missing_compiler_is_named(tmp_path):
     error = configure(tmp_path / "build", CC=str(tmp_path / "cc"), CXX=str(tmp_path / "c++"))
     assert "needs a C and a C++17 compiler" in error
