@@ -88,8 +88,11 @@ def _run(seconds: float, *command: str) -> bytes:
 
 
 def _read_picture(data: bytes) -> Facts:
-    with PILImage.open(io.BytesIO(data)) as picture:
-        return Facts({"width": picture.width, "height": picture.height}, summarize_picture(picture))
+    try:
+        with PILImage.open(io.BytesIO(data)) as picture:
+            return Facts({"width": picture.width, "height": picture.height}, summarize_picture(picture))
+    except PILImage.DecompressionBombError as error:
+        raise PeerError(f"draws a picture that is too large to compare: {error}") from error
 
 
 def _ask_poppler(path: Path, seconds: float) -> Facts:
