@@ -3,18 +3,24 @@
 
 #ifdef OMNI_CUDA
 #include <cuda_runtime_api.h>
+
+#include <cstdlib>
+#include <string>
 #endif
 
 namespace omni {
 
 #ifdef OMNI_CUDA
 int32_t compute_capability(ggml_backend_dev_t device) {
-    ggml_backend_dev_props props;
-    ggml_backend_dev_get_props(device, &props);
-    int index = 0, major = 0, minor = 0;
-    if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU || props.device_id == nullptr ||
-        cudaDeviceGetByPCIBusId(&index, props.device_id) != cudaSuccess ||
-        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) != cudaSuccess ||
+    // ggml numbers its devices as CUDA does. Its properties would tell the bus of one, but ask for its memory too, for which CUDA
+    // starts it.
+    const std::string name = ggml_backend_dev_name(device);
+    if (name.rfind("CUDA", 0) != 0) {
+        return 0;
+    }
+    const int index = std::atoi(name.c_str() + 4);
+    int       major = 0, minor = 0;
+    if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) != cudaSuccess ||
         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index) != cudaSuccess) {
         return 0;
     }

@@ -165,11 +165,19 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
         copy_text(info->name, ggml_backend_dev_name(dev));
         copy_text(info->description, ggml_backend_dev_description(dev));
         info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
-        size_t free = 0, total = 0;
-        ggml_backend_dev_memory(dev, &free, &total);
-        info->memory_free = (int64_t) free;
-        info->memory_total = (int64_t) total;
+        info->is_integrated = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_IGPU;
         info->compute_capability = omni::compute_capability(dev);
+    });
+}
+
+omni_status omni_device_memory(int32_t device, int64_t * free, int64_t * total, omni_error * error) {
+    return guarded(error, [&] {
+        int64_t & free_out = require_pointer(free, "free");
+        int64_t & total_out = require_pointer(total, "total");
+        size_t    n_free = 0, n_total = 0;
+        ggml_backend_dev_memory(get_device(device), &n_free, &n_total);
+        free_out = (int64_t) n_free;
+        total_out = (int64_t) n_total;
     });
 }
 

@@ -50,8 +50,7 @@ typedef struct omni_device_info {
     char    name[64]; // "CPU", "CUDA0", "Metal", ...
     char    description[256];
     int32_t is_cpu;
-    int64_t memory_free; // bytes, 0 where unknown
-    int64_t memory_total;
+    int32_t is_integrated;      // a GPU that shares the host's memory
     int32_t compute_capability; // of an NVIDIA GPU, 10 * major + minor; else 0
 } omni_device_info;
 
@@ -60,6 +59,9 @@ const char * omni_backend(void);
 
 int32_t     omni_device_count(void);
 omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error);
+
+// Bytes, 0 where unknown. Unlike omni_device_get this may start the device, which takes some of its memory.
+omni_status omni_device_memory(int32_t device, int64_t * free, int64_t * total, omni_error * error);
 
 // ---- text model file ----------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ class ModelInfo:
     device_description : str
     no_accelerator : str or None
         Why the accelerator of an installed build is not used; None where there is no such build, or it is used.
+    workarounds : tuple of str
+        What is done about defects of the accelerator's backend.
     n_threads : int
         Of the CPU.
     instruction_set : str
@@ -91,6 +93,7 @@ class ModelInfo:
     device: str
     device_description: str
     no_accelerator: str | None
+    workarounds: tuple[str, ...]
     n_threads: int
     instruction_set: str
     n_params: int

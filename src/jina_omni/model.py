@@ -227,7 +227,16 @@ class Model(AsyncEncoding):
         self._encoder = Encoder(self._files, self._context, self._preparer)
         self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
         self._info = _describe(
-            paths, self._files, found, threads, instruction_set, compute, packed_bytes, dialect, pictures
+            paths,
+            self._files,
+            found,
+            self._context.workarounds,
+            threads,
+            instruction_set,
+            compute,
+            packed_bytes,
+            dialect,
+            pictures,
         )
 
     @classmethod
@@ -901,6 +910,7 @@ def _describe(
     paths: ModelPaths,
     files: ModelFiles,
     device: Device,
+    workarounds: tuple[str, ...],
     n_threads: int,
     instruction_set: str,
     compute: Compute,
@@ -931,6 +941,7 @@ def _describe(
         device=device.name,
         device_description=device.description,
         no_accelerator=why_no_accelerator(devices()) if device.is_cpu else None,
+        workarounds=workarounds,
         n_threads=n_threads,
         instruction_set=instruction_set,
         license=text.metadata("general.license") or MODEL_LICENSE,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jina_omni.errors import ModelLoadError
@@ -14,8 +16,6 @@ def device(index: int, name: str, compute_capability: int = 0) -> Device:
         name=name,
         description="",
         is_cpu=name == "cpu",
-        memory_free=0,
-        memory_total=0,
         compute_capability=compute_capability,
     )
 
@@ -55,10 +55,30 @@ def test_auto_is_the_cpu_where_there_is_nothing_else() -> None:
     assert find_device("auto").name == "cpu"
 
 
-@pytest.mark.usefixtures("with_cuda")
-def test_auto_is_the_first_accelerator() -> None:
+@pytest.mark.parametrize(
+    ("memory", "integrated", "chosen"),
+    [
+        ({"cuda:0": 5, "cuda:1": 5}, (), "cuda:0"),
+        ({"cuda:0": 4, "cuda:1": 5}, (), "cuda:1"),
+        ({"vulkan:0": 90, "vulkan:1": 5, "vulkan:2": 7}, ("vulkan:0",), "vulkan:2"),
+        ({"vulkan:0": 5, "vulkan:1": 6}, ("vulkan:0", "vulkan:1"), "vulkan:1"),
+    ],
+)
+def test_auto_is_the_discrete_accelerator_with_the_most_free_memory(
+    monkeypatch: pytest.MonkeyPatch, memory: dict[str, int], integrated: tuple[str, ...], chosen: str
+) -> None:
+    found = [replace(device(i, name), is_integrated=name in integrated) for i, name in enumerate(["cpu", *memory])]
+    monkeypatch.setitem(find_device.__globals__, "devices", lambda: found)
+    monkeypatch.setattr(Device, "memory_free", property(lambda one: memory[one.name]))
+    assert find_device("auto").name == chosen
+    assert find_device("Auto").name == chosen
+
+
+def test_a_single_accelerator_is_chosen_without_asking_for_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [device(0, "cpu"), device(1, "cuda:0"), replace(device(2, "vulkan:0"), is_integrated=True)]
+    monkeypatch.setitem(find_device.__globals__, "devices", lambda: found)
+    monkeypatch.setattr(Device, "memory_free", property(lambda _: pytest.fail("asked")))
     assert find_device("auto").name == "cuda:0"
-    assert find_device("Auto").name == "cuda:0"
 
 
 @pytest.mark.usefixtures("with_cuda")

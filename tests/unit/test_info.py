@@ -46,6 +46,7 @@ INFO = ModelInfo(
     device="cpu",
     device_description="A processor",
     no_accelerator=None,
+    workarounds=(),
     n_threads=4,
     instruction_set="avx2",
     n_params=600_000_000,

@@ -14,7 +14,7 @@ from jina_omni.arguments import check_choice, check_int
 from jina_omni.errors import Cancelled, as_thread_error
 from jina_omni.native.arguments import Floats, Ints, as_floats, as_ints, require
 from jina_omni.native.boundary import BACKGROUND, INTERACTIVE, Handle, Native, call, get_integer, prepare, to_native
-from jina_omni.native.devices import Device, devices
+from jina_omni.native.devices import Device
 from jina_omni.native.models import ModelFile, Projector, TextModel, audio_token_count
 from jina_omni.native.processors import instruction_sets, linear_products
 from jina_omni.native.workarounds import apply_workarounds
@@ -120,8 +120,7 @@ class Context(Handle):
         known = instruction_sets()
         if instruction_set is not None and instruction_set not in known:
             raise ValueError(f"instruction_set is {instruction_set!r}, expected one of {', '.join(known)}")
-        if not device.is_cpu:
-            apply_workarounds(devices())
+        self.workarounds = () if device.is_cpu else apply_workarounds(device)
         kernels = known.index(instruction_set) if instruction_set is not None else 0
         options = (device.index, n_threads, kernels, int(exact), int(portable))
         super().__init__("omni_context", "omni_context_init", *options)

@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from jina_omni.errors import ModelLoadError
 from jina_omni.native.arguments import require
-from jina_omni.native.boundary import extension_problem, get_integer, get_string, read_struct
+from jina_omni.native.boundary import call, extension_problem, get_integer, get_string, read_struct
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Device:
     description : str
         The hardware's own name.
     is_cpu : bool
-    memory_free, memory_total : int
-        Bytes, 0 where unknown.
+    is_integrated : bool
+        Whether it is a GPU that shares the memory of the CPU.
     compute_capability : int
         Of an NVIDIA GPU, 10 * major + minor; else 0.
     """
@@ -35,9 +37,23 @@ class Device:
     name: str
     description: str
     is_cpu: bool
-    memory_free: int
-    memory_total: int
+    is_integrated: bool = False
     compute_capability: int = 0
+
+    @property
+    def memory_free(self) -> int:
+        """Bytes, 0 where unknown. To answer, a driver may start the device, which takes some of its memory."""
+        return self._read_memory()[0]
+
+    @property
+    def memory_total(self) -> int:
+        """Bytes, 0 where unknown; asked like `memory_free`."""
+        return self._read_memory()[1]
+
+    def _read_memory(self) -> tuple[int, int]:
+        free, total = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        call("omni_device_memory", self.index, free, total)
+        return int(free[0]), int(total[0])
 
 
 def _user_name(name: str) -> str:
@@ -59,8 +75,7 @@ def _describe(index: int) -> Device:
         name=_user_name(info.name),
         description=info.description,
         is_cpu=bool(info.is_cpu),
-        memory_free=info.memory_free,
-        memory_total=info.memory_total,
+        is_integrated=bool(info.is_integrated),
         compute_capability=info.compute_capability,
     )
 
@@ -78,13 +93,24 @@ def why_no_accelerator(found: Iterable[Device]) -> str | None:
     )
 
 
+def _choose(found: list[Device]) -> Device:
+    """Return the discrete accelerator with the most free memory, else an integrated one, else the CPU.
+
+    Of a single one the memory is not asked for.
+    """
+    accelerators = [device for device in found if not device.is_cpu]
+    best = [device for device in accelerators if not device.is_integrated] or accelerators or found[:1]
+    return best[0] if len(best) == 1 else max(best, key=lambda device: device.memory_free)
+
+
 def find_device(name: str) -> Device:
     """Return the device that `name` means.
 
     Parameters
     ----------
     name : str
-        ``"auto"`` (an accelerator where there is one, else the CPU), ``"cpu"``, or a name that `devices` lists; a
+        ``"auto"`` (the accelerator with the most free memory, a discrete one before those that share the memory of the
+        CPU, else the CPU), ``"cpu"``, or a name that `devices` lists; a
         backend without number (``"cuda"``) is its first device.
 
     Raises
@@ -101,7 +127,7 @@ def find_device(name: str) -> Device:
     wanted = require("the name of a device", name, str).lower()
     problem = why_no_accelerator(found)
     if wanted == "auto":
-        device = next((d for d in found if not d.is_cpu), found[0])
+        device = _choose(found)
         if problem and device.is_cpu:
             warnings.warn(f"falling back to the CPU: {problem}", RuntimeWarning, stacklevel=3)
         return device
