@@ -71,9 +71,8 @@ attention_groups::attention_groups(const attention_layout & layout) {
     const auto find_end = [&](auto begin, auto && belongs) { return std::find_if_not(begin, sorted.end(), belongs); };
     auto       next = sorted.begin();
     while (next != sorted.end() && next->kv_len > *std::rbegin(bin_sizes)) {
-        const auto end = find_end(next, [&](const attention_segment & s) {
-            return s.kv_len == next->kv_len && s.q_len == next->q_len;
-        });
+        const auto end = find_end(
+            next, [&](const attention_segment & s) { return s.kv_len == next->kv_len && s.q_len == next->q_len; });
         add_alike({next, end}, layout.causal);
         std::for_each(next, end, [&](const attention_segment & s) { add_rows(s); });
         next = end;

@@ -12,7 +12,7 @@ namespace omni {
 
 #ifdef OMNI_CUDA
 int32_t compute_capability(ggml_backend_dev_t device) {
-    // ggml numbers its devices as CUDA does. Its properties would tell the bus of one, but ask for its memory too, for which CUDA
+    // ggml numbers its devices as CUDA does. Its properties would have the bus of one, but ask for its memory too, for which CUDA
     // starts it.
     const std::string name = ggml_backend_dev_name(device);
     if (name.rfind("CUDA", 0) != 0) {

@@ -80,8 +80,8 @@ struct compute_device {
     thread_pool        threads;     // of the kernels
     omni::linear_work  linear_work; // by the kernels
     omni::graph_count  graph_count;
-    std::mutex         step_mutex;  // without our kernels: held by each step
-    piece_rate         rate;        // without our kernels: guarded by step_mutex
+    std::mutex         step_mutex; // without our kernels: held by each step
+    piece_rate         rate;       // without our kernels: guarded by step_mutex
 
 private:
     void add_backend(int n_threads);

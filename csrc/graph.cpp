@@ -112,7 +112,8 @@ ggml_tensor * graph::gelu_erf(ggml_tensor * x) { return ggml_gelu_erf(memory(), 
 
 ggml_tensor * graph::swiglu(const linear_layer & gate, const linear_layer & up, ggml_tensor * x) {
     const auto both = linear_side_by_side({&gate, &up}, x);
-    return are_side_by_side(gate, up) ? ggml_swiglu(memory(), both[0]->view_src) : ggml_swiglu_split(memory(), both[0], both[1]);
+    return are_side_by_side(gate, up) ? ggml_swiglu(memory(), both[0]->view_src)
+                                      : ggml_swiglu_split(memory(), both[0], both[1]);
 }
 
 graph::rotation graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int, float base) {
@@ -190,7 +191,7 @@ const graph::prepared_attention & graph::prepare(const std::shared_ptr<const att
     return p;
 }
 
-ggml_tensor * graph::mask_of(const attention_group & group, const prepared_attention & prepared) {
+ggml_tensor * graph::select_mask(const attention_group & group, const prepared_attention & prepared) {
     if (group.mask < 0) {
         return nullptr;
     }
@@ -232,19 +233,21 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
         ggml_tensor * y = ggml_flash_attn_ext(memory(), select(queries, group.query_begin, group.n_query, group),
                                               select(keys, group.key_begin, group.n_key, group),
                                               select(values, group.key_begin, group.n_key, group), nullptr, scale, 0.0f, 0.0f);
-        y->src[3] = mask_of(group, p); // ggml_flash_attn_ext asks for contiguous rows, though all backends go by their stride
+        y->src[3] = select_mask(group,
+                                p); // ggml_flash_attn_ext asks for contiguous rows, though all backends go by their stride
         ggml_prec_set_acc(y, GGML_PREC_F32);
         return ggml_reshape_2d(memory(), y, width, group.n_query * group.n_bin);
     };
-    ggml_tensor * result;
+    ggml_tensor * result = nullptr;
     if (p.groups.groups.size() == 1) {
         result = attend(p.groups.groups.front());
     } else {
         result = shared_rows(width, p.groups.n_query);
         for (const attention_group & group : p.groups.groups) {
             ggml_tensor * y = attend(group);
-            writes_.push_back(ggml_cpy(memory(), y, ggml_view_2d(memory(), result, width, y->ne[1], result->nb[1],
-                                                                 group.query_begin * result->nb[1])));
+            writes_.push_back(
+                ggml_cpy(memory(), y,
+                         ggml_view_2d(memory(), result, width, y->ne[1], result->nb[1], group.query_begin * result->nb[1])));
         }
     }
     return p.result_rows ? select_rows(result, p.result_rows) : result;

@@ -100,10 +100,10 @@ text_tower::layer text_tower::load_layer(int index) {
 int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu ? 4096 : 16384; }
 
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
-    const text_hparams &         hp = hparams_;
-    const int32_t *              lengths = sequences.shapes.data;
-    const int32_t                n_seq = (int32_t) sequences.shapes.size;
-    const int64_t                n_token = n_position(sequences);
+    const text_hparams & hp = hparams_;
+    const int32_t *      lengths = sequences.shapes.data;
+    const int32_t        n_seq = (int32_t) sequences.shapes.size;
+    const int64_t        n_token = n_position(sequences);
     if (!lane.device().is_cpu && n_token > n_device_token_max) {
         throw error(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
                                      std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
@@ -154,10 +154,10 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
             continue;
         }
         // Of the last layer, only the last token of each sequence passes the rest.
-        const auto         projected = g.linear_side_by_side({&l.heads.k, &l.heads.v}, h);
-        ggml_tensor *      keys = g.rotate(g.split_heads(projected[0], 0, hp.head_dim, hp.n_kv_head), rotation, l.heads.k_norm,
-                                           hp.rms_epsilon);
-        ggml_tensor *      values = g.split_heads(projected[1], 0, hp.head_dim, hp.n_kv_head);
+        const auto    projected = g.linear_side_by_side({&l.heads.k, &l.heads.v}, h);
+        ggml_tensor * keys = g.rotate(g.split_heads(projected[0], 0, hp.head_dim, hp.n_kv_head), rotation, l.heads.k_norm,
+                                      hp.rms_epsilon);
+        ggml_tensor * values = g.split_heads(projected[1], 0, hp.head_dim, hp.n_kv_head);
         x = g.select_rows(x, last_rows);
         ggml_tensor * queries = g.linear(l.heads.q, g.rms_norm(x, l.attn_norm, hp.rms_epsilon));
         queries = g.rotate(g.split_heads(queries, 0, hp.head_dim, hp.n_head), last_rotation, l.heads.q_norm, hp.rms_epsilon);

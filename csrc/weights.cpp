@@ -37,7 +37,8 @@ std::vector<float> to_float(const gguf_tensor & tensor) {
 }
 
 weights::weights(std::shared_ptr<const gguf_file> file, ggml_backend_dev_t device)
-    : file_(std::move(file)), device_(device), context_(ggml_tensor_overhead() * (n_tensor_each * file_->tensors().size() + 1)) {}
+    : file_(std::move(file)), device_(device),
+      context_(ggml_tensor_overhead() * (n_tensor_each * file_->tensors().size() + 1)) {}
 
 // ---- declaring ----------------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ ggml_tensor * weights::place_later(ggml_tensor * tensor, const gguf_tensor & sou
     return tensor;
 }
 
-ggml_tensor * weights::part_of(ggml_tensor * tensor, int64_t first_row, int64_t n_row) {
+ggml_tensor * weights::view_rows(ggml_tensor * tensor, int64_t first_row, int64_t n_row) {
     ggml_tensor * part = ggml_view_2d(context_.get(), tensor, tensor->ne[0], n_row, tensor->nb[1], first_row * tensor->nb[1]);
     part->op = GGML_OP_NONE; // to a graph it is a weight
     part->src[0] = nullptr;
@@ -135,7 +136,7 @@ std::vector<linear_layer> weights::linear_side_by_side(const std::vector<std::pa
         ggml_tensor * all = ggml_new_tensor_2d(context_.get(), type, n_in, n_row);
         n_row = 0;
         for (size_t i = first; i < next; n_row += names[i++].second) {
-            layers.push_back(add_linear(place_later(part_of(all, n_row, names[i].second), *sources[i])));
+            layers.push_back(add_linear(place_later(view_rows(all, n_row, names[i].second), *sources[i])));
         }
     }
     return layers;
@@ -162,10 +163,10 @@ void weights::rms_norms_of_heads(head_layers & heads, const std::string & q_name
     }
     const int64_t n_q = heads.q.weight->ne[1] / head_dim, n_k = heads.k.weight->ne[1] / head_dim;
     ggml_tensor * all = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, head_dim, n_q + n_k);
-    place_later(part_of(all, 0, n_q), require_vector(q_name + ".weight", head_dim), n_q);
-    place_later(part_of(all, n_q, n_k), require_vector(k_name + ".weight", head_dim), n_k);
-    heads.q_norm = {part_of(all, 0, 1), nullptr};
-    heads.k_norm = {part_of(all, n_q, 1), nullptr};
+    place_later(view_rows(all, 0, n_q), require_vector(q_name + ".weight", head_dim), n_q);
+    place_later(view_rows(all, n_q, n_k), require_vector(k_name + ".weight", head_dim), n_k);
+    heads.q_norm = {view_rows(all, 0, 1), nullptr};
+    heads.k_norm = {view_rows(all, n_q, 1), nullptr};
     heads.qk_norm = {all, nullptr};
 }
 
@@ -199,8 +200,8 @@ ggml_backend_buffer_ptr weights::allocate() const {
     for (const placement & p : placements_) {
         const size_t n_byte = ggml_nbytes(p.tensor), n_most = ggml_backend_buft_get_max_size(memory);
         if (p.tensor->data == nullptr && n_byte > n_most) {
-            throw file_->error("tensor '" + p.source->name + "' takes " + mebibytes(n_byte) + on_device + ", which has buffers of " +
-                               mebibytes(n_most) + " at most; use device=\"cpu\"");
+            throw file_->error("tensor '" + p.source->name + "' takes " + mebibytes(n_byte) + on_device +
+                               ", which has buffers of " + mebibytes(n_most) + " at most; use device=\"cpu\"");
         }
     }
     ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), memory));
@@ -212,9 +213,9 @@ ggml_backend_buffer_ptr weights::allocate() const {
     }
     size_t n_free = 0, n_total = 0;
     ggml_backend_dev_memory(device_, &n_free, &n_total);
-    throw file_->error("the weights take " +
-                       mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) + on_device + ", of which " +
-                       mebibytes(n_free) + " are free; use a smaller quantisation or device=\"cpu\"");
+    throw file_->error("the weights take " + mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) +
+                       on_device + ", of which " + mebibytes(n_free) +
+                       " are free; use a smaller quantisation or device=\"cpu\"");
 }
 
 void weights::copy(const placement & p) {

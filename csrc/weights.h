@@ -68,15 +68,15 @@ private:
     const gguf_tensor & require_matrix(const std::string & name, int64_t n_in, int64_t n_out) const;
     linear_layer        add_linear(ggml_tensor * matrix);
     // A part of a tensor, which is placed itself.
-    ggml_tensor *       part_of(ggml_tensor * tensor, int64_t first_row, int64_t n_row);
-    ggml_tensor *       place_later(ggml_tensor * tensor, const gguf_tensor & source, int64_t n_times = 1);
-    ggml_tensor *       vector(const std::string & name, int64_t n);
-    const gguf_tensor & require(const std::string & name) const;
-    const gguf_tensor & require_vector(const std::string & name, int64_t n) const;
-    ggml_tensor *       declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
-    void                map();
+    ggml_tensor *           view_rows(ggml_tensor * tensor, int64_t first_row, int64_t n_row);
+    ggml_tensor *           place_later(ggml_tensor * tensor, const gguf_tensor & source, int64_t n_times = 1);
+    ggml_tensor *           vector(const std::string & name, int64_t n);
+    const gguf_tensor &     require(const std::string & name) const;
+    const gguf_tensor &     require_vector(const std::string & name, int64_t n) const;
+    ggml_tensor *           declare(const gguf_tensor & source, ggml_type type, int64_t ne0, int64_t ne1);
+    void                    map();
     ggml_backend_buffer_ptr allocate() const; // for the tensors that lie nowhere yet; throws error
-    static void         copy(const placement & p);
+    static void             copy(const placement & p);
 
     std::shared_ptr<const gguf_file>     file_; // holds the mapping that tensors lie in
     ggml_backend_dev_t                   device_;

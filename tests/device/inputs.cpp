@@ -12,9 +12,7 @@ using omni::gguf_file;
 
 towers::towers(ggml_backend_dev_t device, const std::string & text_path, const std::string & vision_path,
                const std::string & audio_path) {
-    const auto open = [](const std::string & path) {
-        return std::make_shared<const gguf_file>(path, omni::file_access::map);
-    };
+    const auto open = [](const std::string & path) { return std::make_shared<const gguf_file>(path, omni::file_access::map); };
     const auto text_file = open(text_path);
     const auto n_token = (int32_t) text_file->find("token_embd.weight")->ne[1];
     text = std::make_unique<omni::text_tower>(text_file, omni::read_text_architecture(*text_file), n_token, device);

@@ -84,7 +84,8 @@ double difference(const std::vector<float> & a, const std::vector<float> & b) {
 
 int compare(char ** files) {
     const std::vector<std::vector<int32_t>> lengths = {
-        {12}, {7, 7, 7}, {1, 40, 3, 40, 9, 200}, {256, 255, 257, 512, 511, 1, 1024, 700}, {1025, 30, 1025, 1500, 2}, {2049}, {2600, 5},
+        {12},   {7, 7, 7}, {1, 40, 3, 40, 9, 200}, {256, 255, 257, 512, 511, 1, 1024, 700}, {1025, 30, 1025, 1500, 2},
+        {2049}, {2600, 5},
     };
     test_accelerator   accelerator;
     ggml_backend_dev_t cpu = ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0);
@@ -153,7 +154,8 @@ int fail(char ** files) {
         }
     });
     accelerator.n_byte_max = 1 << 16;
-    demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }), "which has buffers of 1 MiB at most");
+    demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }),
+                "which has buffers of 1 MiB at most");
     accelerator.n_byte_max = SIZE_MAX;
     test_device   device(accelerator.get());
     const towers  t(accelerator.get(), files[0], files[1], files[2]);
@@ -200,10 +202,10 @@ int errors() {
 
 // "8..64*256": 256 lengths, evenly from 8 to 64.
 std::vector<int32_t> parse_lengths(const char * text) {
-    const int32_t least = std::atoi(text);
-    const char *  dots = std::strstr(text, "..");
-    const char *  times = std::strchr(text, '*');
-    const int32_t most = dots != nullptr ? std::atoi(dots + 2) : least, n = times != nullptr ? std::atoi(times + 1) : 1;
+    const int32_t        least = std::atoi(text);
+    const char *         dots = std::strstr(text, "..");
+    const char *         times = std::strchr(text, '*');
+    const int32_t        most = dots != nullptr ? std::atoi(dots + 2) : least, n = times != nullptr ? std::atoi(times + 1) : 1;
     std::vector<int32_t> lengths(n);
     for (int32_t i = 0; i < n; i++) {
         lengths[i] = least + (n > 1 ? (most - least) * i / (n - 1) : 0);
