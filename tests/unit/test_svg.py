@@ -70,6 +70,16 @@ def test_what_is_drawn_is_seen_and_what_is_transparent_is_white():
     assert drawn(svg()).tobytes() == half_red(40, 20).tobytes()
 
 
+@pytest.mark.parametrize(("languages", "is_shown"), [("en", True), ("de, en-GB", True), ("de", False)])
+def test_what_is_for_a_language_is_shown_where_it_is_english(languages, is_shown):
+    """As where a browser speaks English, and in a ``switch`` as its first child that may be shown."""
+    alone = f'<g systemLanguage="{languages}">{RECTANGLE}</g>'
+    other = '<rect width="100%" height="100%" fill="white"/>'
+    for body in (alone, f"<switch>{alone}{other}</switch>"):
+        expected = half_red(40, 20) if is_shown else PILImage.new("RGB", (40, 20), WHITE)
+        assert drawn(svg(body=body)).tobytes() == expected.tobytes()
+
+
 def test_what_is_half_transparent_is_mixed_with_white():
     body = '<rect width="40" height="20" fill="#64c832" fill-opacity="0.5"/>'
     (found,) = {tuple(pixel) for pixel in np.asarray(drawn(svg(body=body))).reshape(-1, 3)}

@@ -28,7 +28,8 @@ def svg(resvg: ModuleType, requests: Iterator[bytes], _file: io.BufferedReader |
     """Reply to each drawing with a PNG file; before it stands the colour of its background, such as ``#ffffff``."""
     for request in requests:
         background, text = request[:7].decode(), request[7:].decode()
-        yield resvg.svg_to_bytes(svg_string=text, dpi=96, background=background)
+        # Without a language, what is for one alone would be left out.
+        yield resvg.svg_to_bytes(svg_string=text, dpi=96, background=background, languages=["en"])
 
 
 def pdf(pdfium: ModuleType, requests: Iterator[bytes], file: io.BufferedReader | None) -> Iterator[bytes | memoryview]:
