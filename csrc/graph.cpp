@@ -233,8 +233,8 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
         ggml_tensor * y = ggml_flash_attn_ext(memory(), select(queries, group.query_begin, group.n_query, group),
                                               select(keys, group.key_begin, group.n_key, group),
                                               select(values, group.key_begin, group.n_key, group), nullptr, scale, 0.0f, 0.0f);
-        y->src[3] = select_mask(group,
-                                p); // ggml_flash_attn_ext asks for contiguous rows, though all backends go by their stride
+        // ggml_flash_attn_ext asks for a mask of contiguous rows, though all backends go by their stride.
+        y->src[3] = select_mask(group, p);
         ggml_prec_set_acc(y, GGML_PREC_F32);
         return ggml_reshape_2d(memory(), y, width, group.n_query * group.n_bin);
     };
