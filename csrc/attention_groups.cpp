@@ -15,7 +15,8 @@ using segments = std::vector<attention_segment>;
 // Keys of a bin. Longer segments have operations of their own, since masks grow with the square.
 constexpr int32_t bin_sizes[] = {256, 512, 1024};
 
-// Queries of a long causal segment that are computed together. Their mask has this many rows, and what they don't see is left out.
+// Queries of a long causal segment that are computed together, with the keys up to the last of them: half of what a mask of all
+// would have.
 constexpr int32_t n_part_query = 512;
 constexpr int32_t n_part_from = 2048; // queries from which on a segment is long
 
@@ -90,30 +91,20 @@ attention_groups::attention_groups(const attention_layout & layout) {
 void attention_groups::add_alike(const std::vector<attention_segment> & alike, bool causal) {
     const attention_segment & s = alike.front();
     const auto                n_bin = (int64_t) alike.size(), key_begin = (int64_t) key_rows.size();
-    const auto                add_mask = [&](int64_t n_query_, int64_t n_key) {
-        masks.push_back({n_query_, n_key, {}});
-        return (int32_t) masks.size() - 1;
-    };
-    if (!causal || n_bin > 1 || s.q_len <= n_part_from) {
-        const int32_t mask = causal && s.q_len > 1 ? add_mask(s.q_len, s.kv_len) : -1;
-        groups.push_back({n_bin, s.q_len, s.kv_len, n_query, key_begin, mask, 0});
-    } else {
-        // The first part is the short one, so that the others begin at multiples of a part in the mask of the last.
-        const int32_t mask = add_mask(n_part_query, s.kv_len);
-        for (int32_t first = 0, end = (s.q_len - 1) % n_part_query + 1; first < s.q_len; first = end, end += n_part_query) {
-            const int64_t n_part = end - first, n_key = s.kv_len - s.q_len + end;
-            if (n_part == n_part_query) {
-                groups.push_back({1, n_part, n_key, n_query + first, key_begin, mask, s.kv_len - n_key});
-            } else {
-                groups.push_back({1, n_part, n_key, n_query + first, key_begin, add_mask(n_part, n_key), 0});
-            }
+    const bool                has_mask = causal && s.q_len > 1;
+    const int32_t             n_part = has_mask && n_bin == 1 && s.q_len > n_part_from ? n_part_query : s.q_len;
+    for (int32_t first = 0; first < s.q_len; first += n_part) {
+        const int64_t n = std::min(n_part, s.q_len - first), n_key = causal ? s.kv_len - s.q_len + first + n : s.kv_len;
+        groups.push_back({n_bin, n, n_key, n_query + first, key_begin, has_mask ? (int32_t) masks.size() : -1});
+        if (has_mask) {
+            masks.push_back({n, n_key, {}});
         }
     }
     n_query += n_bin * s.q_len;
 }
 
 void attention_groups::add_bins(std::vector<segments> bins, int64_t n_key) {
-    attention_group group = {(int64_t) bins.size(), 0, n_key, n_query, (int64_t) key_rows.size(), (int32_t) masks.size(), 0};
+    attention_group group = {(int64_t) bins.size(), 0, n_key, n_query, (int64_t) key_rows.size(), (int32_t) masks.size()};
     for (const segments & bin : bins) {
         const auto add = [](int64_t n, const attention_segment & s) { return n + s.q_len; };
         group.n_query = std::max(group.n_query, std::accumulate(bin.begin(), bin.end(), (int64_t) 0, add));

@@ -22,7 +22,6 @@ struct attention_group {
     int64_t n_bin, n_query, n_key;  // of each bin
     int64_t query_begin, key_begin; // of the first bin, in the order of the groups
     int32_t mask;                   // its index, or -1: all queries see all keys
-    int64_t mask_begin;             // the first key of the mask that is one of the group
 };
 
 struct attention_groups {

@@ -150,30 +150,31 @@ ggml_tensor * graph::row_input(const std::vector<int32_t> & rows) {
                  [&rows](void * data) { std::memcpy(data, rows.data(), rows.size() * sizeof(int32_t)); });
 }
 
-// Rows of queries, one bin after the other.
+// Keys x queries x 1 x bins.
 ggml_tensor * graph::mask_input(const attention_mask & mask, bool causal) {
-    // What CUDA loads together begins at multiples of 16 bytes.
-    const int64_t n_column = (mask.n_key + 7) / 8 * 8, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
-    return input(GGML_TYPE_F16, n_column, mask.n_query * n_bin, [=, &mask](void * data) {
+    const int64_t n_key = mask.n_key, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
+    const auto    fill = [=, &mask](void * data) {
         const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
         ggml_fp16_t *     rows = static_cast<ggml_fp16_t *>(data);
-        std::fill(rows, rows + n_column * mask.n_query * n_bin, hidden);
+        std::fill(rows, rows + n_key * mask.n_query * n_bin, hidden);
         for (int64_t i = 0; mask.bins.empty() && i < mask.n_query; i++) {
-            std::fill_n(rows + i * n_column, mask.n_key - mask.n_query + i + 1, seen);
+            std::fill_n(rows + i * n_key, n_key - mask.n_query + i + 1, seen);
         }
         for (const std::vector<attention_segment> & bin : mask.bins) {
             int64_t n_query = 0;
             for (const attention_segment & s : bin) {
                 for (int32_t i = 0; i < s.q_len; i++, n_query++) {
-                    std::fill_n(rows + n_query * n_column + s.kv_begin, causal ? s.kv_len - s.q_len + i + 1 : s.kv_len, seen);
+                    std::fill_n(rows + n_query * n_key + s.kv_begin, causal ? s.kv_len - s.q_len + i + 1 : s.kv_len, seen);
                 }
             }
             for (; n_query < mask.n_query; n_query++) {
-                rows[n_query * n_column] = seen; // those that fill up: of what sees nothing no result is a number
+                rows[n_query * n_key] = seen; // those that fill up: of what sees nothing no result is a number
             }
-            rows += mask.n_query * n_column;
+            rows += mask.n_query * n_key;
         }
-    });
+    };
+    ggml_tensor * rows = input(GGML_TYPE_F16, n_key, mask.n_query * n_bin, fill);
+    return ggml_reshape_4d(memory(), rows, n_key, mask.n_query, 1, n_bin);
 }
 
 const graph::prepared_attention & graph::prepare(const std::shared_ptr<const attention_layout> & layout) {
@@ -189,16 +190,6 @@ const graph::prepared_attention & graph::prepare(const std::shared_ptr<const att
         p.masks.push_back(mask_input(mask, layout->causal));
     }
     return p;
-}
-
-ggml_tensor * graph::select_mask(const attention_group & group, const prepared_attention & prepared) {
-    if (group.mask < 0) {
-        return nullptr;
-    }
-    ggml_tensor * mask = prepared.masks[group.mask];
-    const bool    has_bins = !prepared.groups.masks[group.mask].bins.empty();
-    return ggml_view_4d(memory(), mask, group.n_key, group.n_query, 1, has_bins ? group.n_bin : 1, mask->nb[1],
-                        group.n_query * mask->nb[1], group.n_query * mask->nb[1], group.mask_begin * mask->nb[0]);
 }
 
 ggml_tensor * graph::shared_rows(int64_t width, int64_t n_row) {
@@ -232,9 +223,8 @@ ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v
     const auto    attend = [&](const attention_group & group) {
         ggml_tensor * y = ggml_flash_attn_ext(memory(), select(queries, group.query_begin, group.n_query, group),
                                               select(keys, group.key_begin, group.n_key, group),
-                                              select(values, group.key_begin, group.n_key, group), nullptr, scale, 0.0f, 0.0f);
-        // ggml_flash_attn_ext asks for a mask of contiguous rows, though all backends go by their stride.
-        y->src[3] = select_mask(group, p);
+                                              select(values, group.key_begin, group.n_key, group),
+                                              group.mask < 0 ? nullptr : p.masks[group.mask], scale, 0.0f, 0.0f);
         ggml_prec_set_acc(y, GGML_PREC_F32);
         return ggml_reshape_2d(memory(), y, width, group.n_query * group.n_bin);
     };
