@@ -119,6 +119,7 @@ linear_layer weights::linear(const std::string & name, int64_t n_in, int64_t n_o
 std::vector<linear_layer> weights::linear_side_by_side(const std::vector<std::pair<std::string, int64_t>> & names,
                                                        int64_t                                              n_in) {
     std::vector<const gguf_tensor *> sources;
+    sources.reserve(names.size());
     for (const auto & [name, n_out] : names) {
         sources.push_back(&require_matrix(name + ".weight", n_in, n_out));
     }
@@ -194,9 +195,9 @@ void weights::map() {
 }
 
 ggml_backend_buffer_ptr weights::allocate() const {
-    const ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
-    const auto                       mebibytes = [](size_t n) { return std::to_string((n + (1 << 20) - 1) >> 20) + " MiB"; };
-    const std::string                on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
+    ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
+    const auto                 mebibytes = [](size_t n) { return std::to_string((n + (1 << 20) - 1) >> 20) + " MiB"; };
+    const std::string          on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
     for (const placement & p : placements_) {
         const size_t n_byte = ggml_nbytes(p.tensor), n_most = ggml_backend_buft_get_max_size(memory);
         if (p.tensor->data == nullptr && n_byte > n_most) {
