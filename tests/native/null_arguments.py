@@ -52,7 +52,7 @@ def arguments(text: TextModel, projector: Projector, context: Context, path: str
         **dict.fromkeys(("device", "kernels", "product", "exact", "portable", "index", "priority", "in_memory"), 0),
         **dict.fromkeys(("n_threads", "n_grids", "n_clips", "n_seq", "n_media_embeddings"), 1),
         "level": ffi.new("int32_t *"),
-        "n_bytes": ffi.new("int64_t *"),
+        **{name: ffi.new("int64_t *") for name in ("n_bytes", "free", "total")},
         "key": ffi.new("char[]", b"general.name"),
         "value": ffi.new("char[]", 100),
         **dict.fromkeys(("n_text", "n_value", "n_max", "n_frames"), 100),

@@ -115,18 +115,15 @@ def test_the_architecture_is_the_one_of_the_file(small: Checkpoint, nano: Checkp
 
 
 def test_a_batch_of_any_number_of_segments_computes_on_other_backends(small: Checkpoint) -> None:
-    """There each segment takes operations of its own: the caller's lengths decide how many nodes a graph has."""
+    """There those of many lengths lie side by side in bins, so that a graph has as many nodes for any number."""
     text = TextModel(small.text, CPU)
-    lengths = np.tile([1, 2], 500).astype(np.int32)
+    lengths = np.tile([1, 2], 4000).astype(np.int32)
     tokens = np.arange(lengths.sum(), dtype=np.int32) % 2000
     ours, portable = Context(CPU, 2), Context(CPU, 2, portable=True)
     found = portable.encode_sequences(text, tokens, lengths)
     expected = ours.encode_sequences(text, tokens, lengths)
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9999
-    with pytest.raises(jina_omni.NativeError, match="over 4 million operations; use a smaller batch_tokens"):
-        portable.encode_sequences(text, np.ones(3 << 17, np.int32), np.tile([1, 2], 1 << 17).astype(np.int32))
-    assert np.array_equal(portable.encode_sequences(text, tokens, lengths), found)
     ours.close()
     portable.close()
 
