@@ -22,10 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Figures:
     """Run the benchmark."""
-    shape = Checkpoints(args.cache, args.size).shape
-    facts = {"shape": Checkpoints(args.cache, args.size).describe(), "type": "F16"}
+    files = Checkpoints(args.cache, args.size)
+    facts = {"shape": files.describe(), "type": "F16"}
     with tempfile.TemporaryDirectory() as folder:
-        counts = count_texts(shape, args.lengths.split(","), Path(folder))
+        counts = count_texts(files.shape, args.lengths.split(","), Path(folder))
     results = []
     for name, (n_kernels, n_bytes) in counts.items():
         print(

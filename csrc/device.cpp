@@ -24,13 +24,6 @@ void compute_lane::allocate(ggml_cgraph * graph) {
     }
 }
 
-int64_t compute_lane::count_bytes(ggml_cgraph * graph) const {
-    const ggml_gallocr_ptr counting(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
-    size_t                 n_byte = 0;
-    ggml_gallocr_reserve_n_size(counting.get(), graph, nullptr, nullptr, &n_byte);
-    return (int64_t) n_byte;
-}
-
 void linear_work::add(const linear_operands & layer) {
     const auto    product = std::find(products_.begin(), products_.end(), layer.product);
     const int64_t n_weights = layer.gate != nullptr ? 2 : 1;

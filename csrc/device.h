@@ -35,13 +35,6 @@ private:
     std::atomic<int64_t>              weight_bytes_{0};
 };
 
-// What graphs take, where they are counted instead of computed.
-struct graph_count {
-    std::atomic<bool>    counts{false};
-    std::atomic<int64_t> n_kernel{0}; // operations that are no views, in all graphs
-    std::atomic<int64_t> n_byte{0};   // of compute memory, in the largest graph
-};
-
 // What the passes of one priority are computed with, one at a time.
 class compute_lane {
 public:
@@ -51,8 +44,7 @@ public:
     priority         order() const { return order_; }
     ggml_backend_t   backend() const { return backend_; }
 
-    void    allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
-    int64_t count_bytes(ggml_cgraph * graph) const;
+    void allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
 
 private:
     compute_device & device_;
@@ -79,9 +71,8 @@ struct compute_device {
     omni::turns        turns;
     thread_pool        threads;     // of the kernels
     omni::linear_work  linear_work; // by the kernels
-    omni::graph_count  graph_count;
-    std::mutex         step_mutex; // without our kernels: held by each step
-    piece_rate         rate;       // without our kernels: guarded by step_mutex
+    std::mutex         step_mutex;  // without our kernels: held by each step
+    piece_rate         rate;        // without our kernels: guarded by step_mutex
 
 private:
     void add_backend(int n_threads);

@@ -272,14 +272,6 @@ void graph::check_operations(ggml_cgraph * built) const {
     }
 }
 
-void graph::count(ggml_cgraph * built) const {
-    graph_count & of = device().graph_count;
-    for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
-        of.n_kernel += ggml_op_is_empty(ggml_graph_node(built, i)->op) ? 0 : 1;
-    }
-    of.n_byte = std::max<int64_t>(of.n_byte, lane_.count_bytes(built));
-}
-
 void graph::fill_inputs() const {
     std::vector<uint8_t> staging;
     for (const pending_input & i : inputs_) {
@@ -341,11 +333,6 @@ void graph::compute_pieces(compute_pass & pass, ggml_cgraph * built) {
 void graph::compute(ggml_tensor * result, float * out) {
     ggml_cgraph * built = build(result);
     check_operations(built);
-    if (device().graph_count.counts) {
-        count(built);
-        std::fill(out, out + ggml_nelements(result), 0.0f);
-        return;
-    }
     compute_pass pass(lane_, cancel_);
     pass.step([&] {
         lane_.allocate(built);

@@ -108,7 +108,6 @@ private:
     ggml_tensor * shared_rows(int64_t width, int64_t n_row);
     ggml_cgraph * build(ggml_tensor * result);
     void          check_operations(ggml_cgraph * built) const;
-    void          count(ggml_cgraph * built) const;
     void          fill_inputs() const;
     void          compute_nodes(ggml_cgraph * nodes);
     void          compute_pieces(compute_pass & pass, ggml_cgraph * built);

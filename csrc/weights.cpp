@@ -135,6 +135,7 @@ std::vector<linear_layer> weights::linear_side_by_side(const std::vector<std::pa
             continue;
         }
         ggml_tensor * all = ggml_new_tensor_2d(context_.get(), type, n_in, n_row);
+        ggml_set_name(all, sources[first]->name.c_str());
         n_row = 0;
         for (size_t i = first; i < next; n_row += names[i++].second) {
             layers.push_back(add_linear(place_later(view_rows(all, n_row, names[i].second), *sources[i])));
@@ -198,19 +199,19 @@ ggml_backend_buffer_ptr weights::allocate() const {
     ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
     const auto                 mebibytes = [](size_t n) { return std::to_string((n + (1 << 20) - 1) >> 20) + " MiB"; };
     const std::string          on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
-    for (const placement & p : placements_) {
-        const size_t n_byte = ggml_nbytes(p.tensor), n_most = ggml_backend_buft_get_max_size(memory);
-        if (p.tensor->data == nullptr && n_byte > n_most) {
-            throw file_->error("tensor '" + p.source->name + "' takes " + mebibytes(n_byte) + on_device +
+    const size_t               n_most = ggml_backend_buft_get_max_size(memory);
+    for (ggml_tensor * t = ggml_get_first_tensor(context_.get()); t != nullptr; t = ggml_get_next_tensor(context_.get(), t)) {
+        if (t->data == nullptr && t->view_src == nullptr && ggml_nbytes(t) > n_most) {
+            throw file_->error(std::string("tensor '") + t->name + "' takes " + mebibytes(ggml_nbytes(t)) + on_device +
                                ", which has buffers of " + mebibytes(n_most) + " at most; use device=\"cpu\"");
         }
     }
     ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), memory));
-    if (buffer || maps()) {
-        if (!buffer) {
-            throw std::bad_alloc();
-        }
+    if (buffer) {
         return buffer;
+    }
+    if (maps()) {
+        throw std::bad_alloc();
     }
     size_t n_free = 0, n_total = 0;
     ggml_backend_dev_memory(device_, &n_free, &n_total);

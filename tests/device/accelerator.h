@@ -20,8 +20,10 @@ struct test_accelerator {
 
     size_t n_byte_max = SIZE_MAX; // of a buffer
 
-    // Whether tensors are only described: nothing is written to them.
-    bool is_hollow = false;
+    // Whether nothing is written to its memory, and graphs are counted instead of computed.
+    bool    is_hollow = false;
+    int64_t n_kernel = 0; // operations that are no views, in graphs that were counted
+    int64_t n_byte = 0;   // of all memory that was allocated
 
 private:
     ggml_backend_device      device_;

@@ -4,6 +4,7 @@
 //   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once, and what is too large
 //   device_test errors                      what exceptions of drivers become
 //   device_test count TEXT LENGTHS...       the kernels and the compute memory of texts, such as 12 or 512*8 or 8..64*256
+#include "../scheduler/devices.h"
 #include "accelerator.h"
 #include "error.h"
 #include "inputs.h"
@@ -19,12 +20,6 @@
 #include <vector>
 
 namespace {
-
-const omni::kernel_set no_kernels{};
-
-struct test_device : omni::compute_device {
-    explicit test_device(ggml_backend_dev_t device) : compute_device(device, 2, no_kernels, false, true) {}
-};
 
 void demand(bool condition, const std::string & text) {
     if (!condition) {
@@ -89,7 +84,7 @@ int compare(char ** files) {
     };
     test_accelerator   accelerator;
     ggml_backend_dev_t cpu = ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0);
-    test_device        there(accelerator.get()), here(cpu);
+    test_device        there(2, true, accelerator.get()), here(2, true, cpu);
     const towers       of_there(accelerator.get(), files[0], files[1], files[2]), of_here(cpu, files[0], files[1], files[2]);
     const auto         work_there = make_work(of_there, lengths), work_here = make_work(of_here, lengths);
     for (size_t i = 0; i < work_there.size(); i++) {
@@ -142,7 +137,7 @@ int fail(char ** files) {
         return out;
     };
     const auto expected = [&] {
-        test_device device(accelerator.get());
+        test_device device(2, true, accelerator.get());
         return run(towers(accelerator.get(), files[0], files[1], files[2]), device);
     }();
     const int64_t n_load = fail_at_each(accelerator.n_allocation, [&] {
@@ -157,13 +152,13 @@ int fail(char ** files) {
     demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }),
                 "which has buffers of 1 MiB at most");
     accelerator.n_byte_max = SIZE_MAX;
-    test_device   device(accelerator.get());
+    test_device   device(2, true, accelerator.get());
     const towers  t(accelerator.get(), files[0], files[1], files[2]);
     const int64_t n_graph = fail_at_each(accelerator.n_graph, [&] { run(t, device); });
     demand(run(t, device) == expected, "the same bits after graphs that failed");
     demand_text(catch_error([&] { compute(*t.text, device, texts(*t.text, "long", {65'536})); }), "split it");
     const int64_t n_compute = fail_at_each(accelerator.n_allocation, [&] {
-        test_device fresh(accelerator.get());
+        test_device fresh(2, true, accelerator.get());
         try {
             run(t, fresh);
         } catch (...) {
@@ -216,13 +211,12 @@ std::vector<int32_t> parse_lengths(const char * text) {
 int count(const char * file, char ** shapes) {
     test_accelerator accelerator;
     accelerator.is_hollow = true;
-    test_device  device(accelerator.get());
     const towers t(accelerator.get(), file, "", "");
-    device.graph_count.counts = true;
     for (; *shapes != nullptr; shapes++) {
+        test_device device(2, true, accelerator.get()); // without memory of the texts before
+        accelerator.n_kernel = accelerator.n_byte = 0;
         compute(*t.text, device, texts(*t.text, *shapes, parse_lengths(*shapes)));
-        std::printf("%s %lld %lld\n", *shapes, (long long) device.graph_count.n_kernel.exchange(0),
-                    (long long) device.graph_count.n_byte.exchange(0));
+        std::printf("%s %lld %lld\n", *shapes, (long long) accelerator.n_kernel, (long long) accelerator.n_byte);
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-// A device for tests: the CPU by ggml, with lanes and turns of its own.
+// A device for tests, by ggml: the CPU or another, with lanes and turns of its own.
 #pragma once
 
 #include "device.h"
@@ -7,6 +7,7 @@
 inline const omni::kernel_set no_kernels{}; // no test computes with them
 
 struct test_device : omni::compute_device {
-    explicit test_device(int n_threads = 1, bool portable = false)
-        : compute_device(ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0), n_threads, no_kernels, false, portable) {}
+    explicit test_device(int n_threads = 1, bool portable = false,
+                         ggml_backend_dev_t device = ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0))
+        : compute_device(device, n_threads, no_kernels, false, portable) {}
 };

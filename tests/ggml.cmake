@@ -1,0 +1,11 @@
+# ggml from the vendored tree, for a program of the tests: parts of csrc by themselves, without libllama.
+set(LLAMA_CPP "" CACHE PATH "the vendored llama.cpp tree")
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(BUILD_SHARED_LIBS OFF)
+set(GGML_OPENMP OFF)
+set(GGML_CCACHE OFF)
+set(GGML_LLAMAFILE OFF)
+set(GGML_CPU_REPACK OFF)
+add_subdirectory(${LLAMA_CPP}/ggml ggml EXCLUDE_FROM_ALL SYSTEM)
