@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skips", action="store_true", help="a skipped test or file fails, such as for a missing package"
     )
+    parser.addoption("--device", default="cpu", metavar="NAME", help="what tests with the mark device compute on")
 
 
 @pytest.hookimpl(wrapper=True)
