@@ -12,13 +12,22 @@ namespace {
 
 using segments = std::vector<attention_segment>;
 
-// Keys of a bin. Longer segments have operations of their own, since masks grow with the square.
-constexpr int32_t bin_sizes[] = {256, 512, 1024};
+// Keys of a bin. Longer segments have operations of their own, since masks grow with the square. Above 1,024 a bin holds one
+// segment: images have 1,024 patches or somewhat more, and the sizes are close together, so that little is padded. Causal masks
+// have that many rows of their own, and end before.
+constexpr int32_t bin_sizes[] = {256, 512, 1024, 1280, 1536, 2048, 2560, 3072, 4096};
+constexpr int32_t n_causal_bin_key_max = 1024;
 
 // Queries of a long causal segment that are computed together, with the keys up to the last of them: half of what a mask of all
 // would have.
 constexpr int32_t n_part_query = 512;
 constexpr int32_t n_part_from = 2048; // queries from which on a segment is long
+
+bool have_one_shape(const segments & all) {
+    return std::all_of(all.begin(), all.end(), [&](const attention_segment & s) {
+        return s.q_len == all.front().q_len && s.kv_len == all.front().kv_len;
+    });
+}
 
 bool have_one_shape_and_follow_each_other(const segments & all) {
     return std::adjacent_find(all.begin(), all.end(), [](const attention_segment & a, const attention_segment & b) {
@@ -71,18 +80,23 @@ attention_groups::attention_groups(const attention_layout & layout) {
     });
     const auto find_end = [&](auto begin, auto && belongs) { return std::find_if_not(begin, sorted.end(), belongs); };
     auto       next = sorted.begin();
-    while (next != sorted.end() && next->kv_len > *std::rbegin(bin_sizes)) {
-        const auto end = find_end(
-            next, [&](const attention_segment & s) { return s.kv_len == next->kv_len && s.q_len == next->q_len; });
-        add_alike({next, end}, layout.causal);
-        std::for_each(next, end, [&](const attention_segment & s) { add_rows(s); });
-        next = end;
-    }
     for (size_t i = std::size(bin_sizes); i-- > 0 && next != sorted.end();) {
         const int32_t size = bin_sizes[i], smaller = i > 0 ? bin_sizes[i - 1] : 0;
-        const auto    end = find_end(next, [&](const attention_segment & s) { return s.kv_len > smaller; });
-        if (next != end) {
-            add_bins(fill_bins({next, end}, size), size);
+        if (layout.causal && size > n_causal_bin_key_max) {
+            continue;
+        }
+        while (next != sorted.end() && next->kv_len > size) {
+            const auto end = find_end(
+                next, [&](const attention_segment & s) { return s.kv_len == next->kv_len && s.q_len == next->q_len; });
+            add_alike_rows({next, end}, layout.causal);
+            next = end;
+        }
+        const auto     end = find_end(next, [&](const attention_segment & s) { return s.kv_len > smaller; });
+        const segments of_size(next, end);
+        if (!of_size.empty() && 2 * of_size.front().kv_len > size && have_one_shape(of_size)) {
+            add_alike_rows(of_size, layout.causal); // they would have a bin each
+        } else if (!of_size.empty()) {
+            add_bins(fill_bins(of_size, size), size);
         }
         next = end;
     }
@@ -101,6 +115,11 @@ void attention_groups::add_alike(const std::vector<attention_segment> & alike, b
         }
     }
     n_query += n_bin * s.q_len;
+}
+
+void attention_groups::add_alike_rows(const std::vector<attention_segment> & alike, bool causal) {
+    add_alike(alike, causal);
+    std::for_each(alike.begin(), alike.end(), [&](const attention_segment & s) { add_rows(s); });
 }
 
 void attention_groups::add_bins(std::vector<segments> bins, int64_t n_key) {

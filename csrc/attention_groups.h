@@ -37,6 +37,7 @@ struct attention_groups {
 
 private:
     void add_alike(const std::vector<attention_segment> & alike, bool causal);
+    void add_alike_rows(const std::vector<attention_segment> & alike, bool causal);
     void add_bins(std::vector<std::vector<attention_segment>> bins, int64_t n_key);
     void add_rows(const attention_segment & segment);
 };

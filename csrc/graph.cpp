@@ -18,6 +18,38 @@
 
 namespace omni {
 
+namespace {
+
+// Values of a mask above which it is made on the device, of one row for each segment: the mask of a few images of different
+// sizes has megabytes, which the host writes and sends more slowly than a device computes two operations.
+constexpr int64_t n_mask_value_max = 1 << 19;
+
+// A row of a mask: what its query sees.
+void fill_mask_row(ggml_fp16_t * row, int64_t n_key, int64_t first, int64_t n_seen) {
+    std::fill_n(row, n_key, ggml_fp32_to_fp16(-INFINITY));
+    std::fill_n(row + first, n_seen, ggml_fp32_to_fp16(0.0f));
+}
+
+void fill_mask(const attention_mask & mask, bool causal, ggml_fp16_t * row) {
+    const int64_t n_key = mask.n_key;
+    for (int64_t i = 0; mask.bins.empty() && i < mask.n_query; i++, row += n_key) {
+        fill_mask_row(row, n_key, 0, n_key - mask.n_query + i + 1);
+    }
+    for (const std::vector<attention_segment> & bin : mask.bins) {
+        int64_t n_query = 0;
+        for (const attention_segment & s : bin) {
+            for (int32_t i = 0; i < s.q_len; i++, n_query++, row += n_key) {
+                fill_mask_row(row, n_key, s.kv_begin, causal ? s.kv_len - s.q_len + i + 1 : s.kv_len);
+            }
+        }
+        for (; n_query < mask.n_query; n_query++, row += n_key) {
+            fill_mask_row(row, n_key, 0, 1); // those that fill up: of what sees nothing no result is a number
+        }
+    }
+}
+
+} // namespace
+
 // ---- describing ---------------------------------------------------------------------------------------------------------
 
 ggml_tensor * graph::input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill) {
@@ -153,28 +185,45 @@ ggml_tensor * graph::row_input(const std::vector<int32_t> & rows) {
 // Keys x queries x 1 x bins.
 ggml_tensor * graph::mask_input(const attention_mask & mask, bool causal) {
     const int64_t n_key = mask.n_key, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
-    const auto    fill = [=, &mask](void * data) {
-        const ggml_fp16_t hidden = ggml_fp32_to_fp16(-INFINITY), seen = ggml_fp32_to_fp16(0.0f);
-        ggml_fp16_t *     rows = static_cast<ggml_fp16_t *>(data);
-        std::fill(rows, rows + n_key * mask.n_query * n_bin, hidden);
-        for (int64_t i = 0; mask.bins.empty() && i < mask.n_query; i++) {
-            std::fill_n(rows + i * n_key, n_key - mask.n_query + i + 1, seen);
-        }
-        for (const std::vector<attention_segment> & bin : mask.bins) {
-            int64_t n_query = 0;
+    ggml_tensor * rows = nullptr;
+    if (!causal && n_key * mask.n_query * n_bin > n_mask_value_max) {
+        rows = repeated_mask_rows(mask);
+    } else {
+        rows = input(GGML_TYPE_F16, n_key, mask.n_query * n_bin,
+                     [&mask, causal](void * data) { fill_mask(mask, causal, static_cast<ggml_fp16_t *>(data)); });
+    }
+    return ggml_reshape_4d(memory(), rows, n_key, mask.n_query, 1, n_bin);
+}
+
+// All queries of a segment have the same row, which is written once.
+ggml_tensor * graph::repeated_mask_rows(const attention_mask & mask) {
+    const int64_t n_key = mask.n_key;
+    int64_t       n_segment = 0;
+    for (const auto & bin : mask.bins) {
+        n_segment += (int64_t) bin.size();
+    }
+    const auto fill = [&mask, n_key](void * data) {
+        ggml_fp16_t * row = static_cast<ggml_fp16_t *>(data);
+        for (const auto & bin : mask.bins) {
             for (const attention_segment & s : bin) {
-                for (int32_t i = 0; i < s.q_len; i++, n_query++) {
-                    std::fill_n(rows + n_query * n_key + s.kv_begin, causal ? s.kv_len - s.q_len + i + 1 : s.kv_len, seen);
-                }
+                fill_mask_row(row, n_key, s.kv_begin, s.kv_len);
+                row += n_key;
             }
-            for (; n_query < mask.n_query; n_query++) {
-                rows[n_query * n_key] = seen; // those that fill up: of what sees nothing no result is a number
-            }
-            rows += mask.n_query * n_key;
         }
     };
-    ggml_tensor * rows = input(GGML_TYPE_F16, n_key, mask.n_query * n_bin, fill);
-    return ggml_reshape_4d(memory(), rows, n_key, mask.n_query, 1, n_bin);
+    ggml_tensor * rows = input(GGML_TYPE_F16, n_key, n_segment, fill);
+    ggml_tensor * of_queries = input(GGML_TYPE_I32, mask.n_query * (int64_t) mask.bins.size(), 1, [&mask](void * data) {
+        int32_t * out = static_cast<int32_t *>(data);
+        int32_t   segment = 0;
+        for (const auto & bin : mask.bins) {
+            int32_t * end = out + mask.n_query;
+            for (const attention_segment & s : bin) {
+                out = std::fill_n(out, s.q_len, segment++);
+            }
+            out = std::fill_n(out, end - out, segment - 1); // those that fill up
+        }
+    });
+    return ggml_cast(memory(), select_rows(rows, of_queries), GGML_TYPE_F16);
 }
 
 const graph::prepared_attention & graph::prepare(const std::shared_ptr<const attention_layout> & layout) {

@@ -104,6 +104,7 @@ private:
     const prepared_attention & prepare(const std::shared_ptr<const attention_layout> & layout);
     ggml_tensor *              row_input(const std::vector<int32_t> & rows);
     ggml_tensor *              mask_input(const attention_mask & mask, bool causal);
+    ggml_tensor *              repeated_mask_rows(const attention_mask & mask);
     // Where several operations write rows that are read together. All layers have the same one, which they need in turn.
     ggml_tensor * shared_rows(int64_t width, int64_t n_row);
     ggml_cgraph * build(ggml_tensor * result);

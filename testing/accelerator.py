@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from testing.checkpoints.shapes import ModelShape
-from testing.checkpoints.writer import Edits, write_text
+from testing.checkpoints.writer import Edits, write_checkpoint
 from testing.engine import build
 
 
@@ -26,25 +27,27 @@ class GraphCount(NamedTuple):
     n_bytes: int
 
 
-def count_texts(shape: ModelShape, lengths: list[str], folder: Path) -> dict[str, GraphCount]:
-    """Count what texts take together, in F16.
+def count_inputs(shape: ModelShape, inputs: Iterable[str], folder: Path) -> dict[str, GraphCount]:
+    """Count what inputs take that are computed together, in F16.
 
     Parameters
     ----------
     shape
         Of the model.
-    lengths
-        In tokens: ``12``, ``512*8`` for eight of 512, ``8..64*256`` for 256 evenly from 8 to 64.
+    inputs
+        Texts by their tokens, sounds by their mel frames, images by the patches of their sides: ``texts:12``,
+        ``texts:512*8`` for eight of 512, ``sounds:310..380*8`` for eight evenly from 310 to 380, ``images:32x32,38x28``.
     folder
-        Where the file is written, which takes no room.
+        Where the files are written, which take no room.
 
     Returns
     -------
     dict
-        By the words of `lengths`.
+        By the words of `inputs`.
     """
     program = build.build_program("device", "device_test")
-    file = write_text(folder / "hollow.gguf", shape, edits=Edits(is_hollow=True))
-    done = subprocess.run([program, "count", file, *lengths], stdout=subprocess.PIPE, text=True, check=True)
+    files = write_checkpoint(folder, shape, edits=Edits(is_hollow=True))
+    command = [program, "count", files.text, files.vision, files.audio, *inputs]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     rows = map(str.split, done.stdout.splitlines())
     return {name: GraphCount(int(n_kernels), int(n_bytes)) for name, n_kernels, n_bytes in rows}

@@ -16,10 +16,8 @@ towers::towers(ggml_backend_dev_t device, const std::string & text_path, const s
     const auto text_file = open(text_path);
     const auto n_token = (int32_t) text_file->find("token_embd.weight")->ne[1];
     text = std::make_unique<omni::text_tower>(text_file, omni::read_text_architecture(*text_file), n_token, device);
-    if (!vision_path.empty()) {
-        vision = std::make_unique<omni::vision_tower>(open(vision_path), device);
-        audio = std::make_unique<omni::audio_tower>(open(audio_path), device);
-    }
+    vision = std::make_unique<omni::vision_tower>(open(vision_path), device);
+    audio = std::make_unique<omni::audio_tower>(open(audio_path), device);
 }
 
 static std::vector<float> random_values(int64_t n) {

@@ -3,7 +3,9 @@
 //   device_test compare TEXT VISION AUDIO   inputs together there, and each alone by ggml on the CPU
 //   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once, and what is too large
 //   device_test errors                      what exceptions of drivers become
-//   device_test count TEXT LENGTHS...       the kernels and the compute memory of texts, such as 12 or 512*8 or 8..64*256
+//   device_test count TEXT VISION AUDIO INPUTS...
+//                                           the kernels and the compute memory of inputs, such as texts:512*8, sounds:310..380*8
+//                                           (mel frames) or images:32x32,38x28 (patches)
 #include "../scheduler/devices.h"
 #include "accelerator.h"
 #include "error.h"
@@ -86,7 +88,12 @@ int compare(char ** files) {
     ggml_backend_dev_t cpu = ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0);
     test_device        there(2, true, accelerator.get()), here(2, true, cpu);
     const towers       of_there(accelerator.get(), files[0], files[1], files[2]), of_here(cpu, files[0], files[1], files[2]);
-    const auto         work_there = make_work(of_there, lengths), work_here = make_work(of_here, lengths);
+    const auto         add_large = [&](const towers & t) {
+        auto all = make_work(t, lengths);
+        all.push_back({t.vision.get(), images(*t.vision, "large images", {1, 32, 32, 1, 34, 36, 1, 30, 36}), 3, 0});
+        return all;
+    };
+    const auto work_there = add_large(of_there), work_here = add_large(of_here);
     for (size_t i = 0; i < work_there.size(); i++) {
         const auto expected = compute_each(work_here[i], here);
         std::printf("%s %.2e\n", work_there[i].all.name.c_str(),
@@ -208,15 +215,40 @@ std::vector<int32_t> parse_lengths(const char * text) {
     return lengths;
 }
 
-int count(const char * file, char ** shapes) {
+// "32x32,38x28": two grids.
+std::vector<int32_t> parse_grids(const char * text) {
+    std::vector<int32_t> grids;
+    for (const char * next = text; next != nullptr; next = std::strchr(next, ',')) {
+        next += *next == ',' ? 1 : 0;
+        grids.insert(grids.end(), {1, std::atoi(next), std::atoi(std::strchr(next, 'x') + 1)});
+    }
+    return grids;
+}
+
+// The inputs of a kind, and the tower that they are for: "texts:12".
+work parse_work(const towers & t, const std::string & text) {
+    const size_t      colon = text.find(':');
+    const std::string kind = text.substr(0, colon);
+    const char *      shapes = text.c_str() + colon + 1;
+    if (kind == "images") {
+        return {t.vision.get(), images(*t.vision, text, parse_grids(shapes)), 3, 0};
+    }
+    if (kind == "sounds") {
+        return {t.audio.get(), sounds(*t.audio, text, parse_lengths(shapes)), 1, 0};
+    }
+    return {t.text.get(), texts(*t.text, text, parse_lengths(shapes)), 1, 1};
+}
+
+int count(char ** files, char ** inputs) {
     test_accelerator accelerator;
     accelerator.is_hollow = true;
-    const towers t(accelerator.get(), file, "", "");
-    for (; *shapes != nullptr; shapes++) {
-        test_device device(2, true, accelerator.get()); // without memory of the texts before
+    const towers t(accelerator.get(), files[0], files[1], files[2]);
+    for (; *inputs != nullptr; inputs++) {
+        const work  w = parse_work(t, *inputs);
+        test_device device(2, true, accelerator.get()); // without memory of the inputs before
         accelerator.n_kernel = accelerator.n_byte = 0;
-        compute(*t.text, device, texts(*t.text, *shapes, parse_lengths(*shapes)));
-        std::printf("%s %lld %lld\n", *shapes, (long long) accelerator.n_kernel, (long long) accelerator.n_byte);
+        compute(*w.tower, device, w.all);
+        std::printf("%s %lld %lld\n", *inputs, (long long) accelerator.n_kernel, (long long) accelerator.n_byte);
     }
     return 0;
 }
@@ -234,8 +266,8 @@ int main(int argc, char ** argv) {
     if (command == "errors" && argc == 2) {
         return errors();
     }
-    if (command == "count" && argc > 3) {
-        return count(argv[2], argv + 3);
+    if (command == "count" && argc > 5) {
+        return count(argv + 2, argv + 5);
     }
     return 2;
 }

@@ -11,7 +11,7 @@ import pytest
 from jina_omni import Model
 from jina_omni import model as model_module
 from jina_omni.native import find_device
-from testing.accelerator import count_texts
+from testing.accelerator import count_inputs
 from testing.checkpoints.shapes import FULL
 from testing.checkpoints.writer import Checkpoint
 from testing.engine import build
@@ -33,7 +33,7 @@ def test_inputs_together_are_what_they_are_alone(program: Path, checkpoint: Chec
     found = run(program, "compare", checkpoint.text, checkpoint.vision, checkpoint.audio).splitlines()
     differences = [float(line.split()[-1]) for line in found]
     print("\n".join(found))
-    assert len(found) == 10
+    assert len(found) == 11
     assert max(differences) < 3e-3  # the CPU adds up the values of an attention in float16, in the order of the keys
 
 
@@ -57,13 +57,22 @@ def test_exact_is_refused_on_an_accelerator(monkeypatch: pytest.MonkeyPatch, che
         Model(checkpoint.text, compute="exact")
 
 
-# What these texts of the full-size small model take, at most: kernels, and MiB of compute memory. 256 short ones took
-# 6,837 kernels when each length had an attention of its own.
-LIMITS = {"12": (500, 4), "8..64*256": (700, 500), "1024*16": (700, 750), "32768": (4000, 3072)}
+# What these inputs of the full-size small model take, at most: kernels, and MiB of compute memory. 256 short texts took
+# 6,837 kernels when each length had an attention of its own, and four images of different sizes 853.
+LIMITS = {
+    "texts:12": (500, 4),
+    "texts:8..64*256": (700, 500),
+    "texts:1024*16": (700, 750),
+    "texts:32768": (4000, 3072),
+    "images:32x32": (550, 32),
+    "images:32x32,30x26,20x44,24x36": (650, 144),
+    "sounds:1100": (900, 24),
+    "sounds:310..380*8": (900, 56),
+}
 
 
-def test_texts_take_few_kernels_and_little_memory(tmp_path: Path) -> None:
-    for name, count in count_texts(FULL["small"], list(LIMITS), tmp_path).items():
+def test_inputs_take_few_kernels_and_little_memory(tmp_path: Path) -> None:
+    for name, count in count_inputs(FULL["small"], list(LIMITS), tmp_path).items():
         print(f"{name}: {count.n_kernels} kernels, {count.n_bytes / 2**20:.1f} MiB")
         most_kernels, most_mebibytes = LIMITS[name]
         assert count.n_kernels <= most_kernels
