@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.batching import make_batches
+from jina_omni.batching import make_batches, make_portions
 from jina_omni.cancelling import wait_for
 from jina_omni.errors import InputError, LocatedError, located
-from jina_omni.loading import ModelFiles
 from jina_omni.media.medium import DecodedMedium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
-from jina_omni.native import CancelToken, Context, Priority
+from jina_omni.native import CancelToken, Priority
 from jina_omni.preparing import InputPreparer, PreparedInput
+from jina_omni.replicas import Replica, Replicas
+from jina_omni.spreading import spread
 
 __all__ = ["Encoder", "PooledBatch"]
 
@@ -46,20 +47,43 @@ class PooledBatch:
     pooled: Floats
 
 
+@dataclass(frozen=True)
+class _Job:
+    """The distinct inputs of a call, and how they are computed.
+
+    Attributes
+    ----------
+    prepared : sequence
+        All inputs of the call.
+    groups : list of list of int
+        Of each distinct input its positions among them.
+    inputs : list of PreparedInput
+        The distinct ones.
+    """
+
+    prepared: Sequence[PreparedInput | LocatedError]
+    groups: list[list[int]]
+    inputs: list[PreparedInput]
+    priority: Priority
+    cancel: CancelToken | None
+    errors: dict[int, LocatedError] | None
+
+    def count_tokens(self, batches: Sequence[list[int]]) -> int:
+        return sum(len(self.inputs[m]) for members in batches for m in members)
+
+
 class Encoder:
     """Computes prepared inputs on the towers of one model.
 
     Parameters
     ----------
-    files : ModelFiles
-    context : Context
+    replicas : Replicas
     preparer : InputPreparer
         That prepared the inputs.
     """
 
-    def __init__(self, files: ModelFiles, context: Context, preparer: InputPreparer) -> None:
-        self._files = files
-        self._context = context
+    def __init__(self, replicas: Replicas, preparer: InputPreparer) -> None:
+        self._replicas = replicas
         self._preparer = preparer
 
     def encode(
@@ -69,8 +93,10 @@ class Encoder:
         priority: Priority,
         cancel: CancelToken | None,
         errors: dict[int, LocatedError] | None,
-    ) -> Iterator[PooledBatch]:
+    ) -> Generator[PooledBatch, None, None]:
         """Compute the inputs, longest first, in batches of at most `batch_tokens` tokens; equal ones only once.
+
+        The batches go to all devices, each to the one with the fewest tokens to compute, and come as they are ready.
 
         Parameters
         ----------
@@ -88,23 +114,37 @@ class Encoder:
                 positions.setdefault(item.identity, []).append(i)
         groups = list(positions.values())
         inputs = [item for i, *_ in groups if isinstance(item := prepared[i], PreparedInput)]
-        batches = make_batches([len(item) for item in inputs], batch_tokens)
-        media = [medium for members in batches for m in members for medium in inputs[m].media]
-        with contextlib.closing(decode_ahead(media, priority)) as decoded:
+        job = _Job(prepared, groups, inputs, priority, cancel, errors)
+        n_devices = len(self._replicas)
+        batches = make_batches([len(item) for item in inputs], batch_tokens, n_devices)
+        if n_devices == 1 or len(batches) < 2:
+            return self._compute(job, batches)
+        stop = CancelToken() if cancel is None else cancel.make_linked()
+        stoppable = replace(job, cancel=stop)
+        portions = make_portions(batches, n_devices)
+        return spread(portions, lambda portion: self._compute(stoppable, portion), min(n_devices, len(portions)), stop)
+
+    def _compute(self, job: _Job, batches: Sequence[list[int]]) -> Generator[PooledBatch, None, None]:
+        """Compute batches, one after the other, on the device with the least to do."""
+        media = [medium for members in batches for m in members for medium in job.inputs[m].media]
+        with (
+            self._replicas.take(job.count_tokens(batches)) as replica,
+            contextlib.closing(decode_ahead(media, job.priority)) as decoded,
+        ):
             for members in batches:
-                batch = _Batch(self._files, self._context, priority, cancel)
+                batch = _Batch(replica, job.priority, job.cancel)
                 tokens: dict[int, Ints] = {}
                 for m in members:
                     try:
-                        tokens[m] = self._add_media(inputs[m], m, decoded, batch, cancel)
+                        tokens[m] = self._add_media(job.inputs[m], m, decoded, batch, job.cancel)
                     except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
-                        if errors is None:
+                        if job.errors is None:
                             raise
-                        errors.update({i: _copy_for(error, prepared[i]) for i in groups[m]})
+                        job.errors.update({i: _copy_for(error, job.prepared[i]) for i in job.groups[m]})
                 if tokens:
-                    indices = [i for m in tokens for i in groups[m]]
+                    indices = [i for m in tokens for i in job.groups[m]]
                     pooled = batch.compute(tokens)
-                    yield PooledBatch(indices, np.repeat(pooled, [len(groups[m]) for m in tokens], axis=0))
+                    yield PooledBatch(indices, np.repeat(pooled, [len(job.groups[m]) for m in tokens], axis=0))
 
     def _add_media(
         self,
@@ -150,9 +190,9 @@ def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputErr
 class _Batch:
     """The forward passes of one batch: media first, as they are decoded, then the sequences."""
 
-    def __init__(self, files: ModelFiles, context: Context, priority: Priority, cancel: CancelToken | None) -> None:
-        self._files = files
-        self._context = context
+    def __init__(self, replica: Replica, priority: Priority, cancel: CancelToken | None) -> None:
+        self._files = replica.files
+        self._context = replica.context
         self._priority = priority
         self._cancel = cancel
         self._embeddings: dict[int, list[Floats | None]] = {}

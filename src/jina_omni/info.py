@@ -54,6 +54,9 @@ class ModelInfo:
     image_delimiters, audio_delimiters : tuple of str or None
         Tokens before and after media; None where the vocabulary has none.
     device : str
+        That it computes on; of several the first.
+    devices : tuple of str
+        All of them.
     device_description : str
     no_accelerator : str or None
         Why the accelerator of an installed build is not used; None where there is no such build, or it is used.
@@ -91,6 +94,7 @@ class ModelInfo:
     image_delimiters: tuple[str, str] | None
     audio_delimiters: tuple[str, str] | None
     device: str
+    devices: tuple[str, ...]
     device_description: str
     no_accelerator: str | None
     workarounds: tuple[str, ...]

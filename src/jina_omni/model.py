@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -29,6 +29,7 @@ from jina_omni.calls import (
     choose_priority,
     make_window,
 )
+from jina_omni.describe import short_repr
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
     DIALECTS,
@@ -45,7 +46,7 @@ from jina_omni.errors import ClosedError, InputError, LocatedError, ModalityNotL
 from jina_omni.hub import download
 from jina_omni.info import MODEL_LICENSE, ModelInfo, find_quantization, trained_dims
 from jina_omni.inputs import Fetch, Input, Inputs, Value
-from jina_omni.loading import ModelFiles, PathLike, load_files
+from jina_omni.loading import PathLike, load_files
 from jina_omni.media.picture_options import ORIENTATIONS, Background, Orientation, PictureOptions, read_background
 from jina_omni.native import (
     MAX_THREADS,
@@ -57,6 +58,7 @@ from jina_omni.native import (
     chosen_instruction_set,
     devices,
     find_device,
+    find_devices,
     usable_cpus,
     why_no_accelerator,
 )
@@ -65,6 +67,7 @@ from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, Pr
 from jina_omni.parsing import iterate_inputs, split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
 from jina_omni.preparing import InputPreparer, PreparedInput
+from jina_omni.replicas import Replica, Replicas
 from jina_omni.repository import Modality, ModelPaths
 from jina_omni.similarity import cosine_similarity, scale_to_unit_length
 from jina_omni.tokenizer import UNLIMITED
@@ -90,6 +93,7 @@ _MODEL_HINTS = {
     "n_gpu_layers": "pass device=",
     "prompts": "pass prompt= to encode, or dialect= here",
     "revision": "it is an argument of Model.from_hub",
+    "target_devices": "pass devices=",
     "truncate_dim": "pass it to encode",
     "trust_remote_code": "leave it out: no code is downloaded",
     "use_mmap": "pass mmap=",
@@ -114,6 +118,11 @@ class Model(AsyncEncoding):
     device : str
         ``"auto"`` takes an accelerator where the build and the machine have one, else the CPU; or a name of
         `jina_omni.native.devices`, such as ``"cpu"`` or ``"cuda:0"``.
+    devices : list or tuple of str, optional
+        Names of several accelerators, in the place of ``device``, such as ``["cuda:0", "cuda:1"]``. Each gets a copy of
+        the weights. A call of 1,024 tokens or more is cut into batches that all of them compute, and a smaller one is
+        computed by one of them. Either go to the device with the fewest tokens to compute, the first of several such.
+        Embeddings come in the order of the inputs.
     n_threads : int, optional
         Threads of the CPU; by default the processors that this process may use (affinity and cgroup quota).
     compute : {"fast", "exact"}
@@ -171,6 +180,7 @@ class Model(AsyncEncoding):
         *,
         modality: Modality | None = None,
         device: str = "auto",
+        devices: Sequence[str] | None = None,
         n_threads: int | None = None,
         compute: Compute = "fast",
         pack: bool = False,
@@ -182,6 +192,7 @@ class Model(AsyncEncoding):
     ) -> None:
         _check_model_options(
             device=device,
+            devices=devices,
             n_threads=n_threads,
             compute=compute,
             pack=pack,
@@ -199,18 +210,29 @@ class Model(AsyncEncoding):
         self._closed = False
         self._threads = CallThreads()
 
-        found = find_device(device)
-        if compute == "exact" and not found.is_cpu:
+        found = [find_device(device)] if devices is None else find_devices(devices)
+        if compute == "exact" and not found[0].is_cpu:
             raise ValueError(
-                f"compute='exact' computes in float32 on a CPU, but the device is {found.name}; pass device='cpu' too"
+                f"compute='exact' computes in float32 on a CPU, but the device is {found[0].name}; pass device='cpu' "
+                "too"
             )
         threads = n_threads or usable_cpus()
-        self._files = load_files(paths.text, paths.mmproj, found, task, mmap=bool(mmap))
+        instruction_set = chosen_instruction_set()
+        self._replicas = Replicas(
+            [
+                Replica(
+                    load_files(paths.text, paths.mmproj, one, task, mmap=bool(mmap)),
+                    Context(one, threads, instruction_set=instruction_set, exact=compute == "exact"),
+                )
+                for one in found
+            ]
+        )
         # The files, not the name of a folder or on the Hub, and from everywhere: a pickle must open the same ones.
         self._arguments = {
             "model": os.path.abspath(paths.text),  # noqa: PTH100 - Path.resolve would follow the links of a cache
             "mmproj": tuple(map(os.path.abspath, paths.mmproj)),
             "device": device,
+            "devices": None if devices is None else tuple(devices),
             "n_threads": n_threads,
             "compute": compute,
             "pack": bool(pack),
@@ -220,23 +242,12 @@ class Model(AsyncEncoding):
             "background": background,
             "mmap": bool(mmap),
         }
-        instruction_set = chosen_instruction_set()
-        self._context = Context(found, threads, instruction_set=instruction_set, exact=compute == "exact")
-        packed_bytes = sum(map(self._context.pack, self._files.distinct)) if pack else 0
-        self._preparer = InputPreparer(self._files, dialect, pictures)
-        self._encoder = Encoder(self._files, self._context, self._preparer)
-        self._batch_tokens = _BATCH_TOKENS_CPU if found.is_cpu else _BATCH_TOKENS_ACCELERATOR
+        packed_bytes = sum(one.context.pack(file) for one in self._replicas for file in one.files.distinct if pack)
+        self._preparer = InputPreparer(self._replicas.first.files, dialect, pictures)
+        self._encoder = Encoder(self._replicas, self._preparer)
+        self._batch_tokens = _BATCH_TOKENS_CPU if found[0].is_cpu else _BATCH_TOKENS_ACCELERATOR
         self._info = _describe(
-            paths,
-            self._files,
-            found,
-            self._context.workarounds,
-            threads,
-            instruction_set,
-            compute,
-            packed_bytes,
-            dialect,
-            pictures,
+            paths, self._replicas, found, threads, instruction_set, compute, packed_bytes, dialect, pictures
         )
 
     @classmethod
@@ -660,12 +671,13 @@ class Model(AsyncEncoding):
         out = np.full((len(call.items), options.width), np.nan, np.float32)
         with tqdm(total=len(call.items), unit="input", disable=not (options.show_progress and _can_show())) as bar:
             bar.update(len(call.errors or ()))
-            for batch in self._encoder.encode(
-                plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors
-            ):
-                vectors = batch.pooled[:, : options.width]
-                out[batch.indices] = scale_to_unit_length(vectors) if options.normalize else vectors
-                bar.update(len(batch.indices))
+            with closing(
+                self._encoder.encode(plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors)
+            ) as batches:
+                for batch in batches:
+                    vectors = batch.pooled[:, : options.width]
+                    out[batch.indices] = scale_to_unit_length(vectors) if options.normalize else vectors
+                    bar.update(len(batch.indices))
             bar.update(len(call.items) - bar.n)  # those whose media could not be decoded
         return out if options.precision == "float32" else quantize_embeddings(out, options.precision)
 
@@ -762,14 +774,13 @@ class Model(AsyncEncoding):
         return cosine_similarity(a, b, precision=precision, ranges=ranges)
 
     def close(self) -> None:
-        """Release the files and the device, once running calls have ended. Does nothing the second time."""
-        if not self._context.is_forked:
+        """Release the files and the devices, once running calls have ended. Does nothing the second time."""
+        if not self._replicas.first.context.is_forked:
             with self._usage:
                 self._closed = True
                 self._usage.wait_for(lambda: self._n_users == 0)
             self._threads.close()
-        self._context.close()
-        self._files.close()
+        self._replicas.close()
 
     def __enter__(self) -> Model:  # noqa: PYI034 - Self is of Python 3.11
         return self
@@ -783,14 +794,16 @@ class Model(AsyncEncoding):
         return _open, (self._arguments,)
 
     def __repr__(self) -> str:
-        return f"Model({self._info.path!r}, task={self._info.task!r}, device={self._info.device!r})"
+        names = self._info.devices
+        devices = f"device={names[0]!r}" if len(names) == 1 else f"devices={names!r}"
+        return f"Model({self._info.path!r}, task={self._info.task!r}, {devices})"
 
     def _check_process(self) -> None:
-        self._context.check_process()
+        self._replicas.first.context.check_process()
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        self._context.check_process()  # before a lock that another thread may have held at the fork
+        self._check_process()  # before a lock that another thread may have held at the fork
         with self._usage:
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")
@@ -876,6 +889,7 @@ class Model(AsyncEncoding):
 def _check_model_options(
     *,
     device: str = "auto",
+    devices: Sequence[str] | None = None,
     n_threads: int | None = None,
     compute: Compute = "fast",
     pack: bool = False,
@@ -886,6 +900,11 @@ def _check_model_options(
     mmap: bool = True,
 ) -> None:
     check_str("device", device)
+    if devices is not None:
+        if device != "auto":
+            raise ValueError(f"device is {short_repr(device)} and devices is {short_repr(devices)}; pass one of them")
+        if not isinstance(devices, (list, tuple)) or not all(isinstance(name, str) for name in devices):
+            raise TypeError(f"devices is {short_repr(devices)}; it takes a list of names; a single one is device=")
     check_choice("compute", compute, COMPUTES)
     check_bool("pack", pack)
     if pack and compute == "exact":
@@ -908,9 +927,8 @@ def _check_cancel(cancel: CancelToken | None) -> None:
 
 def _describe(
     paths: ModelPaths,
-    files: ModelFiles,
-    device: Device,
-    workarounds: tuple[str, ...],
+    replicas: Replicas,
+    found: Sequence[Device],
     n_threads: int,
     instruction_set: str,
     compute: Compute,
@@ -918,6 +936,7 @@ def _describe(
     dialect: Dialect,
     pictures: PictureOptions,
 ) -> ModelInfo:
+    files = replicas.first.files
     text, vision, audio = files.text, files.vision, files.audio
     special = text.special_token
     return ModelInfo(
@@ -938,10 +957,11 @@ def _describe(
         default_prompt=choose_prompt(dialect, files.task, None),
         image_delimiters=IMAGE_DELIMITERS if find_delimiters(IMAGE_DELIMITERS, special) else None,
         audio_delimiters=next((pair for pair in AUDIO_DELIMITERS if find_delimiters(pair, special)), None),
-        device=device.name,
-        device_description=device.description,
-        no_accelerator=why_no_accelerator(devices()) if device.is_cpu else None,
-        workarounds=workarounds,
+        device=found[0].name,
+        devices=tuple(device.name for device in found),
+        device_description=", ".join(dict.fromkeys(device.description for device in found)),
+        no_accelerator=why_no_accelerator(devices()) if found[0].is_cpu else None,
+        workarounds=tuple(dict.fromkeys(done for one in replicas for done in one.context.workarounds)),
         n_threads=n_threads,
         instruction_set=instruction_set,
         license=text.metadata("general.license") or MODEL_LICENSE,

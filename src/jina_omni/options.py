@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from jina_omni.dialects import Dialect, PromptName
@@ -20,6 +21,7 @@ class ModelOptions(TypedDict, total=False):
     """Keyword arguments of `jina_omni.Model`, except its files."""
 
     device: str
+    devices: Sequence[str] | None
     n_threads: int | None
     compute: Compute
     pack: bool

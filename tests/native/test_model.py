@@ -187,7 +187,8 @@ def first_tokens(model: Model, text: str) -> np.ndarray:
     """Return the vector of as many of a text's tokens as fit."""
     tokenizer = model._preparer.tokenizer
     tokens = np.concatenate([tokenizer(text)[: N_CTX - len(tokenizer.end)], tokenizer.end])
-    row = model._context.encode_sequences(model._files.text, tokens, np.array([N_CTX], np.int32))[0]
+    replica = model._replicas.first
+    row = replica.context.encode_sequences(replica.files.text, tokens, np.array([N_CTX], np.int32))[0]
     return row / np.linalg.norm(row)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from jina_omni.errors import ModelLoadError
-from jina_omni.native import Device, devices, find_device, why_no_accelerator
+from jina_omni.native import Device, devices, find_device, find_devices, why_no_accelerator
 from jina_omni.native.devices import _user_name
 
 
@@ -94,6 +94,32 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
         find_device(name)
     expected = f"device {name!r} is not available; this build and machine have: cpu, cuda:0, cuda:1, metal"
     assert str(caught.value) == expected
+
+
+@pytest.mark.usefixtures("with_cuda")
+def test_several_names_are_their_devices_in_that_order() -> None:
+    assert [found.name for found in find_devices(["cuda:1", "CUDA"])] == ["cuda:1", "cuda:0"]
+    assert [found.name for found in find_devices(("cpu",))] == ["cpu"]
+
+
+@pytest.mark.usefixtures("with_cuda")
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        ([], ValueError, "devices is empty; name one device at least, or leave it out"),
+        (["cuda:1", "cuda:1"], ValueError, "devices has 'cuda:1' and 'cuda:1', which are the same device; name each"),
+        (["cuda", "metal", "CUDA:0"], ValueError, "devices has 'cuda' and 'CUDA:0', which are the same device"),
+        (["cpu", "cpu"], ValueError, "devices has 'cpu' and 'cpu', which are the same device"),
+        (["cuda:0", "Auto"], ValueError, "devices has 'auto', which chooses one device; name each device"),
+        (["cuda:0", "cpu"], ValueError, "devices has 'cpu' beside others; leave it out"),
+        (["cuda:0", "cuda:2"], ModelLoadError, "device 'cuda:2' is not available; this build and machine have: cpu, "),
+    ],
+)
+def test_names_that_are_not_several_accelerators_are_refused(
+    names: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        find_devices(names)
 
 
 def test_a_device_that_this_build_lacks_is_refused() -> None:

@@ -44,6 +44,7 @@ INFO = ModelInfo(
     image_delimiters=("<|vision_start|>", "<|vision_end|>"),
     audio_delimiters=None,
     device="cpu",
+    devices=("cpu",),
     device_description="A processor",
     no_accelerator=None,
     workarounds=(),

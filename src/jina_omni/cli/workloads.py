@@ -80,7 +80,7 @@ def make_workloads(model: Model) -> Iterator[Workload]:
 
 def measure(model: Model, inputs: list[Part], *, min_calls: int, min_seconds: float) -> Measurement:
     """Measure calls until there are enough of them, and they took long enough together."""
-    context = model._context  # noqa: SLF001 - its counts are for this command alone
+    context = model._replicas.first.context  # noqa: SLF001 - its counts are for this command alone
     model.encode(inputs)  # reads the pages of the model's file and allocates memory
     counts, weight_bytes = context.count_multiply_adds(), context.count_weight_bytes()
     seconds: list[float] = []

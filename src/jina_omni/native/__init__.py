@@ -7,7 +7,7 @@ media, unit length.
 """
 
 from jina_omni.native.context import MAX_THREADS, PRIORITIES, CancelToken, Context, Priority
-from jina_omni.native.devices import Device, devices, find_device, why_no_accelerator
+from jina_omni.native.devices import Device, devices, find_device, find_devices, why_no_accelerator
 from jina_omni.native.machine import measure_memory_reads, measure_multiply_adds
 from jina_omni.native.models import Projector, TextModel, audio_token_count
 from jina_omni.native.processors import chosen_instruction_set, instruction_sets, linear_products, usable_cpus
@@ -25,6 +25,7 @@ __all__ = [
     "chosen_instruction_set",
     "devices",
     "find_device",
+    "find_devices",
     "instruction_sets",
     "linear_products",
     "measure_memory_reads",

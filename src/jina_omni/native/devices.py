@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,3 +138,36 @@ def find_device(name: str) -> Device:
     raise ModelLoadError(
         f"device {name!r} is not available; this build and machine have: {names}" + (f"; {problem}" if problem else "")
     )
+
+
+def find_devices(names: Sequence[str]) -> list[Device]:
+    """Return the devices that `names` mean, in that order, for a model that computes on all of them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As `find_device` takes them, except ``"auto"``.
+
+    Raises
+    ------
+    ValueError
+        There is no name; a name is ``"auto"``; two are the same device; or the CPU is beside accelerators, which
+        round otherwise, so that an embedding would depend on which of them computed it.
+    ModelLoadError
+        As in `find_device`.
+    """
+    if not names:
+        raise ValueError("devices is empty; name one device at least, or leave it out")
+    found: dict[str, tuple[str, Device]] = {}
+    for name in names:
+        if name.lower() == "auto":
+            raise ValueError("devices has 'auto', which chooses one device; name each device, or pass device='auto'")
+        device = find_device(name)
+        if device.name in found:
+            other = found[device.name][0]
+            raise ValueError(f"devices has {other!r} and {name!r}, which are the same device; name each device once")
+        found[device.name] = (name, device)
+    chosen = [device for _, device in found.values()]
+    if len(chosen) > 1 and any(device.is_cpu for device in chosen):
+        raise ValueError("devices has 'cpu' beside others; leave it out, or pass device='cpu' alone")
+    return chosen
