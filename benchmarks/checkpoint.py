@@ -1,10 +1,10 @@
-"""The full-size random checkpoints that the benchmarks run on, written once and kept in a folder."""
+"""The random checkpoints that the benchmarks run on, written once and kept in a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from testing.checkpoints import shapes, writer
@@ -32,10 +32,12 @@ class Checkpoints:
         The folder that keeps them.
     size
         ``small`` or ``nano``.
+    of_sizes
+        The shapes by size: the published ones, or `testing.checkpoints.shapes.TINY`.
     """
 
-    def __init__(self, cache: Path, size: str) -> None:
-        self.shape = shapes.FULL[size]
+    def __init__(self, cache: Path, size: str, of_sizes: Mapping[str, ModelShape] = shapes.FULL) -> None:
+        self.shape = of_sizes[size]
         self._name = writer.model_name(self.shape, "clustering")
         # a writer that makes other files gives them another folder; one that is merely edited does not
         text, vision, audio = self.shape.text, self.shape.vision, self.shape.audio

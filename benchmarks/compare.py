@@ -73,14 +73,23 @@ class Side:
     cpu_of_threads
         Measure processor time over this many threads instead of wall time, with OpenMP's threads asleep while they
         wait: what the wall time would be on a machine that nobody else uses, if no thread ever waited for another.
+    timeout_s
+        Seconds that making the engine, and each turn of it, may take before its process is ended.
     arguments
         The engine's keyword arguments.
     """
 
     def __init__(
-        self, name: str, make: Callable[..., Engine], *, cpu_of_threads: int | None = None, **arguments: Any
+        self,
+        name: str,
+        make: Callable[..., Engine],
+        *,
+        cpu_of_threads: int | None = None,
+        timeout_s: float | None = None,
+        **arguments: Any,
     ) -> None:
         self.name = name
+        self._timeout_s = timeout_s
         self.peak_mib = 0.0
         if cpu_of_threads:
             # A child process begins with this environment; a spinning thread would count as a working one. LLVM's and
@@ -108,6 +117,9 @@ class Side:
         return seconds, result
 
     def _receive(self, wanted: str) -> Any:
+        if not self._pipe.poll(self._timeout_s):
+            self._end(now=True)
+            raise RuntimeError(f"{self.name}: no answer within {self._timeout_s:g} s")
         try:
             kind, value = self._pipe.recv()
         except EOFError:
@@ -121,7 +133,13 @@ class Side:
         """End the process."""
         if self._process.is_alive():
             self._pipe.send(None)
-        self._process.join()
+        self._end()
+
+    def _end(self, *, now: bool = False) -> None:
+        self._process.join(0 if now else self._timeout_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
 
     def __enter__(self) -> Side:  # noqa: PYI034 - typing.Self is newer than the oldest Python here
         return self
@@ -191,6 +209,33 @@ def least_cosine(a: Any, b: Any) -> float:
     return float((dots / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
+def take_turns(sides: Sequence[Side], work: Any, repeats: int, pause: float = _PAUSE) -> list[list[float]]:
+    """Run the sides in turn (A B A B ...).
+
+    Parameters
+    ----------
+    sides
+        They have run before.
+    work
+        Goes to every side as it is.
+    repeats
+        Turns of each.
+    pause
+        Seconds before each turn.
+
+    Returns
+    -------
+    list of list of float
+        The seconds of the turns, by side.
+    """
+    seconds: list[list[float]] = [[] for _ in sides]
+    for _ in range(repeats):
+        for taken, side in zip(seconds, sides, strict=True):
+            time.sleep(pause)
+            taken.append(side.run(work)[0])
+    return seconds
+
+
 def compare(
     row: str,
     sides: Sequence[Side],
@@ -201,6 +246,7 @@ def compare(
     *,
     comparable: bool = True,
     reference: Any = None,
+    pause: float = _PAUSE,
 ) -> list[Result]:
     """Run the sides in turn (A B A B ...) after one turn that isn't counted.
 
@@ -222,6 +268,8 @@ def compare(
         Whether the sides compute the same, so that the cosine between what they return says something.
     reference
         The embeddings that all sides approximate, if there are any.
+    pause
+        Seconds before each turn that counts.
 
     Returns
     -------
@@ -229,11 +277,7 @@ def compare(
         One per side.
     """
     outputs = [side.run(work)[1] for side in sides]
-    seconds: list[list[float]] = [[] for _ in sides]
-    for _ in range(repeats):
-        for taken, side in zip(seconds, sides, strict=True):
-            time.sleep(_PAUSE)
-            taken.append(side.run(work)[0])
+    seconds = take_turns(sides, work, repeats, pause)
     return [
         Result(
             row,

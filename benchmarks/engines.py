@@ -21,16 +21,17 @@ Rows = NDArray[np.float32]
 class OursText:
     """jina_omni at the level of token ids. This class holds all that the text benchmark uses of its API."""
 
-    # the default of Model on a CPU
-    _BATCH_TOKENS = 4096
+    # the defaults of Model on a CPU and on an accelerator
+    _BATCH_TOKENS_CPU, _BATCH_TOKENS_ACCELERATOR = 4096, 16384
 
-    def __init__(self, path: Path, n_threads: int, *, pack: bool = False) -> None:
+    def __init__(self, path: Path, n_threads: int, *, pack: bool = False, device: str = "cpu") -> None:
         from jina_omni.batching import make_batches
         from jina_omni.native import Context, TextModel, find_device
 
-        device = find_device("cpu")
-        self._model = TextModel(path, device)
-        self._context = Context(device, n_threads)
+        found = find_device(device)
+        self._batch_tokens = self._BATCH_TOKENS_CPU if found.is_cpu else self._BATCH_TOKENS_ACCELERATOR
+        self._model = TextModel(path, found)
+        self._context = Context(found, n_threads)
         if pack:
             self._context.pack(self._model)
         self._make_batches = make_batches
@@ -38,7 +39,7 @@ class OursText:
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences."""
         out = np.empty((len(work), self._model.n_embd), np.float32)
-        for batch in self._make_batches([len(ids) for ids in work], self._BATCH_TOKENS):
+        for batch in self._make_batches([len(ids) for ids in work], self._batch_tokens):
             tokens = np.concatenate([np.asarray(work[i], np.int32) for i in batch])
             lengths = np.array([len(work[i]) for i in batch], np.int32)
             out[batch] = self._context.encode_sequences(self._model, tokens, lengths)
@@ -104,11 +105,13 @@ class LlamaSettings(Settings):
 class LlamaText:
     """libllama's embedding context, made for the lengths of one row of the benchmark."""
 
-    def __init__(self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int]) -> None:
+    def __init__(
+        self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int], device: str = "cpu"
+    ) -> None:
         from testing.engine.llama import Embedder
 
         options = asdict(settings) | {"n_seq_max": settings.n_seq_max(lengths), "n_ctx": settings.n_ctx(lengths)}
-        self._embedder = Embedder(path, n_threads=n_threads, **options)
+        self._embedder = Embedder(path, n_threads=n_threads, device=device, **options)
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences."""
@@ -118,18 +121,42 @@ class LlamaText:
 class LlamaPython:
     """llama-cpp-python's ``Llama.embed``, which knows no `use_extra_bufts` and always has `kv_unified`."""
 
-    def __init__(self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int]) -> None:
-        from llama_cpp import LLAMA_POOLING_TYPE_LAST, Llama
+    def __init__(
+        self, path: Path, n_threads: int, settings: LlamaSettings, lengths: Sequence[int], device: str = "cpu"
+    ) -> None:
+        from llama_cpp import LLAMA_POOLING_TYPE_LAST, LLAMA_SPLIT_MODE_NONE, Llama, llama_supports_gpu_offload
 
+        place: dict[str, Any] = {}
+        if device != "cpu":
+            if not llama_supports_gpu_offload():
+                raise RuntimeError("llama-cpp-python was built for the CPU alone")
+            number = int(device.partition(":")[2] or 0)
+            place = {"n_gpu_layers": -1, "split_mode": LLAMA_SPLIT_MODE_NONE, "main_gpu": number}
         sizes = {"n_ctx": max(settings.n_batch, *lengths), "n_batch": settings.n_batch, "n_ubatch": settings.n_ubatch}
         threads = {"n_threads": n_threads, "n_threads_batch": n_threads}
         options = {"pooling_type": LLAMA_POOLING_TYPE_LAST, "flash_attn": settings.flash_attn is not False}
-        self._llama = Llama(str(path), embedding=True, verbose=False, **sizes, **threads, **options)
+        self._llama = Llama(str(path), embedding=True, verbose=False, **sizes, **threads, **options, **place)
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences; it takes texts only, so they go in through its tokenizer."""
         self._llama.tokenize = lambda text: list(work[int(text)])
         return np.array(self._llama.embed([str(i) for i in range(len(work))]), np.float32)
+
+
+def name_torch_device(device: str) -> str:
+    """Return torch's name of a device of ours.
+
+    Raises
+    ------
+    RuntimeError
+        It has none.
+    """
+    backend, colon, number = device.partition(":")
+    if backend in ("cpu", "cuda"):
+        return backend + colon + number
+    if backend in ("metal", "mtl"):
+        return "mps"
+    raise RuntimeError(f"torch has no device {device}")
 
 
 def load_torch(path: Path) -> Any:
@@ -149,32 +176,35 @@ def load_torch(path: Path) -> Any:
 class TorchText:
     """transformers' module in float32, or in bfloat16, with the weights of the same file."""
 
-    # padded tokens of one batch: large products, yet activations that stay small next to the weights
-    _BATCH_TOKENS = 2048
+    # Padded tokens of one batch. On a CPU: large products, yet activations that stay small next to the weights.
+    _BATCH_TOKENS_CPU, _BATCH_TOKENS_ACCELERATOR = 2048, 16384
 
-    def __init__(self, path: Path, n_threads: int, *, bfloat16: bool = False) -> None:
+    def __init__(self, path: Path, n_threads: int, *, bfloat16: bool = False, device: str = "cpu") -> None:
         import torch
 
         torch.set_num_threads(n_threads)
         self._torch = torch
+        self._batch_tokens = self._BATCH_TOKENS_CPU if device == "cpu" else self._BATCH_TOKENS_ACCELERATOR
         self._model = load_torch(path)
         if bfloat16:
             to_bfloat16(self._model)
+        self._model.to(name_torch_device(device))
         self._causal = self._model.config.model_type == "qwen3"
 
     def run(self, work: Tokens) -> Rows:
         """Embed token-id sequences, those of similar length together and padded on the right."""
         width = self._model.config.hidden_size
-        return embed_in_batches(work, lambda longest: max(1, self._BATCH_TOKENS // longest), width, self._embed)
+        return embed_in_batches(work, lambda longest: max(1, self._batch_tokens // longest), width, self._embed)
 
     def _embed(self, batch: Batch) -> Rows:
         torch = self._torch
-        ids, last = torch.from_numpy(batch.ids), torch.from_numpy(batch.last)
-        mask = (torch.arange(ids.shape[1]) <= last[:, None]).long()
+        place = self._model.device
+        ids, last = torch.from_numpy(batch.ids).to(place), torch.from_numpy(batch.last).to(place)
+        mask = (torch.arange(ids.shape[1], device=place) <= last[:, None]).long()
         # behind a causal mask the padding on the right is never seen, and without a mask torch is faster
-        needs_mask = not self._causal and bool((mask == 0).any())
+        needs_mask = not self._causal and bool((batch.last < ids.shape[1] - 1).any())
         with torch.inference_mode():
             hidden = self._model(
                 input_ids=ids, attention_mask=mask if needs_mask else None, use_cache=False
             ).last_hidden_state
-            return hidden[torch.arange(len(batch.rows)), last].numpy()
+            return hidden[torch.arange(len(batch.rows), device=place), last].cpu().numpy()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bfloat16 import to_bfloat16
+from benchmarks.engines import name_torch_device
 from benchmarks.media import FPS, SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ Item = Path | Any
 class OursModel:
     """jina_omni's public class. Whatever of its API the benchmarks of media touch is in this class."""
 
-    def __init__(self, n_threads: int, text: Path, **projectors: Path) -> None:
+    def __init__(self, n_threads: int, text: Path, *, device: str = "cpu", **projectors: Path) -> None:
         import jina_omni
 
-        self._model = jina_omni.Model(text, list(projectors.values()), device="cpu", n_threads=n_threads)
+        self._model = jina_omni.Model(text, list(projectors.values()), device=device, n_threads=n_threads)
 
     def run(self, work: Sequence[Item]) -> NDArray[np.float32]:
         """Embed inputs."""
@@ -37,16 +38,19 @@ class OursModel:
 class TorchModel:
     """transformers' modules in float32, or in bfloat16, with the weights of the same files."""
 
-    def __init__(self, n_threads: int, text: Path, *, bfloat16: bool = False, **projectors: Path) -> None:
+    def __init__(
+        self, n_threads: int, text: Path, *, bfloat16: bool = False, device: str = "cpu", **projectors: Path
+    ) -> None:
         import torch
 
         from testing.checkpoints.torch_reference import TorchReference
 
         torch.set_num_threads(n_threads)
         self._model = TorchReference(text, **projectors)
-        if bfloat16:
-            for tower in filter(None, (self._model.text, self._model.vision, self._model.audio)):
+        for tower in filter(None, (self._model.text, self._model.vision, self._model.audio)):
+            if bfloat16:
                 to_bfloat16(tower._model)
+            tower._model.to(name_torch_device(device))
 
     def run(self, work: Sequence[Item]) -> NDArray[np.float32]:
         """Embed inputs, one after the other."""

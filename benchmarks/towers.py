@@ -13,12 +13,18 @@ Rows = NDArray[np.float32]
 
 
 class _OursTower:
-    def __init__(self, n_threads: int, text: Path, projector: Path) -> None:  # noqa: ARG002 - libmtmd needs the text
+    def __init__(
+        self,
+        n_threads: int,
+        text: Path,  # noqa: ARG002 - libmtmd needs it
+        projector: Path,
+        device: str = "cpu",
+    ) -> None:
         from jina_omni.native import Context, Projector, find_device
 
-        device = find_device("cpu")
-        self._projector = Projector(projector, device)
-        self._context = Context(device, n_threads)
+        found = find_device(device)
+        self._projector = Projector(projector, found)
+        self._context = Context(found, n_threads)
 
 
 class OursVision(_OursTower):
@@ -47,10 +53,10 @@ class OursAudio(_OursTower):
 
 
 class _LlamaMedia:
-    def __init__(self, n_threads: int, text: Path, projector: Path) -> None:
+    def __init__(self, n_threads: int, text: Path, projector: Path, device: str = "cpu") -> None:
         from testing.engine.mtmd import MediaEncoder
 
-        self._encoder = MediaEncoder(projector, text, n_threads=n_threads)
+        self._encoder = MediaEncoder(projector, text, n_threads=n_threads, device=device)
 
 
 class LlamaVision(_LlamaMedia):

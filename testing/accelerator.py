@@ -27,7 +27,9 @@ class GraphCount(NamedTuple):
     n_bytes: int
 
 
-def count_inputs(shape: ModelShape, inputs: Iterable[str], folder: Path) -> dict[str, GraphCount]:
+def count_inputs(
+    shape: ModelShape, inputs: Iterable[str], folder: Path, program: Path | None = None
+) -> dict[str, GraphCount]:
     """Count what inputs take that are computed together, in F16.
 
     Parameters
@@ -39,13 +41,15 @@ def count_inputs(shape: ModelShape, inputs: Iterable[str], folder: Path) -> dict
         ``texts:512*8`` for eight of 512, ``sounds:310..380*8`` for eight evenly from 310 to 380, ``images:32x32,38x28``.
     folder
         Where the files are written, which take no room.
+    program
+        ``device_test``, where it is not to be built.
 
     Returns
     -------
     dict
         By the words of `inputs`.
     """
-    program = build.build_program("device", "device_test")
+    program = program or build.build_program("device", "device_test")
     files = write_checkpoint(folder, shape, edits=Edits(is_hollow=True))
     command = [program, "count", files.text, files.vision, files.audio, *inputs]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

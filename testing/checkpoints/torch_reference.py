@@ -103,8 +103,8 @@ class TorchText:
         """Return the tower's normed output for every position of a sequence."""
         rows = [self._weights.rows("token_embd.weight", np.array(s)) if isinstance(s, list) else s for s in spans]
         with torch.inference_mode():
-            embedded = torch.from_numpy(np.concatenate(rows))[None]
-            return self._model(inputs_embeds=embedded).last_hidden_state[0].numpy()
+            embedded = torch.from_numpy(np.concatenate(rows))[None].to(self._model.device)
+            return self._model(inputs_embeds=embedded).last_hidden_state[0].cpu().numpy()
 
     def pooled(self, spans: Sequence[Span]) -> Array:
         """Return the last position's output, not normalised."""
@@ -148,8 +148,9 @@ class TorchVision:
     def rows(self, patches: Patches) -> Array:
         """Return the merged rows of an image or video, (t * h * w / 4, n_embd of the text tower)."""
         with torch.inference_mode():
-            grid = torch.tensor([patches.grid])
-            return self._model(torch.from_numpy(patches.rows), grid).pooler_output.numpy()
+            place = self._model.device
+            rows, grid = torch.from_numpy(patches.rows).to(place), torch.tensor([patches.grid], device=place)
+            return self._model(rows, grid).pooler_output.cpu().numpy()
 
 
 class TorchAudio:
@@ -194,8 +195,10 @@ class TorchAudio:
     def rows(self, mel: Array) -> Array:
         """Return the projected rows of a clip's mel frames."""
         with torch.inference_mode():
-            frames = torch.from_numpy(np.ascontiguousarray(mel))
-            return self._model(frames, feature_lens=torch.tensor([mel.shape[1]])).last_hidden_state.numpy()
+            place = self._model.device
+            frames = torch.from_numpy(np.ascontiguousarray(mel)).to(place)
+            lengths = torch.tensor([mel.shape[1]], device=place)
+            return self._model(frames, feature_lens=lengths).last_hidden_state.cpu().numpy()
 
 
 class TorchReference:

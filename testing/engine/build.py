@@ -22,6 +22,7 @@ from testing.engine import layouts
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PARTS = ("ggml", "src", "include", "tools/mtmd")
+BACKENDS = ("cpu", "cuda", "vulkan")
 
 
 class EngineError(RuntimeError):
@@ -131,7 +132,9 @@ def _run(command: list[str], what: str) -> str:
     return done.stdout
 
 
-def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None = None) -> Path:
+def build(
+    tree: Path | None = None, folder: Path | None = None, jobs: int | None = None, backend: str | None = None
+) -> Path:
     """Build the engine unless it is there already.
 
     Parameters
@@ -142,6 +145,8 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
         Where to build; `engine_dir()` when not given.
     jobs
         Parallel compilations; the number of usable processors when not given.
+    backend
+        One of `BACKENDS`, beside the CPU's; when not given, that of the engine which is there, or the CPU's alone.
 
     Returns
     -------
@@ -158,9 +163,11 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
             f"{tree} is no llama.cpp tree, it lacks {', '.join(missing)}: build jina_omni first, or name a tree"
         )
     marker = folder / "built.json"
-    wanted = {"tree": str(tree), "digest": digest(tree)}
+    built = {"backend": "cpu", **(json.loads(marker.read_text()) if marker.exists() else {})}
+    backend = backend or built["backend"]
+    wanted = {"tree": str(tree), "digest": digest(tree), "backend": backend}
     library = library_path(folder=folder)
-    if library.exists() and marker.exists() and json.loads(marker.read_text())["digest"] == wanted["digest"]:
+    if library.exists() and all(built.get(key) == wanted[key] for key in ("digest", "backend")):
         return library
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,12 +176,29 @@ def build(tree: Path | None = None, folder: Path | None = None, jobs: int | None
     for header in layouts.STRUCTS:
         (folder / f"{header}_layouts.c").write_text(layouts.probe_source(header))
     options = [f"-DLLAMA_CPP={tree}", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DGGML_CCACHE=OFF"]
+    options += [f"-DGGML_{name.upper()}={'ON' if name == backend else 'OFF'}" for name in BACKENDS[1:]]
     generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
     configure = [_tool("cmake"), "-S", str(HERE), "-B", str(folder), *generator]
     _run(configure + options, "configuring the engine")
     _compile("llama", folder, jobs)
     marker.write_text(json.dumps(wanted, indent=1))
     return library
+
+
+def program_path(part: str, program: str) -> Path:
+    """Return where a program of the tests is, or would be.
+
+    Parameters
+    ----------
+    part, program
+        As in `build_program`.
+
+    Returns
+    -------
+    Path
+        The program.
+    """
+    return ROOT / "build" / part / program
 
 
 def build_program(part: str, program: str) -> Path:
@@ -192,13 +216,14 @@ def build_program(part: str, program: str) -> Path:
     Path
         The program, in that folder of ``build``.
     """
-    folder = ROOT / "build" / part
+    path = program_path(part, program)
+    folder = path.parent
     options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}", f"-DLLAMA_CPP={default_tree()}"]
     configure = [_tool("cmake"), "-S", str(ROOT / "tests" / part), "-B", str(folder), *options]
     _run(configure, f"configuring tests/{part}")
     compile_all = [_tool("cmake"), "--build", str(folder), "-j", str(_usable_cpus()), "--target", program]
     _run(compile_all, f"building {program}")
-    return folder / program
+    return path
 
 
 def build_mtmd(tree: Path | None = None, folder: Path | None = None, jobs: int | None = None) -> Path:
@@ -244,9 +269,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m testing.engine.build", description=__doc__)
     parser.add_argument("tree", nargs="?", type=Path, help="a llama.cpp tree (default: see above)")
     parser.add_argument("-j", "--jobs", type=int, help="parallel compilations")
+    parser.add_argument("--backend", choices=BACKENDS, help="compute on such devices too (default: as built before)")
     args = parser.parse_args()
     try:
-        print(build(args.tree, jobs=args.jobs))
+        print(build(args.tree, jobs=args.jobs, backend=args.backend))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

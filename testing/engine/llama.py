@@ -65,6 +65,7 @@ def _keep_log(_level: int, text: bytes | None, _user_data: int | None) -> None:
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "llama_backend_init": (None, []),
+    "ggml_backend_dev_by_name": (c.c_void_p, [c.c_char_p]),
     "llama_print_system_info": (c.c_char_p, []),
     "llama_log_set": (None, [_LOG_CALLBACK, c.c_void_p]),
     "llama_max_parallel_sequences": (c.c_size_t, []),
@@ -127,6 +128,25 @@ def has_openmp() -> bool:
         False where the compiler has none; ggml's own threads spin while they wait for each other within a graph.
     """
     return b"OPENMP = 1" in library().llama_print_system_info()
+
+
+def find_device(name: str) -> int:
+    """Return ggml's device of one of our names.
+
+    Parameters
+    ----------
+    name
+        As in `jina_omni.native.devices`, such as ``cuda:0``.
+
+    Returns
+    -------
+    int
+        A pointer.
+    """
+    device: int | None = library().ggml_backend_dev_by_name(name.replace(":", "").encode())
+    if not device:
+        raise EngineError(f"{library_path()} has no device {name}: python -m testing.engine.build --help says how")
+    return device
 
 
 def _failed(what: str) -> EngineError:
@@ -223,6 +243,8 @@ class Embedder:
         Whether to use flash attention; libllama decides when None.
     pooling
         How a sequence's rows become one.
+    device
+        What computes: ``cpu``, or the name of an accelerator that the engine was built for.
     """
 
     def __init__(
@@ -238,6 +260,7 @@ class Embedder:
         use_extra_bufts: bool = True,
         flash_attn: bool | None = None,
         pooling: Pooling = Pooling.LAST,
+        device: str = "cpu",
     ) -> None:
         self._model: int | None = None
         self._ctx: int | None = None
@@ -255,6 +278,10 @@ class Embedder:
 
         model_params = lib.llama_model_default_params()
         model_params.n_gpu_layers = 0
+        if device != "cpu":
+            devices = (c.c_void_p * 2)(find_device(device), None)
+            model_params.devices = c.cast(devices, c.c_void_p)
+            model_params.n_gpu_layers = -1  # all of them
         model_params.use_extra_bufts = use_extra_bufts
         _log.clear()
         self._model = lib.llama_model_load_from_file(os.fsencode(path), model_params)

@@ -73,9 +73,13 @@ class MediaEncoder:
         Threads.
     flash_attn
         Whether to use flash attention.
+    device
+        As in `llama.Embedder`.
     """
 
-    def __init__(self, projector: Path, text: Path, *, n_threads: int = 1, flash_attn: bool = True) -> None:
+    def __init__(
+        self, projector: Path, text: Path, *, n_threads: int = 1, flash_attn: bool = True, device: str = "cpu"
+    ) -> None:
         self._lib = lib = library()
         model_params = llama.library().llama_model_default_params()
         model_params.vocab_only = True
@@ -83,7 +87,9 @@ class MediaEncoder:
         if not model:
             raise llama._failed(f"loading the vocabulary of {text}")
         params = lib.mtmd_context_params_default()
-        params.use_gpu = params.print_timings = params.warmup = False
+        params.use_gpu = device != "cpu"
+        params.device = llama.find_device(device) if params.use_gpu else None
+        params.print_timings = params.warmup = False
         params.n_threads = n_threads
         params.flash_attn_type = int(flash_attn)
         self._context = lib.mtmd_init_from_file(os.fsencode(projector), model, params)
