@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/check_gpu.py on the CPU with tiny files: all of its parts, and what it does about time and failures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import on_device
+from benchmarks.compare import Side
+from benchmarks.device_figures import DeviceFigures
+from benchmarks.engines import OursText, name_torch_device
+from benchmarks.models import OursModel
+from benchmarks.towers import OursAudio, OursVision
+from testing.accelerator import GraphCount
+from testing.engine import build
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "check_gpu.py"
+
+Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
+
+# A suite with the option and the marker of the real one.
+SUITE = {
+    "conftest.py": "def pytest_addoption(parser): parser.addoption('--device')\n",
+    "pytest.ini": "[pytest]\nmarkers = device: runs on a device\n",
+    "test_it.py": "import time, pytest\npytestmark = pytest.mark.device\ndef test_one(): pass\n",
+}
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_gpu", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(tool: ModuleType, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs the command line and reads what it has written.
+
+    There is no libllama, so no quantised file. The other sides are ours under their names, wherever torch is installed.
+    """
+    monkeypatch.setenv("JINA_OMNI_ENGINE", str(tmp_path / "no engine"))
+    monkeypatch.setenv("OMP_WAIT_POLICY", os.environ.get("OMP_WAIT_POLICY", "passive"))
+    monkeypatch.setattr(on_device.DeviceBench, "_make_llama", lambda *_: {"libllama": OursText})
+    monkeypatch.setattr(on_device, "_TORCH_TEXT", {"torch": OursText})
+    monkeypatch.setattr(on_device, "_TORCH_MODELS", {"torch": OursModel})
+    monkeypatch.setattr(on_device, "_VISION_TOWERS", {"jina_omni": OursVision, "libmtmd": OursVision})
+    monkeypatch.setattr(on_device, "_AUDIO_TOWERS", {"jina_omni": OursAudio, "libmtmd": OursAudio})
+    monkeypatch.setattr(tool, "TYPES", ("F16",))
+    monkeypatch.setattr(tool, "program_path", lambda *_: TOOL)
+    monkeypatch.setattr(tool, "count_texts", lambda _, names, *__: dict.fromkeys(names, GraphCount(1234, 2**21)))
+
+    def run_tool(*options: str) -> tuple[int, list[dict[str, Any]], str]:
+        output = tmp_path / "found"
+        status = tool.main(["--device", "cpu", "--cache", str(cache), "--output", str(output), *options])
+        results = json.loads((output / "check_gpu.json").read_text())["results"]
+        return status, results, (output / "check_gpu.md").read_text()
+
+    return run_tool
+
+
+def write_suite(folder: Path, more: str = "") -> Path:
+    for name, content in SUITE.items():
+        (folder / name).write_text(content + (more if name == "test_it.py" else ""))
+    return folder
+
+
+def find_sides(results: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        found.setdefault((result["part"], result["row"]), []).append(result.get("side", ""))
+    return found
+
+
+def test_a_dry_run_measures_every_part_beside_the_others(run: Run):
+    status, results, page = run("--parts", "text,image,sound,counts")
+    print(page)
+    assert status == 0
+    assert not [result for result in results if "left_out" in result]
+    text = ["jina_omni", "torch", "libllama"]
+    assert find_sides(results) == {
+        ("query", "F16, one query of 12 tokens"): text,
+        ("text", "F16, 4 of 16 tokens"): text,
+        ("text", "F16, 1 of 8 tokens"): text,
+        ("text", "F16, 1 of 40 tokens"): text,
+        ("image", "1 of 512 x 512"): ["jina_omni", "torch"],
+        ("image", "the tower on 1 of 512 x 512"): ["jina_omni", "libmtmd"],
+        ("sound", "1 of 2 s"): ["jina_omni", "torch"],
+        ("sound", "the tower on 1 of 2 s"): ["jina_omni", "libmtmd"],
+        ("counts", "texts of 12 tokens"): [""],
+        ("counts", "texts of 8..64*16 tokens"): [""],
+    }
+    for result in results:
+        if result["part"] == "query":
+            assert 0 < result["p50_s"] <= result["p99_s"]
+        elif result["part"] != "counts":
+            assert result["rate"]["median"] > 0
+            assert result["cosine"] is None or result["cosine"] > 0.999999
+    lines = [line for line in page.splitlines() if line.startswith("| text, F16, 4 of 16 tokens | ")]
+    assert len(lines) == 1
+    assert lines[0].count(" tokens/s") == 3
+    assert "| counts | texts of 12 tokens | 1,234 kernels, 2.0 MiB of compute memory |" in page
+
+
+def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out(
+    run: Run, tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tool, "TYPES", ("Q4_K_M",))
+    monkeypatch.setattr(tool, "program_path", lambda *_: tmp_path / "none")
+    status, results, page = run("--parts", "text,counts")
+    assert status == 0
+    assert [(result["part"], result["row"]) for result in results] == [("text", "Q4_K_M"), ("counts", "texts")]
+    assert "run python -m testing.engine.build" in page
+    assert "python -m benchmarks accelerator --count builds it" in page
+
+
+def test_sides_that_cannot_start_or_fail_are_left_out_and_the_others_go_on(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(on_device, "_TORCH_TEXT", {"torch": int, "torch-bf16": Wrong})
+    status, results, page = run("--parts", "text")
+    print(page)
+    assert status == 0
+    left_out = [(result["row"], result["side"]) for result in results if "left_out" in result]
+    assert left_out == [("F16", "torch"), ("F16, one query of 12 tokens", "torch-bf16")]
+    sides = find_sides([result for result in results if "left_out" not in result])
+    assert list(sides.values()) == [["jina_omni", "libllama"]] * 4
+
+
+class Wrong(SimpleNamespace):
+    def run(self, work: Any) -> Any:
+        raise ValueError(f"cannot embed {len(work)} texts")
+
+
+def test_what_there_is_no_time_for_is_left_out(run: Run, tool: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tool, "SECONDS", dict.fromkeys(tool.SECONDS, -1.0))
+    status, results, _ = run("--parts", "text,image,sound")
+    assert status == 0
+    assert {result["left_out"] for result in results} == {"the time was up"}
+    assert {result["part"] for result in results} == {"start"}
+
+
+def test_ours_that_fails_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(on_device, "OursModel", int)
+    status, results, _ = run("--parts", "image")
+    assert status == 1
+    assert results[0]["side"] == "jina_omni"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "text"),
+    [
+        ("", 0, "1 passed; exit status 0; see check_gpu_suite.log"),
+        ("def test_two(): assert 0\n", 1, "1 failed, 1 passed; exit status 1; see check_gpu_suite.log"),
+        ("def test_two(): time.sleep(600)\n", 1, "1 passed; stopped after 20 s; see check_gpu_suite.log"),
+    ],
+)
+def test_the_device_part_of_the_suite_is_run_in_its_time(
+    run: Run, tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, status: int, text: str
+):
+    monkeypatch.setattr(tool, "ROOT", write_suite(tmp_path, more))
+    monkeypatch.setitem(tool.SECONDS, "suite", 20.0)
+    start = time.monotonic()
+    found, results, page = run("--parts", "suite")
+    assert time.monotonic() - start < 60
+    assert (found, results[0]["text"]) == (status, text)
+    assert text in page
+
+
+def test_a_device_that_is_not_there_is_a_message(tool: ModuleType, capsys: pytest.CaptureFixture[str]):
+    assert tool.main(["--device", "cuda:7"]) == 1
+    assert "'cuda:7' is not available" in capsys.readouterr().err
+
+
+def test_the_files_are_whole_after_every_row(tmp_path: Path):
+    figures = DeviceFigures(tmp_path / "made", {"device": "a GPU"})
+    for number in range(2):
+        saved = json.loads((tmp_path / "made" / "check_gpu.json").read_text())
+        assert len(saved["results"]) == number
+        figures.add("counts", f"row {number}", [{"text": "7 kernels"}])
+        assert f"row {number}" in figures.page.read_text()
+    figures.leave_out("text", "F16", "torch", "it is not installed")
+    assert "- text, F16: torch, since it is not installed" in figures.page.read_text()
+
+
+def test_the_fastest_of_llama_cpp_is_shown_with_its_memory_and_cosine(tmp_path: Path):
+    figures = DeviceFigures(tmp_path, {})
+
+    def make(side: str, seconds: float, cosine: float) -> dict[str, Any]:
+        found = {"side": side, "unit": "tokens", "cosine": cosine, "held_bytes": int(seconds * 2**30)}
+        return (
+            found
+            | {name: {"median": value} for name, value in (("seconds", seconds), ("rate", 1000 / seconds))}
+            | {"ratio": {"median": seconds}}
+        )
+
+    figures.add("text", "row", [make("jina_omni", 1, 1), make("libllama", 4, 0.5), make("libllama-512", 2, 0.75)])
+    expected = "| text, row | 1,000 tokens/s | 500 tokens/s (2.00) |  |  | 1,024, 2,048, -, - | libllama-512 0.750000 |"
+    assert expected in figures.page.read_text()
+
+
+def test_a_side_that_does_not_answer_is_ended():
+    with Side("stuck", SimpleNamespace, timeout_s=60, run=time.sleep) as side:
+        side._timeout_s = 0.2
+        with pytest.raises(RuntimeError, match=r"stuck: no answer within 0\.2 s"):
+            side.run(600)
+        assert not side._process.is_alive()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("metal", "mps")])
+def test_torch_names_devices_in_its_own_way(ours: str, theirs: str):
+    assert name_torch_device(ours) == theirs
+
+
+def test_a_device_that_torch_lacks_is_named():
+    with pytest.raises(RuntimeError, match="torch has no device vulkan:0"):
+        name_torch_device("vulkan:0")
+
+
+def test_libllama_built_for_another_device_says_how_to_build_it(engine: ModuleType):
+    with pytest.raises(build.EngineError, match=r"has no device cuda:0: python -m testing.engine.build"):
+        engine.find_device("cuda:0")
