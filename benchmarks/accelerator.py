@@ -1,4 +1,4 @@
-"""Accelerator: the kernels that inputs launch there, and the compute memory that they take, counted without a device."""
+"""Accelerator: the kernels that inputs launch there, and their compute memory, counted without a device."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmarks.checkpoint import Checkpoints
 from benchmarks.report import Figures
 from testing.accelerator import count_inputs
 
-# A query and texts in tokens; an image of 512 x 512 and four of different sizes in patches; sounds of 11 s and of 3.1 to
-# 3.8 s in mel frames.
+# A query and texts in tokens; an image of 512 x 512 and four of different sizes in patches; sounds of 11 s and of
+# 3.1 to 3.8 s in mel frames.
 _INPUTS = (
     "texts:12",
     "texts:8..64*256",

@@ -24,7 +24,7 @@ class DeviceWork:
     sounds
         Number and seconds.
     counts
-        Lengths of texts for `testing.accelerator.count_texts`.
+        Inputs for `testing.accelerator.count_inputs`.
     """
 
     texts: Sequence[Sequence[Row]]
@@ -47,7 +47,10 @@ FULL = DeviceWork(
     queries=300,
     images=((16, 512, 512), (4, 1024, 1280)),
     sounds=((8, 11.0), (8, 30.0)),
-    counts=("12", "8..64*256", "512*8", "1024*16", "8192", "32768"),
+    counts=(
+        *("texts:12", "texts:8..64*256", "texts:512*8", "texts:1024*16", "texts:8192", "texts:32768"),
+        *("images:32x32", "sounds:1100"),
+    ),
 )
 """For files of the published shapes: texts of 16 to 8,192 tokens, of most lengths 8,192 tokens in all, and 1 to 1,024
 texts."""
@@ -57,6 +60,6 @@ DRY_RUN = DeviceWork(
     queries=5,
     images=((1, 512, 512),),  # the least that the files allow
     sounds=((1, 2.0),),
-    counts=("12", "8..64*16"),
+    counts=("texts:12", "images:32x32"),
 )
 """For files of tiny shapes: little enough for Mesa's software device, which computes 0.4 GFLOP/s."""

@@ -38,7 +38,8 @@ def count_inputs(
         Of the model.
     inputs
         Texts by their tokens, sounds by their mel frames, images by the patches of their sides: ``texts:12``,
-        ``texts:512*8`` for eight of 512, ``sounds:310..380*8`` for eight evenly from 310 to 380, ``images:32x32,38x28``.
+        ``texts:512*8`` for eight of 512, ``sounds:310..380*8`` for eight evenly from 310 to 380,
+        ``images:32x32,38x28``.
     folder
         Where the files are written, which take no room.
     program

@@ -38,7 +38,7 @@ from benchmarks.device_work import DRY_RUN, FULL
 from benchmarks.on_device import DeviceBench
 from benchmarks.options import make_choices_parser
 from jina_omni.native import Device, find_device, usable_cpus
-from testing.accelerator import count_texts
+from testing.accelerator import count_inputs
 from testing.checkpoints import shapes
 from testing.engine.build import EngineError, program_path
 
@@ -100,17 +100,17 @@ class Check:
             self._bench.measure_texts(ftype, (until - time.monotonic()) / (len(TYPES) - number))
 
     def count_kernels(self, _seconds: float) -> None:
-        """Count what texts launch and hold, which needs the program of tests/device, but no device."""
+        """Count what inputs launch and hold, which needs the program of tests/device, but no device."""
         program = program_path("device", "device_test")
         if not program.exists():
             why = "tests/device is not built: python -m benchmarks accelerator --count builds it"
-            self._figures.leave_out("counts", "texts", "all", why)
+            self._figures.leave_out("counts", "inputs", "all", why)
             return
         with tempfile.TemporaryDirectory() as folder:
-            counts = count_texts(self._files.shape, list(self._work.counts), Path(folder), program)
+            counts = count_inputs(self._files.shape, list(self._work.counts), Path(folder), program)
         for name, (n_kernels, n_bytes) in counts.items():
             text = f"{n_kernels:,} kernels, {n_bytes / 2**20:,.1f} MiB of compute memory"
-            self._figures.add("counts", f"texts of {name} tokens", [{"text": text, "n_kernels": n_kernels}])
+            self._figures.add("counts", name, [{"text": text, "n_kernels": n_kernels}])
 
     @property
     def parts(self) -> dict[str, Callable[[float], None]]:

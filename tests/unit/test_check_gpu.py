@@ -64,7 +64,7 @@ def run(tool: ModuleType, cache: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(on_device, "_AUDIO_TOWERS", {"jina_omni": OursAudio, "libmtmd": OursAudio})
     monkeypatch.setattr(tool, "TYPES", ("F16",))
     monkeypatch.setattr(tool, "program_path", lambda *_: TOOL)
-    monkeypatch.setattr(tool, "count_texts", lambda _, names, *__: dict.fromkeys(names, GraphCount(1234, 2**21)))
+    monkeypatch.setattr(tool, "count_inputs", lambda _, names, *__: dict.fromkeys(names, GraphCount(1234, 2**21)))
 
     def run_tool(*options: str) -> tuple[int, list[dict[str, Any]], str]:
         output = tmp_path / "found"
@@ -103,8 +103,8 @@ def test_a_dry_run_measures_every_part_beside_the_others(run: Run):
         ("image", "the tower on 1 of 512 x 512"): ["jina_omni", "libmtmd"],
         ("sound", "1 of 2 s"): ["jina_omni", "torch"],
         ("sound", "the tower on 1 of 2 s"): ["jina_omni", "libmtmd"],
-        ("counts", "texts of 12 tokens"): [""],
-        ("counts", "texts of 8..64*16 tokens"): [""],
+        ("counts", "texts:12"): [""],
+        ("counts", "images:32x32"): [""],
     }
     for result in results:
         if result["part"] == "query":
@@ -115,7 +115,7 @@ def test_a_dry_run_measures_every_part_beside_the_others(run: Run):
     lines = [line for line in page.splitlines() if line.startswith("| text, F16, 4 of 16 tokens | ")]
     assert len(lines) == 1
     assert lines[0].count(" tokens/s") == 3
-    assert "| counts | texts of 12 tokens | 1,234 kernels, 2.0 MiB of compute memory |" in page
+    assert "| counts | texts:12 | 1,234 kernels, 2.0 MiB of compute memory |" in page
 
 
 def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out(
@@ -125,7 +125,7 @@ def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out
     monkeypatch.setattr(tool, "program_path", lambda *_: tmp_path / "none")
     status, results, page = run("--parts", "text,counts")
     assert status == 0
-    assert [(result["part"], result["row"]) for result in results] == [("text", "Q4_K_M"), ("counts", "texts")]
+    assert [(result["part"], result["row"]) for result in results] == [("text", "Q4_K_M"), ("counts", "inputs")]
     assert "run python -m testing.engine.build" in page
     assert "python -m benchmarks accelerator --count builds it" in page
 
