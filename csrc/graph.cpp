@@ -314,9 +314,14 @@ void graph::check_operations(ggml_cgraph * built) const {
     for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
         const ggml_tensor * node = ggml_graph_node(built, i);
         if (!ggml_backend_supports_op(lane_.backend(), node)) {
+            size_t n_most = ggml_nbytes(node);
+            for (const ggml_tensor * source : node->src) {
+                n_most = source ? std::max(n_most, ggml_nbytes(source)) : n_most;
+            }
             throw error(OMNI_FAILED, std::string("device ") + device().name() + " lacks the operation " + ggml_op_desc(node) +
                                          " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
-                                         "; use device=\"cpu\"");
+                                         " with tensors of " + std::to_string((n_most >> 20) + 1) +
+                                         " MiB; use smaller inputs or device=\"cpu\"");
         }
     }
 }

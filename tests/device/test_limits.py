@@ -1,0 +1,62 @@
+"""Memory that a Vulkan device lacks: the backend reads limits from the environment once, so each is tried in a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jina_omni.native import Device
+from testing.checkpoints.writer import Checkpoint
+
+PROGRAM = """
+import sys
+import numpy as np
+from jina_omni import JinaOmniError
+from jina_omni.native import Context, TextModel, find_device
+
+device = find_device(sys.argv[1])
+context = Context(device, 1)
+try:
+    text = TextModel(sys.argv[2], device)
+    for n in (12, 900, 12):
+        try:
+            vector = context.encode_sequences(
+                text, np.ones(n, np.int32), np.array([n], np.int32), np.empty((0, text.n_embd), np.float32))
+            print(n, "finite" if np.isfinite(vector).all() else "infinite")
+        except JinaOmniError as error:
+            print(n, type(error).__name__, error)
+except JinaOmniError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.fixture
+def vulkan(device: Device) -> Device:
+    if not device.name.startswith("vulkan"):
+        pytest.skip("limits are set for ggml's Vulkan backend")
+    return device
+
+
+def run(device: Device, file: os.PathLike[str], **limits: int) -> list[str]:
+    environment = {**os.environ, **{f"GGML_VK_FORCE_MAX_{name}_SIZE": str(value) for name, value in limits.items()}}
+    command = [sys.executable, "-c", PROGRAM, device.name, file]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+    print(done.stdout)
+    return done.stdout.splitlines()
+
+
+def test_a_weight_over_the_largest_buffer_is_an_error_when_the_file_loads(vulkan: Device, small: Checkpoint) -> None:
+    (line,) = run(vulkan, small.text, ALLOCATION=200_000)
+    assert line.startswith("ModelLoadError")
+    assert "has buffers of 1 MiB at most" in line
+
+
+def test_a_run_over_the_largest_buffer_is_an_error_and_the_next_is_well(vulkan: Device, small: Checkpoint) -> None:
+    first, long, second = run(vulkan, small.text, BUFFER=1_000_000)
+    assert first == second == "12 finite"
+    assert long.startswith("900 NativeError")
+    assert 'smaller inputs or device="cpu"' in long
