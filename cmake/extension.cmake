@@ -15,6 +15,7 @@ add_library(omni STATIC
     csrc/gguf_values.cpp
     csrc/graph.cpp
     csrc/kernel_graph.cpp
+    csrc/kept_graphs.cpp
     csrc/machine.cpp
     csrc/mapped_file.cpp
     csrc/models.cpp

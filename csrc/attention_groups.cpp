@@ -64,6 +64,12 @@ attention_groups::attention_groups(const attention_layout & layout) {
     if (all.empty()) {
         return;
     }
+    if (layout.padded.n_key > 0) {
+        n_query = layout.padded.n_query;
+        groups = {{1, n_query, layout.padded.n_key, 0, 0, 0}};
+        masks = {{n_query, layout.padded.n_key, {all}}};
+        return;
+    }
     if (have_one_shape_and_follow_each_other(all)) {
         add_alike(all, layout.causal);
         return;

@@ -7,8 +7,9 @@
 namespace omni {
 
 attention_layout::attention_layout(std::vector<attention_segment> segments_, bool causal_, int n_head_, int n_kv_head_,
-                                   int head_dim_)
-    : segments(std::move(segments_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_) {
+                                   int head_dim_, padded_attention padded_)
+    : segments(std::move(segments_)), causal(causal_), n_head(n_head_), n_kv_head(n_kv_head_), head_dim(head_dim_),
+      padded(padded_) {
     const int n_query = std::max(1, n_attention_row / (n_head / n_kv_head));
     for (const attention_segment & segment : segments) {
         const int32_t n_unit = (segment.kv_len + n_packed_unit - 1) / n_packed_unit; // of a head

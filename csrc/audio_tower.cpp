@@ -2,7 +2,7 @@
 #include "audio_tower.h"
 
 #include "batches.h"
-#include "graph.h"
+#include "described_graph.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,6 +16,9 @@ namespace {
 
 // Mel frames of one forward pass. Short clips share one up to this; more does not compute faster and takes memory.
 constexpr int64_t n_batch_frame = 3072;
+
+// Frames up to which a graph is kept. More take so long that it does not count how fast they start.
+constexpr int64_t n_kept_frame = 1536;
 
 constexpr int64_t n_position_max = 1 << 16; // of a clip; the published files have 1500
 
@@ -107,13 +110,21 @@ void audio_tower::encode(compute_lane & lane, const tower_inputs & clips, float 
     });
 }
 
+// The clips of a forward pass.
+struct audio_batch {
+    const float *        frames;
+    std::vector<int32_t> chunks; // frames of each
+    std::vector<int32_t> pairs;  // first position of each
+    int32_t              n_frame = 0, n_position = 0;
+    attention_layout     layout;
+};
+
 void audio_tower::encode_batch(compute_lane & lane, const float * frames, const int32_t * lengths, int32_t n_clips,
                                float * embeddings, cancel_flag cancel) const {
     const audio_hparams & hp = hparams_;
 
-    std::vector<int32_t>           chunks; // frames of each
     std::vector<attention_segment> segments;
-    std::vector<int32_t>           pairs; // first position of each
+    std::vector<int32_t>           chunks, pairs;
     int32_t                        n_frame = 0, n_position = 0;
     for (int32_t i = 0; i < n_clips; i++) {
         const int32_t begin = n_position;
@@ -128,22 +139,31 @@ void audio_tower::encode_batch(compute_lane & lane, const float * frames, const 
         }
         n_frame += lengths[i];
     }
-    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
-                                                                 hp.head_dim());
-    const std::unique_ptr<graph> described = make_graph(lane, cancel);
-    graph &                      g = *described;
+    graph_key key = {identity(), {}};
+    if (n_frame <= n_kept_frame) {
+        key.shape.assign(lengths, lengths + n_clips);
+    }
+    const int64_t n_value = (int64_t) pairs.size() * hp.n_embd_out;
+    audio_batch   batch = {frames,  std::move(chunks), std::move(pairs),
+                           n_frame, n_position,        {std::move(segments), false, hp.n_head, hp.n_head, hp.head_dim()}};
+    compute_batch(lane, std::move(key), std::move(batch), embeddings, n_value, cancel,
+                  [this](graph & g, const audio_batch & described) { return describe(g, described); });
+}
+
+ggml_tensor * audio_tower::describe(graph & g, const audio_batch & batch) const {
+    const audio_hparams & hp = hparams_;
 
     // Convolution over three rows, for every stride-th row of each chunk. What lies outside the chunk is a row of zeros, put
     // behind all others.
     const auto convolve = [&](ggml_tensor * x, int32_t stride, const linear_layer & kernel) {
-        const int64_t n_out = stride == 1 ? n_frame : n_position;
-        ggml_tensor * taps = g.input(GGML_TYPE_I32, 3 * n_out, 1, [&, stride](void * data) {
+        const int64_t n_out = stride == 1 ? batch.n_frame : batch.n_position;
+        ggml_tensor * taps = g.input(GGML_TYPE_I32, 3 * n_out, 1, [&batch, stride](void * data) {
             int32_t * out = static_cast<int32_t *>(data);
             int32_t   begin = 0;
-            for (const int32_t n : chunks) {
+            for (const int32_t n : batch.chunks) {
                 for (int32_t centre = 0; centre < n; centre += stride) {
                     for (int32_t at = centre - 1; at <= centre + 1; at++) {
-                        *out++ = at >= 0 && at < n ? begin + at : n_frame;
+                        *out++ = at >= 0 && at < n ? begin + at : batch.n_frame;
                     }
                 }
                 begin += n;
@@ -152,9 +172,9 @@ void audio_tower::encode_batch(compute_lane & lane, const float * frames, const 
         x = g.select_rows(g.append_zero_row(x), taps);
         return g.gelu_erf(g.linear(kernel, g.interleave_rows(x, 3))); // rows of the kernel are (channel, tap)
     };
-    ggml_tensor * position = g.input(GGML_TYPE_I32, n_position, 1, [&](void * data) {
+    ggml_tensor * position = g.input(GGML_TYPE_I32, batch.n_position, 1, [&batch](void * data) {
         int32_t * out = static_cast<int32_t *>(data);
-        for (const int32_t n : chunks) {
+        for (const int32_t n : batch.chunks) {
             for (int32_t i = 0; i < (n + 1) / 2; i++) {
                 *out++ = i;
             }
@@ -162,30 +182,31 @@ void audio_tower::encode_batch(compute_lane & lane, const float * frames, const 
     });
     // the first or the second position of all pairs
     const auto select_half = [&](ggml_tensor * x, int32_t which) {
-        ggml_tensor * indices = g.input(GGML_TYPE_I32, (int64_t) pairs.size(), 1, [&, which](void * data) {
-            std::transform(pairs.begin(), pairs.end(), static_cast<int32_t *>(data),
+        ggml_tensor * indices = g.input(GGML_TYPE_I32, (int64_t) batch.pairs.size(), 1, [&batch, which](void * data) {
+            std::transform(batch.pairs.begin(), batch.pairs.end(), static_cast<int32_t *>(data),
                            [=](int32_t first) { return first + which; });
         });
         return g.select_rows(x, indices);
     };
     const auto heads = [&](ggml_tensor * t) { return g.split_heads(t, 0, hp.head_dim(), hp.n_head); };
 
-    ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_mel, n_frame,
-                              [&](void * data) { std::memcpy(data, frames, (size_t) n_frame * hp.n_mel * sizeof(float)); });
+    ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_mel, batch.n_frame, [this, &batch](void * data) {
+        std::memcpy(data, batch.frames, (size_t) batch.n_frame * hparams_.n_mel * sizeof(float));
+    });
     x = convolve(x, 1, conv1_);
     x = convolve(x, 2, conv2_);
     x = g.add(x, g.select_rows(positions_, position));
     for (const layer & l : layers_) {
         ggml_tensor * h = g.layer_norm(x, l.ln1, hp.layer_norm_epsilon);
         const auto    qkv = g.linear_side_by_side({&l.q, &l.k, &l.v}, h);
-        h = g.attention(heads(qkv[0]), heads(qkv[1]), heads(qkv[2]), layout);
+        h = g.attention(heads(qkv[0]), heads(qkv[1]), heads(qkv[2]), batch.layout);
         x = g.linear(l.attn_out, h, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, hp.layer_norm_epsilon));
         x = g.linear(l.down, g.gelu_erf(h), x);
     }
     x = g.scale(g.add(select_half(x, 0), select_half(x, 1)), 0.5f);
     x = g.layer_norm(x, post_ln_, hp.layer_norm_epsilon);
-    g.compute(g.linear(projector_, x), embeddings);
+    return g.linear(projector_, x);
 }
 
 } // namespace omni

@@ -29,6 +29,9 @@ struct audio_hparams {
     int32_t n_frame_max() const { return 2 * n_position; } // of a clip
 };
 
+class graph;
+struct audio_batch;
+
 class audio_tower final : public tower {
 public:
     audio_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
@@ -60,6 +63,7 @@ private:
     layer load_layer(int index);
     void  encode_batch(compute_lane & lane, const float * frames, const int32_t * lengths, int32_t n_clips, float * embeddings,
                        cancel_flag cancel) const;
+    ggml_tensor * describe(graph & g, const audio_batch & batch) const; // returns the embeddings of the batch
 
     audio_hparams      hparams_;
     weights            weights_;

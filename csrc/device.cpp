@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace omni {
 
@@ -17,11 +18,19 @@ compute_lane::compute_lane(compute_device & device, priority order, ggml_backend
       allocator_(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend))) {}
 
 void compute_lane::allocate(ggml_cgraph * graph) {
-    if (!ggml_gallocr_alloc_graph(allocator_.get(), graph)) {
+    while (!ggml_gallocr_alloc_graph(allocator_.get(), graph)) {
         // the old one would count on memory that it failed to allocate
         allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
-        throw std::bad_alloc();
+        if (kept_.n_graph() == 0) {
+            throw std::bad_alloc();
+        }
+        kept_.clear();
     }
+}
+
+ggml_gallocr_ptr compute_lane::allocate_own(ggml_cgraph * graph) const {
+    ggml_gallocr_ptr own(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+    return ggml_gallocr_alloc_graph(own.get(), graph) ? std::move(own) : nullptr;
 }
 
 void linear_work::add(const linear_operands & layer) {

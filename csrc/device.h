@@ -4,6 +4,7 @@
 
 #include "cancel_flag.h"
 #include "ggml-cpp.h"
+#include "kept_graphs.h"
 #include "kernels/kernels.h"
 #include "piece_rate.h"
 #include "thread_pool.h"
@@ -44,13 +45,20 @@ public:
     priority         order() const { return order_; }
     ggml_backend_t   backend() const { return backend_; }
 
-    void allocate(ggml_cgraph * graph); // memory for its tensors; throws std::bad_alloc
+    kept_graphs & kept() { return kept_; } // on a device without our kernels
+
+    // Memory for the tensors of a graph until the next is allocated. What is kept makes room for it where there is too little.
+    void allocate(ggml_cgraph * graph); // throws std::bad_alloc
+
+    // The same that is the graph's own. Null: there is too little.
+    ggml_gallocr_ptr allocate_own(ggml_cgraph * graph) const;
 
 private:
     compute_device & device_;
     priority         order_;
     ggml_backend_t   backend_;
     ggml_gallocr_ptr allocator_;
+    kept_graphs      kept_;
 };
 
 // With our kernels, a pass of each lane is computed at the same time, and the threads turn to the interactive one. Otherwise one

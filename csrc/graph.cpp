@@ -148,16 +148,14 @@ ggml_tensor * graph::swiglu(const linear_layer & gate, const linear_layer & up, 
                                       : ggml_swiglu_split(memory(), both[0], both[1]);
 }
 
-graph::rotation graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int, float base) {
-    if (n_axis == 2) {
-        // ggml has four axes for it, of which two serve as two each
-        const size_t n = coordinates.size();
-        coordinates.resize(2 * n);
-        std::copy_n(coordinates.begin(), n, coordinates.begin() + (ptrdiff_t) n);
-    }
-    const int64_t n = (int64_t) coordinates.size();
-    ggml_tensor * values = input(GGML_TYPE_I32, n, 1, [coordinates = std::move(coordinates)](void * data) {
-        std::memcpy(data, coordinates.data(), coordinates.size() * sizeof(int32_t));
+graph::rotation graph::make_rotation(const std::vector<int32_t> & coordinates, int n_axis, int, float base) {
+    // for two axes ggml has four, of which two serve as two each
+    const int64_t n_copy = n_axis == 2 ? 2 : 1;
+    ggml_tensor * values = input(GGML_TYPE_I32, n_copy * (int64_t) coordinates.size(), 1, [&coordinates, n_copy](void * data) {
+        int32_t * out = static_cast<int32_t *>(data);
+        for (int64_t i = 0; i < n_copy; i++) {
+            out = std::copy(coordinates.begin(), coordinates.end(), out);
+        }
     });
     return {values, n_axis, base};
 }
@@ -183,38 +181,42 @@ ggml_tensor * graph::row_input(const std::vector<int32_t> & rows) {
 }
 
 // Keys x queries x 1 x bins.
-ggml_tensor * graph::mask_input(const attention_mask & mask, bool causal) {
-    const int64_t n_key = mask.n_key, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
-    ggml_tensor * rows = nullptr;
+ggml_tensor * graph::mask_input(const attention_groups & groups, size_t i_mask, bool causal) {
+    const attention_mask & mask = groups.masks[i_mask];
+    const int64_t          n_key = mask.n_key, n_bin = std::max<int64_t>(1, (int64_t) mask.bins.size());
+    ggml_tensor *          rows = nullptr;
     if (!causal && n_key * mask.n_query * n_bin > n_mask_value_max) {
-        rows = repeated_mask_rows(mask);
+        rows = repeated_mask_rows(groups, i_mask);
     } else {
-        rows = input(GGML_TYPE_F16, n_key, mask.n_query * n_bin,
-                     [&mask, causal](void * data) { fill_mask(mask, causal, static_cast<ggml_fp16_t *>(data)); });
+        rows = input(GGML_TYPE_F16, n_key, mask.n_query * n_bin, [&groups, i_mask, causal](void * data) {
+            fill_mask(groups.masks[i_mask], causal, static_cast<ggml_fp16_t *>(data));
+        });
     }
     return ggml_reshape_4d(memory(), rows, n_key, mask.n_query, 1, n_bin);
 }
 
 // All queries of a segment have the same row, which is written once.
-ggml_tensor * graph::repeated_mask_rows(const attention_mask & mask) {
-    const int64_t n_key = mask.n_key;
-    int64_t       n_segment = 0;
+ggml_tensor * graph::repeated_mask_rows(const attention_groups & groups, size_t i_mask) {
+    const attention_mask & mask = groups.masks[i_mask];
+    int64_t                n_segment = 0;
     for (const auto & bin : mask.bins) {
         n_segment += (int64_t) bin.size();
     }
-    const auto fill = [&mask, n_key](void * data) {
-        ggml_fp16_t * row = static_cast<ggml_fp16_t *>(data);
+    ggml_tensor * rows = input(GGML_TYPE_F16, mask.n_key, n_segment, [&groups, i_mask](void * data) {
+        const attention_mask & mask = groups.masks[i_mask];
+        ggml_fp16_t *          row = static_cast<ggml_fp16_t *>(data);
         for (const auto & bin : mask.bins) {
             for (const attention_segment & s : bin) {
-                fill_mask_row(row, n_key, s.kv_begin, s.kv_len);
-                row += n_key;
+                fill_mask_row(row, mask.n_key, s.kv_begin, s.kv_len);
+                row += mask.n_key;
             }
         }
-    };
-    ggml_tensor * rows = input(GGML_TYPE_F16, n_key, n_segment, fill);
-    ggml_tensor * of_queries = input(GGML_TYPE_I32, mask.n_query * (int64_t) mask.bins.size(), 1, [&mask](void * data) {
-        int32_t * out = static_cast<int32_t *>(data);
-        int32_t   segment = 0;
+    });
+    const int64_t n_row = mask.n_query * (int64_t) mask.bins.size();
+    ggml_tensor * of_queries = input(GGML_TYPE_I32, n_row, 1, [&groups, i_mask](void * data) {
+        const attention_mask & mask = groups.masks[i_mask];
+        int32_t *              out = static_cast<int32_t *>(data);
+        int32_t                segment = 0;
         for (const auto & bin : mask.bins) {
             int32_t * end = out + mask.n_query;
             for (const attention_segment & s : bin) {
@@ -226,17 +228,17 @@ ggml_tensor * graph::repeated_mask_rows(const attention_mask & mask) {
     return ggml_cast(memory(), select_rows(rows, of_queries), GGML_TYPE_F16);
 }
 
-const graph::prepared_attention & graph::prepare(const std::shared_ptr<const attention_layout> & layout) {
-    const auto known = attention_.find(layout);
+const graph::prepared_attention & graph::prepare(const attention_layout & layout) {
+    const auto known = attention_.find(&layout);
     if (known != attention_.end()) {
         return known->second;
     }
-    prepared_attention & p = attention_.emplace(layout, *layout).first->second;
+    prepared_attention & p = attention_.emplace(&layout, layout).first->second;
     p.query_rows = row_input(p.groups.query_rows);
     p.key_rows = row_input(p.groups.key_rows);
     p.result_rows = row_input(p.groups.result_rows);
-    for (const attention_mask & mask : p.groups.masks) {
-        p.masks.push_back(mask_input(mask, layout->causal));
+    for (size_t i = 0; i < p.groups.masks.size(); i++) {
+        p.masks.push_back(mask_input(p.groups, i, layout.causal));
     }
     return p;
 }
@@ -250,8 +252,7 @@ ggml_tensor * graph::shared_rows(int64_t width, int64_t n_row) {
     return rows;
 }
 
-ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
-                               const std::shared_ptr<const attention_layout> & layout) {
+ggml_tensor * graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_layout & layout) {
     const prepared_attention & p = prepare(layout);
     const float                scale = 1.0f / std::sqrt((float) q->ne[0]);
     const int64_t              width = q->ne[0] * q->ne[1];
@@ -307,12 +308,13 @@ ggml_cgraph * graph::build(ggml_tensor * result) {
     }
     ggml_set_output(result);
     ggml_build_forward_expand(built, result);
+    built->uid = ggml_graph_next_uid(); // by which CUDA knows what it has recorded
     return built;
 }
 
-void graph::check_operations(ggml_cgraph * built) const {
-    for (int i = 0; i < ggml_graph_n_nodes(built); i++) {
-        const ggml_tensor * node = ggml_graph_node(built, i);
+void graph::check_operations() const {
+    for (int i = 0; i < ggml_graph_n_nodes(built_); i++) {
+        const ggml_tensor * node = ggml_graph_node(built_, i);
         if (!ggml_backend_supports_op(lane_.backend(), node)) {
             size_t n_most = ggml_nbytes(node);
             for (const ggml_tensor * source : node->src) {
@@ -323,6 +325,24 @@ void graph::check_operations(ggml_cgraph * built) const {
                                          " with tensors of " + std::to_string((n_most >> 20) + 1) +
                                          " MiB; use smaller inputs or device=\"cpu\"");
         }
+    }
+}
+
+void graph::allocate() {
+    if (owns_memory_ && !own_memory_) {
+        own_memory_ = lane_.allocate_own(built_);
+    }
+    if (!own_memory_) {
+        lane_.allocate(built_);
+    }
+}
+
+int64_t graph::n_own_byte() const { return own_memory_ ? (int64_t) ggml_gallocr_get_buffer_size(own_memory_.get(), 0) : 0; }
+
+void graph::refill(cancel_flag cancel) {
+    cancel_ = cancel;
+    for (auto & [layout, prepared] : attention_) {
+        prepared.groups = attention_groups(*layout);
     }
 }
 
@@ -368,37 +388,40 @@ void graph::compute_nodes(ggml_cgraph * nodes) {
     }
 }
 
-void graph::compute_pieces(compute_pass & pass, ggml_cgraph * built) {
-    const int n_node = ggml_graph_n_nodes(built);
+void graph::compute_pieces(compute_pass & pass) {
+    const int n_node = ggml_graph_n_nodes(built_);
     for (int first = 0, next = 0; first < n_node; first = next) {
         pass.step([&] {
             int64_t n_operation = 0;
             for (; next < n_node && (next == first || n_operation < device().rate.n_operation()); next++) {
-                n_operation += count_operations(ggml_graph_node(built, next));
+                n_operation += count_operations(ggml_graph_node(built_, next));
             }
-            ggml_cgraph piece = ggml_graph_view(built, first, next);
+            ggml_cgraph part = ggml_graph_view(built_, first, next);
+            const bool  is_all = first == 0 && next == n_node;
             const auto  begin = std::chrono::steady_clock::now();
-            compute_nodes(&piece);
+            compute_nodes(is_all ? built_ : &part);
             device().rate.add(n_operation, std::chrono::steady_clock::now() - begin);
         });
     }
 }
 
-void graph::compute(ggml_tensor * result, float * out) {
-    ggml_cgraph * built = build(result);
-    check_operations(built);
+void graph::compute(ggml_tensor * result, float * out, int64_t n_value) {
+    if (built_ == nullptr) {
+        built_ = build(result);
+        check_operations();
+    }
     compute_pass pass(lane_, cancel_);
     pass.step([&] {
-        lane_.allocate(built);
+        allocate();
         fill_inputs();
     });
     if (device().runs_kernels()) {
-        pass.step([&] { compute_nodes(built); });
+        pass.step([&] { compute_nodes(built_); });
     } else {
-        compute_pieces(pass, built);
+        compute_pieces(pass);
     }
-    pass.step([&] { ggml_backend_tensor_get(result, out, 0, ggml_nbytes(result)); });
-    if (!std::all_of(out, out + ggml_nelements(result), [](float value) { return std::isfinite(value); })) {
+    pass.step([&] { ggml_backend_tensor_get(result, out, 0, n_value * sizeof(float)); });
+    if (!std::all_of(out, out + n_value, [](float value) { return std::isfinite(value); })) {
         throw error(OMNI_FAILED, "the result is not finite; the weights of the file may be damaged");
     }
 }

@@ -26,7 +26,8 @@ public:
     graph(const graph &) = delete;
     graph & operator=(const graph &) = delete;
 
-    // A tensor that `fill` writes before the graph is computed.
+    // A tensor that `fill` writes before the graph is computed. What is filled from, here and below, lives as long as the graph,
+    // and may be replaced by something of the same shape before the graph is computed again.
     ggml_tensor * input(ggml_type type, int64_t ne0, int64_t ne1, std::function<void(void *)> fill);
 
     // The same values in rows of another width.
@@ -58,7 +59,7 @@ public:
         int           n_axis;
         float         base;
     };
-    virtual rotation make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base);
+    virtual rotation make_rotation(const std::vector<int32_t> & coordinates, int n_axis, int head_dim, float base);
     // x: head_dim x n_head x n_token. Each head first goes through the RMS norm where there is one.
     virtual ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm = {}, float epsilon = 0.0f);
 
@@ -70,11 +71,17 @@ public:
 
     // q: head_dim x n_head x n_query, k and v: head_dim x n_kv_head x n_key, with contiguous heads. Returns
     // (head_dim * n_head) x n_query. The scale is 1 / sqrt(head_dim).
-    virtual ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
-                                    const std::shared_ptr<const attention_layout> & layout);
+    virtual ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_layout & layout);
 
-    // Computes `result` and copies it to `out`. Throws error, std::bad_alloc.
-    virtual void compute(ggml_tensor * result, float * out);
+    // Gives the graph memory of its own when it is first computed, if there is enough, so that it can be computed again.
+    void own_memory() { owns_memory_ = true; }
+    // Before it is computed again, with inputs that have been replaced.
+    void refill(cancel_flag cancel);
+
+    // Computes `result`, of all calls the same, and copies its first n_value values to `out`. Throws error, std::bad_alloc.
+    virtual void compute(ggml_tensor * result, float * out, int64_t n_value);
+
+    int64_t n_own_byte() const; // of the memory of its own; 0: it has none
 
 protected:
     compute_lane &      lane() const { return lane_; }
@@ -101,26 +108,30 @@ private:
         std::vector<ggml_tensor *> masks;
     };
 
-    const prepared_attention & prepare(const std::shared_ptr<const attention_layout> & layout);
+    const prepared_attention & prepare(const attention_layout & layout);
     ggml_tensor *              row_input(const std::vector<int32_t> & rows);
-    ggml_tensor *              mask_input(const attention_mask & mask, bool causal);
-    ggml_tensor *              repeated_mask_rows(const attention_mask & mask);
+    ggml_tensor *              mask_input(const attention_groups & groups, size_t i_mask, bool causal);
+    ggml_tensor *              repeated_mask_rows(const attention_groups & groups, size_t i_mask);
     // Where several operations write rows that are read together. All layers have the same one, which they need in turn.
     ggml_tensor * shared_rows(int64_t width, int64_t n_row);
     ggml_cgraph * build(ggml_tensor * result);
-    void          check_operations(ggml_cgraph * built) const;
+    void          check_operations() const;
+    void          allocate();
     void          fill_inputs() const;
     void          compute_nodes(ggml_cgraph * nodes);
-    void          compute_pieces(compute_pass & pass, ggml_cgraph * built);
+    void          compute_pieces(compute_pass & pass);
 
     compute_lane &             lane_;
     cancel_flag                cancel_;
     growing_tensor_memory      descriptions_;
     tensor_memory              graph_memory_;
+    ggml_cgraph *              built_ = nullptr; // from the first time on that it is computed
+    bool                       owns_memory_ = false;
+    ggml_gallocr_ptr           own_memory_; // null: that of the lane
     std::vector<pending_input> inputs_;
     std::vector<ggml_tensor *> writes_; // into tensors that others read, in the order in which they must happen
-    std::map<std::shared_ptr<const attention_layout>, prepared_attention> attention_;
-    std::map<std::pair<int64_t, int64_t>, ggml_tensor *>                  shared_rows_; // by their width and number
+    std::map<const attention_layout *, prepared_attention> attention_;
+    std::map<std::pair<int64_t, int64_t>, ggml_tensor *>   shared_rows_; // by their width and number
 };
 
 // Returns the graph that is fastest on the device: on a CPU one with our kernels (kernel_graph.cpp).

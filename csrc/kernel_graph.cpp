@@ -42,11 +42,10 @@ public:
     ggml_tensor *              gelu_tanh(ggml_tensor * x) override;
     ggml_tensor *              gelu_erf(ggml_tensor * x) override;
     ggml_tensor *              swiglu(const linear_layer & gate, const linear_layer & up, ggml_tensor * x) override;
-    rotation                   make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) override;
-    ggml_tensor *              rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
-    ggml_tensor *              attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
-                                         const std::shared_ptr<const attention_layout> & layout) override;
-    void                       compute(ggml_tensor * result, float * out) override;
+    rotation      make_rotation(const std::vector<int32_t> & coordinates, int n_axis, int head_dim, float base) override;
+    ggml_tensor * rotate(ggml_tensor * x, const rotation & by, const norm_layer & norm, float epsilon) override;
+    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_layout & layout) override;
+    void          compute(ggml_tensor * result, float * out, int64_t n_value) override;
 
 private:
     using operation = std::function<void(ggml_tensor * dst)>;
@@ -307,9 +306,9 @@ ggml_tensor * kernel_graph::swiglu(const linear_layer & gate_layer, const linear
                     [=](int64_t i, float * out) { kernels().swiglu(row_begin(gate, i), row_begin(up, i), up->ne[0], out); });
 }
 
-graph::rotation kernel_graph::make_rotation(std::vector<int32_t> coordinates, int n_axis, int head_dim, float base) {
+graph::rotation kernel_graph::make_rotation(const std::vector<int32_t> & coordinates, int n_axis, int head_dim, float base) {
     const int64_t n_token = (int64_t) coordinates.size() / n_axis;
-    ggml_tensor * table = input(GGML_TYPE_F32, head_dim, n_token, [=, coordinates = std::move(coordinates)](void * data) {
+    ggml_tensor * table = input(GGML_TYPE_F32, head_dim, n_token, [=, &coordinates](void * data) {
         rotary_table(coordinates.data(), n_token, n_axis, head_dim, base, static_cast<float *>(data));
     });
     return {table, n_axis, base};
@@ -336,45 +335,45 @@ ggml_tensor * kernel_graph::rotate(ggml_tensor * x, const rotation & by, const n
     return split_heads(y, 0, head_dim, n_head);
 }
 
-ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
-                                      const std::shared_ptr<const attention_layout> & layout) {
+ggml_tensor * kernel_graph::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, const attention_layout & layout) {
     // where all linear layers before it are computed in float32, so is attention
     const bool               exact = device().exact || quantized_.empty();
     const attention_method & method = exact ? *kernels().exact_attention : *kernels().fast_attention;
-    const auto               operands = [=](uint8_t * packed, float * out) {
+    const auto               operands = [=, &layout](uint8_t * packed, float * out) {
         const auto operand = [](const ggml_tensor * t) {
             return attention_operand{floats(t), t->nb[2] / sizeof(float), t->nb[1] / sizeof(float)};
         };
-        return attention_operands{operand(q),     operand(k),        operand(v),       packed,        out,
-                                  layout->n_head, layout->n_kv_head, layout->head_dim, layout->causal};
+        return attention_operands{operand(q),    operand(k),       operand(v),      packed,       out,
+                                  layout.n_head, layout.n_kv_head, layout.head_dim, layout.causal};
     };
-    scratch_size_ = std::max(scratch_size_, method.scratch(layout->head_dim));
+    scratch_size_ = std::max(scratch_size_, method.scratch(layout.head_dim));
     std::vector<ggml_tensor *> args = {q, k, v};
     ggml_tensor *              packed = nullptr;
     if (method.pack_keys != nullptr) {
-        const int64_t n_byte = layout->n_packed * (int64_t) method.packed_size(layout->head_dim) + n_line_byte;
-        packed = add_operation(GGML_TYPE_I8, n_byte, 1, {k, v}, [=, &method](ggml_tensor * dst) {
+        const int64_t n_byte = layout.n_packed * (int64_t) method.packed_size(layout.head_dim) + n_line_byte;
+        packed = add_operation(GGML_TYPE_I8, n_byte, 1, {k, v}, [=, &layout, &method](ggml_tensor * dst) {
             const attention_operands p = operands(line_begin(dst), nullptr);
-            run_blocks((int64_t) layout->key_blocks.size(),
-                       [&](int32_t block, float * scratch) { method.pack_keys(p, layout->key_blocks[block], scratch); });
+            run_blocks((int64_t) layout.key_blocks.size(),
+                       [&](int32_t block, float * scratch) { method.pack_keys(p, layout.key_blocks[block], scratch); });
         });
         args = {q, packed};
     }
-    return add_operation(GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], std::move(args), [=, &method](ggml_tensor * dst) {
-        const attention_operands p = operands(packed != nullptr ? line_begin(packed) : nullptr,
-                                              static_cast<float *>(dst->data));
-        run_blocks((int64_t) layout->tiles.size(),
-                   [&](int32_t tile, float * scratch) { method.attend_tile(p, layout->tiles[tile], scratch); });
-    });
+    return add_operation(
+        GGML_TYPE_F32, q->ne[0] * q->ne[1], q->ne[2], std::move(args), [=, &layout, &method](ggml_tensor * dst) {
+            const attention_operands p = operands(packed != nullptr ? line_begin(packed) : nullptr,
+                                                  static_cast<float *>(dst->data));
+            run_blocks((int64_t) layout.tiles.size(),
+                       [&](int32_t tile, float * scratch) { method.attend_tile(p, layout.tiles[tile], scratch); });
+        });
 }
 
-void kernel_graph::compute(ggml_tensor * result, float * out) {
+void kernel_graph::compute(ggml_tensor * result, float * out, int64_t n_value) {
     constexpr size_t n_line = 16; // floats of a cache line, which no vector of a kernel should cross
     scratch_size_ = (scratch_size_ + n_line - 1) / n_line * n_line;
     scratch_.resize(scratch_size_ * device().threads.size() + n_line);
     scratch_begin_ = scratch_.data() +
                      (n_line - reinterpret_cast<uintptr_t>(scratch_.data()) / sizeof(float) % n_line) % n_line;
-    graph::compute(result, out);
+    graph::compute(result, out, n_value);
 }
 
 } // namespace

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text_tower.h"
 
-#include "graph.h"
+#include "described_graph.h"
 #include "printable.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -18,7 +20,63 @@ constexpr int64_t n_embd_max = 16384;
 // CUDA has a block of a grid's second dimension for each token of some operations, of which a grid has 65,535.
 constexpr int64_t n_device_token_max = 65535;
 
+// Tokens that few tokens are padded to without our kernels: a device computes some more in the same time, and queries of nearby
+// lengths share a graph.
+constexpr int32_t padded_lengths[] = {8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512};
+
+// The same for the sequences that these tokens are of.
+int32_t pad_sequences(int32_t n) {
+    int32_t padded = 1;
+    while (padded < n) {
+        padded *= 2;
+    }
+    return padded;
+}
+
 } // namespace
+
+// The sequences of a forward pass, perhaps padded. What pads attends to the first token and is attended to by none.
+struct text_batch {
+    text_batch(const text_hparams & hp, const tower_inputs & sequences, bool pads);
+
+    bool is_padded() const { return layout.padded.n_key > 0; }
+
+    tower_inputs         given;
+    int32_t              n_token, n_sequence;
+    std::vector<int32_t> position, last_position; // of each token in its own sequence, and of the last ones
+    std::vector<int32_t> last_rows;
+    attention_layout     layout, last_layout;
+};
+
+text_batch::text_batch(const text_hparams & hp, const tower_inputs & sequences, bool pads)
+    : given(sequences), n_token((int32_t) sequences.tokens.size), n_sequence((int32_t) sequences.shapes.size),
+      layout({}, hp.causal, hp.n_head, hp.n_kv_head, hp.head_dim), last_layout(layout) {
+    std::vector<attention_segment> all, last;
+    int32_t                        begin = 0;
+    position.resize(n_token);
+    for (int32_t i = 0; i < n_sequence; i++) {
+        const int32_t length = sequences.shapes.data[i];
+        all.push_back({begin, length, begin, length});
+        last.push_back({i, 1, begin, length});
+        std::iota(position.begin() + begin, position.begin() + begin + length, 0);
+        last_position.push_back(length - 1);
+        begin += length;
+        last_rows.push_back(begin - 1);
+    }
+    padded_attention padded, last_padded;
+    const auto *     length = std::lower_bound(std::begin(padded_lengths), std::end(padded_lengths), n_token);
+    if (pads && length != std::end(padded_lengths)) {
+        n_token = *length;
+        n_sequence = pad_sequences(n_sequence);
+        position.resize(n_token);
+        last_position.resize(n_sequence);
+        last_rows.resize(n_sequence);
+        padded = {n_token, n_token};
+        last_padded = {n_sequence, n_token};
+    }
+    layout = {std::move(all), hp.causal, hp.n_head, hp.n_kv_head, hp.head_dim, padded};
+    last_layout = {std::move(last), hp.causal, hp.n_head, hp.n_kv_head, hp.head_dim, last_padded};
+}
 
 text_hparams::text_hparams(const gguf_file & file, const text_architecture & architecture)
     : causal(architecture.causal), norms_heads(architecture.norms_heads) {
@@ -100,43 +158,36 @@ text_tower::layer text_tower::load_layer(int index) {
 int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu ? 4096 : 16384; }
 
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
-    const text_hparams & hp = hparams_;
-    const int32_t *      lengths = sequences.shapes.data;
-    const int32_t        n_seq = (int32_t) sequences.shapes.size;
-    const int64_t        n_token = n_position(sequences);
+    const int64_t n_token = n_position(sequences);
     if (!lane.device().is_cpu && n_token > n_device_token_max) {
         throw error(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
                                      std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
                                      " computes; split it, or use device=\"cpu\"");
     }
-    const std::unique_ptr<graph> described = make_graph(lane, cancel);
-    graph &                      g = *described;
-
-    std::vector<attention_segment> all, last;
-    std::vector<int32_t>           last_index;
-    for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
-        all.push_back({begin, lengths[i], begin, lengths[i]});
-        last.push_back({i, 1, begin, lengths[i]});
-        last_index.push_back(begin + lengths[i] - 1);
+    text_batch batch(hparams_, sequences, !lane.device().runs_kernels());
+    graph_key  key = {identity(), {}};
+    if (batch.is_padded()) {
+        key.shape = {batch.n_token, batch.n_sequence};
     }
-    const auto make_layout = [&](std::vector<attention_segment> segments) {
-        return std::make_shared<const attention_layout>(std::move(segments), hp.causal, hp.n_head, hp.n_kv_head, hp.head_dim);
-    };
-    const auto layout = make_layout(std::move(all));
-    const auto last_layout = make_layout(std::move(last));
+    compute_batch(lane, std::move(key), std::move(batch), pooled, n_output(sequences), cancel,
+                  [this](graph & g, const text_batch & described) { return describe(g, described); });
+}
 
-    // position of each token in its own sequence, and of the last ones
-    std::vector<int32_t> position(n_token), last_position;
-    for (int32_t i = 0, begin = 0; i < n_seq; begin += lengths[i++]) {
-        std::iota(position.begin() + begin, position.begin() + begin + lengths[i], 0);
-        last_position.push_back(lengths[i] - 1);
-    }
-    const auto    rotation = g.make_rotation(std::move(position), 1, hp.head_dim, hp.rope_base);
-    const auto    last_rotation = g.make_rotation(std::move(last_position), 1, hp.head_dim, hp.rope_base);
-    ggml_tensor * last_rows = g.input(GGML_TYPE_I32, n_seq, 1,
-                                      [&](void * data) { std::memcpy(data, last_index.data(), n_seq * sizeof(int32_t)); });
-    ggml_tensor * x = g.input(GGML_TYPE_F32, hp.n_embd, n_token, [&](void * data) {
-        token_embeddings_.look_up(sequences.tokens.data, n_token, sequences.values.data, static_cast<float *>(data));
+ggml_tensor * text_tower::describe(graph & g, const text_batch & batch) const {
+    const text_hparams & hp = hparams_;
+    const int64_t        n_token = batch.n_token;
+    const auto           rotation = g.make_rotation(batch.position, 1, hp.head_dim, hp.rope_base);
+    const auto           last_rotation = g.make_rotation(batch.last_position, 1, hp.head_dim, hp.rope_base);
+    ggml_tensor *        last_rows = g.input(GGML_TYPE_I32, batch.n_sequence, 1, [&batch](void * data) {
+        std::memcpy(data, batch.last_rows.data(), batch.last_rows.size() * sizeof(int32_t));
+    });
+    ggml_tensor *        x = g.input(GGML_TYPE_F32, hp.n_embd, n_token, [this, &batch](void * data) {
+        const int64_t n_embd = hparams_.n_embd, n_given = (int64_t) batch.given.tokens.size;
+        float *       rows = static_cast<float *>(data);
+        token_embeddings_.look_up(batch.given.tokens.data, n_given, batch.given.values.data, rows);
+        for (int64_t i = n_given; i < batch.n_token; i++) {
+            std::copy_n(rows, n_embd, rows + i * n_embd);
+        }
     });
 
     // everything behind attention: output projection and feed-forward, each added to the residual stream
@@ -150,7 +201,7 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
         ggml_tensor * h = g.rms_norm(x, l.attn_norm, hp.rms_epsilon);
         if (&l != &layers_.back()) {
             const graph::heads heads = g.make_heads(l.heads, h, hp.head_dim, rotation, hp.rms_epsilon);
-            x = finish(l, x, g.attention(heads.q, heads.k, heads.v, layout));
+            x = finish(l, x, g.attention(heads.q, heads.k, heads.v, batch.layout));
             continue;
         }
         // Of the last layer, only the last token of each sequence passes the rest.
@@ -161,9 +212,9 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
         x = g.select_rows(x, last_rows);
         ggml_tensor * queries = g.linear(l.heads.q, g.rms_norm(x, l.attn_norm, hp.rms_epsilon));
         queries = g.rotate(g.split_heads(queries, 0, hp.head_dim, hp.n_head), last_rotation, l.heads.q_norm, hp.rms_epsilon);
-        x = finish(l, x, g.attention(queries, keys, values, last_layout));
+        x = finish(l, x, g.attention(queries, keys, values, batch.last_layout));
     }
-    g.compute(g.rms_norm(x, output_norm_, hp.rms_epsilon), pooled);
+    return g.rms_norm(x, output_norm_, hp.rms_epsilon);
 }
 
 } // namespace omni

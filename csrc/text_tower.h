@@ -29,6 +29,9 @@ struct text_hparams {
     text_hparams(const gguf_file & file, const text_architecture & architecture); // throws error
 };
 
+class graph;
+struct text_batch;
+
 class text_tower final : public tower {
 public:
     // n_token: of the vocabulary. Throws error.
@@ -57,7 +60,8 @@ private:
         linear_layer gate, up, down;
     };
 
-    layer load_layer(int index);
+    layer         load_layer(int index);
+    ggml_tensor * describe(graph & g, const text_batch & batch) const; // returns the embeddings of the batch
 
     text_hparams       hparams_;
     token_embeddings   token_embeddings_;

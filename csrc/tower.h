@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace omni {
 
@@ -26,6 +27,9 @@ class tower {
 public:
     virtual ~tower() = default;
 
+    // Ends with the tower, and is none other's: graphs refer to the weights of a tower.
+    std::weak_ptr<const void> identity() const { return identity_; }
+
     virtual int64_t n_position(const tower_inputs & inputs) const = 0; // tokens, patches or mel frames
     virtual int64_t n_output(const tower_inputs & inputs) const = 0;   // floats
 
@@ -34,6 +38,9 @@ public:
 
     // Writes n_output floats: see the functions of the C header. All shapes and ids are in range.
     virtual void encode(compute_lane & lane, const tower_inputs & inputs, float * out, cancel_flag cancel) const = 0;
+
+private:
+    std::shared_ptr<const void> identity_ = std::make_shared<const char>();
 };
 
 } // namespace omni

@@ -2,7 +2,7 @@
 #include "vision_tower.h"
 
 #include "batches.h"
-#include "graph.h"
+#include "described_graph.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +16,9 @@ namespace {
 
 // Patches of one forward pass. Small images share one up to this; more does not compute faster and takes memory.
 constexpr int64_t n_batch_patch = 4096;
+
+// Patches up to which a graph is kept. More take so long that it does not count how fast they start.
+constexpr int64_t n_kept_patch = 1536;
 
 // norm1, norm2 and merger.norm of Qwen3-VL. The converter writes the text tower's epsilon into the file, which differs on nano.
 constexpr float layer_norm_epsilon = 1e-6f;
@@ -184,12 +187,19 @@ void vision_tower::encode(compute_lane & lane, const tower_inputs & images, floa
     });
 }
 
+// The images of a forward pass.
+struct vision_batch {
+    const float *        patches;
+    std::vector<int32_t> grids; // (t, h, w) of each
+    int64_t              n_patch;
+    std::vector<int32_t> coordinates; // the rows of all patches, then their columns
+    attention_layout     layout;
+};
+
 void vision_tower::encode_batch(compute_lane & lane, const float * patches, const int32_t * grids, int32_t n_grids,
                                 float * embeddings, cancel_flag cancel) const {
     const vision_hparams & hp = hparams_;
-    const int64_t          n_pixel = (int64_t) hp.patch_size * hp.patch_size; // of one channel of one frame
-
-    const auto grid = [=](int32_t i) { return grids + 3 * (int64_t) i; };
+    const auto             grid = [=](int32_t i) { return grids + 3 * (int64_t) i; };
 
     std::vector<attention_segment> segments;
     int32_t                        n_patch = 0;
@@ -199,40 +209,52 @@ void vision_tower::encode_batch(compute_lane & lane, const float * patches, cons
             segments.push_back({n_patch, n_frame, n_patch, n_frame});
         }
     }
-    const auto layout = std::make_shared<const attention_layout>(std::move(segments), false, hp.n_head, hp.n_head,
-                                                                 hp.head_dim());
-    const std::unique_ptr<graph> described = make_graph(lane, cancel);
-    graph &                      g = *described;
-
-    // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)
-    const auto select_frame = [&](int which) {
-        return g.input(GGML_TYPE_F32, 3 * n_pixel, n_patch, [=](void * data) {
-            for (int64_t i = 0; i < (int64_t) n_patch * 3; i++) {
-                std::memcpy(static_cast<float *>(data) + i * n_pixel, patches + (2 * i + which) * n_pixel,
-                            n_pixel * sizeof(float));
-            }
-        });
-    };
-    ggml_tensor *        positions = g.input(GGML_TYPE_F32, hp.n_embd, n_patch, [&](void * data) {
-        float * out = static_cast<float *>(data);
-        for (int32_t i = 0; i < n_grids; i++) {
-            out = positions_.interpolate(grid(i), hp.merge_size, out);
-        }
-    });
     std::vector<int32_t> coordinates(2 * (size_t) n_patch);
     int32_t *            row = coordinates.data();
     int32_t *            column = row + n_patch;
     for (int32_t i = 0; i < n_grids; i++) {
         for_each_patch(grid(i), hp.merge_size, [&](int32_t iy, int32_t ix) { *row++ = iy, *column++ = ix; });
     }
-    const auto rotation = g.make_rotation(std::move(coordinates), 2, hp.head_dim(), rope_base);
+    vision_batch batch = {patches,
+                          {grids, grid(n_grids)},
+                          n_patch,
+                          std::move(coordinates),
+                          {std::move(segments), false, hp.n_head, hp.n_head, hp.head_dim()}};
+    graph_key    key = {identity(), {}};
+    if (n_patch <= n_kept_patch) {
+        key.shape = batch.grids;
+    }
+    compute_batch(lane, std::move(key), std::move(batch), embeddings, n_patch / hp.n_merge() * hp.n_embd_out, cancel,
+                  [this](graph & g, const vision_batch & described) { return describe(g, described); });
+}
+
+ggml_tensor * vision_tower::describe(graph & g, const vision_batch & batch) const {
+    const vision_hparams & hp = hparams_;
+    const int64_t n_pixel = (int64_t) hp.patch_size * hp.patch_size, n_patch = batch.n_patch; // pixels of a channel of a frame
+
+    // rows of patches are (channel, frame, y, x); each frame of the pair has a kernel of its own over (channel, y, x)
+    const auto select_frame = [&](int which) {
+        return g.input(GGML_TYPE_F32, 3 * n_pixel, n_patch, [&batch, n_pixel, which](void * data) {
+            for (int64_t i = 0; i < batch.n_patch * 3; i++) {
+                std::memcpy(static_cast<float *>(data) + i * n_pixel, batch.patches + (2 * i + which) * n_pixel,
+                            n_pixel * sizeof(float));
+            }
+        });
+    };
+    ggml_tensor * positions = g.input(GGML_TYPE_F32, hp.n_embd, n_patch, [this, &batch](void * data) {
+        float * out = static_cast<float *>(data);
+        for (size_t i = 0; i < batch.grids.size(); i += 3) {
+            out = positions_.interpolate(batch.grids.data() + i, hparams_.merge_size, out);
+        }
+    });
+    const auto    rotation = g.make_rotation(batch.coordinates, 2, hp.head_dim(), rope_base);
 
     ggml_tensor * x = g.linear(patch_first_, select_frame(0), positions);
     x = g.linear(patch_second_, select_frame(1), x);
     for (const layer & l : layers_) {
         ggml_tensor * qkv = g.linear(l.qkv, g.layer_norm(x, l.ln1, layer_norm_epsilon));
         const auto    heads = [&](int64_t which) { return g.split_heads(qkv, which * hp.n_embd, hp.head_dim(), hp.n_head); };
-        ggml_tensor * h = g.attention(g.rotate(heads(0), rotation), g.rotate(heads(1), rotation), heads(2), layout);
+        ggml_tensor * h = g.attention(g.rotate(heads(0), rotation), g.rotate(heads(1), rotation), heads(2), batch.layout);
         x = g.linear(l.attn_out, h, x);
         h = g.linear(l.up, g.layer_norm(x, l.ln2, layer_norm_epsilon));
         x = g.linear(l.down, g.gelu_tanh(h), x);
@@ -240,7 +262,7 @@ void vision_tower::encode_batch(compute_lane & lane, const float * patches, cons
     x = g.layer_norm(x, post_ln_, layer_norm_epsilon);
     x = g.reshape(x, (int64_t) hp.n_embd * hp.n_merge(), n_patch / hp.n_merge());
     x = g.linear(merger_in_, x);
-    g.compute(g.linear(merger_out_, g.gelu_erf(x)), embeddings);
+    return g.linear(merger_out_, g.gelu_erf(x));
 }
 
 } // namespace omni

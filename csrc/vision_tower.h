@@ -50,6 +50,9 @@ private:
     std::vector<float> table_;
 };
 
+class graph;
+struct vision_batch;
+
 class vision_tower final : public tower {
 public:
     vision_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device); // throws error
@@ -79,6 +82,7 @@ private:
     layer load_layer(int index);
     void  encode_batch(compute_lane & lane, const float * patches, const int32_t * grids, int32_t n_grids, float * embeddings,
                        cancel_flag cancel) const;
+    ggml_tensor * describe(graph & g, const vision_batch & batch) const; // returns the embeddings of the batch
 
     vision_hparams     hparams_;
     vision_positions   positions_;

@@ -6,6 +6,8 @@
 #include "ggml-cpu.h"
 
 #include <cstdint>
+#include <map>
+#include <vector>
 
 struct test_accelerator {
     test_accelerator();
@@ -20,12 +22,20 @@ struct test_accelerator {
 
     size_t n_byte_max = SIZE_MAX; // of a buffer
 
+    int64_t n_submit = 0; // graphs
+    int64_t n_replay = 0; // of these, those that were submitted before, with tensors where they lay then
+
     // Whether nothing is written to its memory, and graphs are counted instead of computed.
     bool    is_hollow = false;
     int64_t n_kernel = 0; // operations that are no views, in graphs that were counted
     int64_t n_byte = 0;   // of all memory that was allocated
 
+    // Counts a graph as CUDA does, which replays what it has recorded of one if nothing has moved.
+    void record(ggml_cgraph * graph);
+
 private:
+    std::map<uint64_t, std::vector<const void *>> recorded_; // by the id of a graph: its tensors and where their data lie
+
     ggml_backend_device      device_;
     ggml_backend_buffer_type memory_;
 };

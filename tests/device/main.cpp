@@ -2,6 +2,9 @@
 //
 //   device_test compare TEXT VISION AUDIO   inputs together there, and each alone by ggml on the CPU
 //   device_test fail TEXT VISION AUDIO      each allocation and each graph of the accelerator fails once, and what is too large
+//   device_test keep TEXT OTHER VISION AUDIO
+//                                           what is kept of graphs, and what is computed with it; OTHER is a text file of the
+//                                           same shape with other weights
 //   device_test errors                      what exceptions of drivers become
 //   device_test count TEXT VISION AUDIO INPUTS...
 //                                           the kernels and the compute memory of inputs, such as texts:512*8, sounds:310..380*8
@@ -16,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 #include <system_error>
@@ -179,6 +183,140 @@ int fail(char ** files) {
     return 0;
 }
 
+using omni::kept_graphs;
+
+// The embedding of a text on a device that keeps nothing yet.
+std::vector<float> compute_fresh(test_accelerator & accelerator, const omni::tower & tower, const inputs & of) {
+    test_device device(2, true, accelerator.get());
+    return compute(tower, device, of);
+}
+
+kept_graphs & kept_by(omni::compute_device & device) { return device.lane(omni::priority::interactive).kept(); }
+
+// Texts of nearby lengths, from the third on, are each one launch of what was recorded.
+void replay_queries(test_accelerator & accelerator, const omni::text_tower & tower) {
+    test_device device(2, true, accelerator.get());
+    const auto  query = [&](int32_t length) { return texts(tower, "query", {length}); };
+    for (int32_t length = 9; length <= 16; length++) {
+        const int64_t n_submit = accelerator.n_submit, n_replay = accelerator.n_replay;
+        demand(compute(tower, device, query(length)) == compute_fresh(accelerator, tower, query(length)), "the same bits");
+        demand(kept_by(device).n_taken() == std::max(0, length - 10), "two passes of a shape, and a graph for those after");
+        demand(accelerator.n_submit == n_submit + 2 && accelerator.n_replay == n_replay + (length > 10 ? 1 : 0),
+               "one launch, and one by the device that keeps nothing");
+    }
+    demand(kept_by(device).n_graph() == 1, "one graph for all lengths");
+    demand(kept_by(device).n_byte() > 0, "with memory");
+    compute(tower, device, texts(tower, "texts", {3, 9, 4}));
+    compute(tower, device, texts(tower, "texts", {5, 5, 1, 5}));
+    compute(tower, device, texts(tower, "texts", {1, 1, 12}));
+    demand(kept_by(device).n_graph() == 2 && kept_by(device).n_taken() == 7, "one graph for three texts and for four");
+}
+
+// Padding doesn't show: a text that is padded alone has the embedding that it has beside one that is too long for that.
+void compare_padded(test_accelerator & accelerator, const omni::text_tower & tower) {
+    for (const int32_t length : {1, 7, 8, 9, 33, 200, 511, 512}) {
+        inputs both = texts(tower, "texts", {length, 513}), one = both;
+        one.shapes.pop_back();
+        one.tokens.resize(length);
+        std::vector<float> beside = compute_fresh(accelerator, tower, both);
+        beside.resize(tower.hparams().n_embd);
+        std::printf("padded %d %.2e\n", length, difference(beside, compute_fresh(accelerator, tower, one)));
+    }
+}
+
+// The most that is kept, of images and sounds of many shapes.
+void bound(test_accelerator & accelerator, const towers & t) {
+    test_device device(2, true, accelerator.get());
+    const auto  add = [&](const omni::tower & tower, const inputs & of) {
+        const auto first = compute(tower, device, of);
+        demand(compute(tower, device, of) == first && compute(tower, device, of) == first, "the same bits each time");
+    };
+    for (int32_t i = 0; i < (int32_t) kept_graphs::n_graph_max; i++) {
+        add(*t.vision, images(*t.vision, "image", {1, 2, 2 + 2 * i}));
+    }
+    demand(kept_by(device).n_graph() == kept_graphs::n_graph_max, "a graph for each size");
+    const int64_t n_taken = kept_by(device).n_taken();
+    add(*t.audio, sounds(*t.audio, "sound", {123}));
+    demand(kept_by(device).n_graph() == kept_graphs::n_graph_max, "no more than that");
+    compute(*t.vision, device, images(*t.vision, "image", {1, 2, 4}));
+    demand(kept_by(device).n_taken() == n_taken + 2, "the second oldest has stayed");
+    compute(*t.vision, device, images(*t.vision, "image", {1, 2, 2}));
+    demand(kept_by(device).n_taken() == n_taken + 2, "the oldest has gone");
+    const auto large = images(*t.vision, "large", {1, 40, 40});
+    add(*t.vision, large);
+    add(*t.vision, large);
+    demand(kept_by(device).n_taken() == n_taken + 2, "what takes long is not kept");
+
+    kept_graphs      few;
+    const auto       tower = std::make_shared<const char>();
+    constexpr auto   half = kept_graphs::n_byte_max / 2;
+    constexpr size_t n = 3;
+    for (int32_t i = 0; i < (int32_t) n; i++) {
+        few.keep({tower, {i}}, std::make_unique<omni::kept_graph>(), half);
+    }
+    demand(few.n_graph() == n - 1 && few.n_byte() == 2 * half, "no more memory than the most");
+    demand(few.take({tower, {0}}) == nullptr && few.take({tower, {1}}) != nullptr, "of which the last used stay");
+}
+
+// What is kept of a tower goes with it, also where another takes its place in memory.
+void close(test_accelerator & accelerator, char ** files) {
+    test_device        device(2, true, accelerator.get());
+    std::vector<float> found[2];
+    for (int i = 0; i < 2; i++) {
+        const towers t(accelerator.get(), files[i], files[2], files[3]);
+        const inputs query = texts(*t.text, "query", {12});
+        for (int k = 0; k < 3; k++) {
+            found[i] = compute(*t.text, device, query);
+        }
+        demand(found[i] == compute_fresh(accelerator, *t.text, query), "the weights of this file");
+        demand(kept_by(device).n_graph() == 1, "none of a tower that is closed");
+    }
+    demand(found[0] != found[1], "two files");
+}
+
+// A pass that fails loses its graph, and others make room for what would not fit.
+void lose(test_accelerator & accelerator, const omni::text_tower & tower) {
+    test_device device(2, true, accelerator.get());
+    const auto  query = texts(tower, "query", {12}), longer = texts(tower, "longer", {600});
+    const auto  expected = compute(tower, device, query);
+    compute(tower, device, query);
+    accelerator.n_graph = 0;
+    demand_text(catch_error([&] { compute(tower, device, query); }), "failed");
+    accelerator.n_graph = -1;
+    demand(kept_by(device).n_graph() == 0, "none after a failure");
+    demand(compute(tower, device, query) == expected && kept_by(device).n_graph() == 1, "the same bits with a new one");
+    int32_t            is_cancelled = 1;
+    std::vector<float> out(expected.size());
+    try {
+        tower.encode(device.lane(omni::priority::interactive), query.view(), out.data(), omni::cancel_flag(&is_cancelled));
+        demand(false, "a pass that is cancelled");
+    } catch (const omni::error & e) {
+        demand(e.status() == OMNI_CANCELLED, e.what());
+    }
+    demand(compute(tower, device, query) == expected && kept_by(device).n_graph() == 1, "the same bits after a cancel");
+    accelerator.n_allocation = 0;
+    const auto found = compute(tower, device, longer);
+    demand(accelerator.n_allocation == -1 && kept_by(device).n_graph() == 0, "room for what is longer");
+    demand(found == compute_fresh(accelerator, tower, longer), "the same bits");
+    const auto second = texts(tower, "second", {40});
+    compute(tower, device, second);
+    accelerator.n_allocation = 0;
+    const auto in_lane = compute(tower, device, second);
+    demand(accelerator.n_allocation == -1 && in_lane == compute_fresh(accelerator, tower, second), "in memory of the lane");
+    demand(kept_by(device).n_graph() == 0, "nothing is kept for which there is no room");
+}
+
+int keep(char ** files) {
+    test_accelerator accelerator;
+    const towers     t(accelerator.get(), files[0], files[2], files[3]);
+    replay_queries(accelerator, *t.text);
+    compare_padded(accelerator, *t.text);
+    bound(accelerator, t);
+    close(accelerator, files);
+    lose(accelerator, *t.text);
+    return 0;
+}
+
 struct vulkan_category : std::error_category {
     const char * name() const noexcept override { return "vk::Result"; }
     std::string  message(int) const override { return "a driver's words"; }
@@ -262,6 +400,9 @@ int main(int argc, char ** argv) {
     }
     if (command == "fail" && argc == 5) {
         return fail(argv + 2);
+    }
+    if (command == "keep" && argc == 6) {
+        return keep(argv + 2);
     }
     if (command == "errors" && argc == 2) {
         return errors();

@@ -12,8 +12,8 @@ from jina_omni import Model
 from jina_omni import model as model_module
 from jina_omni.native import find_device
 from testing.accelerator import count_inputs
-from testing.checkpoints.shapes import FULL
-from testing.checkpoints.writer import Checkpoint
+from testing.checkpoints.shapes import FULL, TINY
+from testing.checkpoints.writer import Checkpoint, Edits, write_text
 from testing.engine import build
 
 
@@ -44,6 +44,16 @@ def test_each_failure_is_an_error_and_the_next_call_is_well(program: Path, check
     assert n_load == 3  # files
     assert n_compute >= 2
     assert n_graph >= 5  # inputs
+
+
+def test_graphs_are_kept_and_replayed(program: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """A query is one launch of what was recorded; what is kept is bounded, and goes with its tower or a failure."""
+    size = "small" if "small" in checkpoint.text.name else "nano"
+    other = write_text(tmp_path / "other.gguf", TINY[size], edits=Edits(seed=1))
+    found = run(program, "keep", checkpoint.text, other, checkpoint.vision, checkpoint.audio).splitlines()
+    print("\n".join(found))
+    assert len(found) == 8
+    assert max(float(line.split()[-1]) for line in found) < 3e-3  # as above
 
 
 def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:

@@ -44,7 +44,7 @@ std::vector<float> double_often(omni::compute_lane & lane, int n_node, int64_t n
         x = graph.scale(x, i % 2 == 0 ? 2.0f : 0.5f);
     }
     std::vector<float> out((size_t) n_value);
-    graph.compute(x, out.data());
+    graph.compute(x, out.data(), n_value);
     return out;
 }
 
