@@ -639,6 +639,30 @@ def test_index_has_the_librarys_vector_of_each_file(mixed: Path, model: Checkpoi
     np.testing.assert_array_equal([held[str(path), 0][2] for path in chosen], expected)
 
 
+def test_a_database_knows_the_kind_of_each_file(mixed: Path, indexed: Path) -> None:
+    kinds = {"texts": "text", "pictures": "image", "sounds": "audio", "films": "video", "documents": "pdf"}
+    for row in open_table(indexed).to_arrow().to_pylist():
+        assert row["kind"] == kinds[Path(row["path"]).relative_to(mixed).parts[0]]
+
+
+def test_search_hides_files_that_are_gone(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    for i in range(8):
+        (folder / f"{i}").write_text(f"{i} {i}")
+    assert main(["index", str(folder), "--db", str(tmp_path / "db"), *options]) == 0
+    search = ["search", "0 0", "--db", str(tmp_path / "db"), "-k"]
+    capsys.readouterr()
+    assert main([*search, "11"]) == 0
+    names = [Path(line.split()[2]).name for line in capsys.readouterr().out.splitlines()]
+    for name in names[:5]:
+        (folder / name).rename(tmp_path / name) if name != "c" else (folder / "sub/c").unlink()
+    for k in (1, 2, 4, 11):
+        assert main([*search, str(k)]) == 0
+        assert [Path(line.split()[2]).name for line in capsys.readouterr().out.splitlines()] == names[5:][:k]
+
+
 def test_a_second_index_does_no_work(
     mixed: Path, indexed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -794,11 +818,13 @@ def test_index_has_a_vector_for_each_excerpt_of_long_media_and_search_shows_its_
     assert capsys.readouterr().err.startswith("4 unchanged; 1 failed:")
 
 
-def test_a_database_without_times_is_refused(tmp_path: Path, indexed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_of_an_earlier_version_is_refused(
+    tmp_path: Path, indexed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     db = shutil.copytree(indexed, tmp_path / "db")
-    open_table(db).drop_columns(["start"])
+    open_table(db).drop_columns(["start", "kind"])
     assert main(["search", "x", "--db", str(db)]) == 2
-    assert f"{db} was made by an earlier version, without times; remove it" in capsys.readouterr().err
+    assert f"{db} was made by an earlier version, without kind, start; remove it" in capsys.readouterr().err
 
 
 def test_a_database_numbers_pages_by_their_place(options: list[str], tmp_path: Path) -> None:

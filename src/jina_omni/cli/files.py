@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jina_omni.errors import InputError, InputTooLongError
-from jina_omni.inputs import make_part
+from jina_omni.inputs import make_file_part
 from jina_omni.media.audio import Audio
-from jina_omni.media.file_types import find_kind
 from jina_omni.media.files import open_path, read_media_type
+from jina_omni.media.image import Image
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.texts import decode_text
 from jina_omni.media.video import Video
 
 __all__ = ["FileInput", "find_files", "read_inputs"]
 
-FileInput: TypeAlias = str | Path | Pdf | Audio | Video
-"""An input of a file: the content of a text, a page of a PDF, an excerpt of a sound or video, or the path of a file."""
+FileInput: TypeAlias = str | Image | Pdf | Audio | Video
+"""An input of a file: the content of a text, a page of a PDF, an excerpt of a sound or video, or a whole medium."""
 
 _log = logging.getLogger("jina_omni")
 
@@ -69,6 +69,8 @@ def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, tru
 
     Raises
     ------
+    UnsupportedMediaError
+        The file is of a type that is not embedded.
     InputError
         The file can't be read, or its name is not Unicode.
     """
@@ -80,14 +82,13 @@ def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, tru
         media_type = read_media_type(file)
     if media_type == "text/plain":
         return [_read_text(path, truncate=truncate)]
-    kind = find_kind(media_type)
-    if kind == "pdf" and by_page:
-        return _split(Pdf(path))
-    if kind in ("audio", "video") and by_time:
-        part = make_part(path)  # in the same containers there may be sound alone
-        parts = _split(part) if isinstance(part, (Audio, Video)) else []
-        return parts if len(parts) > 1 else [path]
-    return [path]
+    part = make_file_part(path)
+    if isinstance(part, Pdf) and by_page:
+        return _split(part)
+    if isinstance(part, (Audio, Video)) and by_time:
+        parts = _split(part)
+        return parts if len(parts) > 1 else [part]
+    return [part]
 
 
 def _split(part: Pdf | Audio | Video) -> list[FileInput]:

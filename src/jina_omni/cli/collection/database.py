@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -46,8 +47,9 @@ class Place(NamedTuple):
 
 
 class FileEmbeddings(NamedTuple):
-    """The embeddings of a file, shape (n, dim), and the place of each."""
+    """The embeddings of a file, shape (n, dim), the place of each, and the kind of file: text, image, audio, ..."""
 
+    kind: str
     places: list[Place]
     vectors: Floats
 
@@ -114,8 +116,9 @@ class Database:
             return None
         with _convert_errors(folder):
             table = lancedb.connect(str(folder)).open_table(_TABLE)
-        if not set(Place._fields) <= set(table.schema.names):
-            raise CommandError(f"{folder} was made by an earlier version, without times; remove it and index again")
+        if missing := {*Place._fields, "kind"} - set(table.schema.names):
+            names = ", ".join(sorted(missing))
+            raise CommandError(f"{folder} was made by an earlier version, without {names}; remove it and index again")
         with _convert_errors(folder):
             stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
             choice, conventions = ModelChoice(**stored["choice"]), Conventions(**stored["conventions"])
@@ -130,6 +133,7 @@ class Database:
 
         columns = {
             "path": pa.string(),
+            "kind": pa.string(),
             "page": pa.int32(),
             "start": pa.float64(),
             "end": pa.float64(),
@@ -152,16 +156,20 @@ class Database:
     def read_embeddings(self, digests: Collection[str]) -> dict[str, FileEmbeddings]:
         """Return the embeddings of the files that have one of these SHA-256 digests, by digest."""
         found: dict[str, dict[Place, Any]] = {}
+        kinds: dict[str, str] = {}
         if digests:
             with _convert_errors(self.folder):
                 query = self._table.search().where(_match_any("sha256", digests))
-                rows = query.select(["sha256", *Place._fields, "vector"]).to_arrow()
+                rows = query.select(["sha256", "kind", *Place._fields, "vector"]).to_arrow()
             for row in rows.to_pylist():  # the rows of a copy replace equal ones
                 found.setdefault(row["sha256"], {})[_read_place(row)] = row["vector"]
-        return {
-            digest: FileEmbeddings(sorted(vectors), np.array([vectors[place] for place in sorted(vectors)], np.float32))
-            for digest, vectors in found.items()
-        }
+                kinds[row["sha256"]] = row["kind"]
+        embeddings = {}
+        for digest, vectors in found.items():
+            places = sorted(vectors)
+            rows = np.array([vectors[place] for place in places], np.float32)
+            embeddings[digest] = FileEmbeddings(kinds[digest], places, rows)
+        return embeddings
 
     def add(self, files: Sequence[tuple[str, FileState, FileEmbeddings]]) -> None:
         """Add files that the database lacks: all of them or, if this process is killed, none."""
@@ -170,7 +178,7 @@ class Database:
         import pyarrow as pa
 
         rows = [
-            {"path": path, **place._asdict(), **state._asdict(), "vector": vector}
+            {"path": path, "kind": embeddings.kind, **place._asdict(), **state._asdict(), "vector": vector}
             for path, state, embeddings in files
             for place, vector in zip(embeddings.places, embeddings.vectors, strict=True)
         ]
@@ -190,11 +198,18 @@ class Database:
             self._table.optimize(cleanup_older_than=_MIN_VERSION_AGE)
 
     def search(self, vector: Floats, n_hits: int) -> list[Hit]:
-        """Return the rows whose embeddings are nearest to a vector, the nearest first."""
-        with _convert_errors(self.folder):
-            query = self._table.search(vector).distance_type("cosine").limit(n_hits)
-            rows = query.select(["path", *Place._fields, "_distance"]).to_list()
-        return [Hit(1 - row["_distance"], row["path"], _read_place(row)) for row in rows]
+        """Return the rows whose embeddings are nearest to a vector, the nearest first, without files that are gone."""
+        limit = n_hits
+        while True:
+            with _convert_errors(self.folder):
+                query = self._table.search(vector).distance_type("cosine").limit(limit)
+                rows = query.select(["path", *Place._fields, "_distance"]).to_list()
+            paths = {row["path"] for row in rows}
+            is_there = {path: os.path.exists(path) for path in paths}  # noqa: PTH110 - Path.exists may raise
+            hits = [Hit(1 - row["_distance"], row["path"], _read_place(row)) for row in rows if is_there[row["path"]]]
+            if len(hits) >= n_hits or len(rows) < limit:
+                return hits[:n_hits]
+            limit *= 2
 
 
 @contextmanager

@@ -143,7 +143,8 @@ class Update:
                 for file in copies[digest]:
                     self._add_failure(file.path, result)
                 continue
-            embeddings[digest] = FileEmbeddings([_find_place(item) for item in inputs[digest]], result)
+            items = inputs[digest]
+            embeddings[digest] = FileEmbeddings(_find_kind(items[0]), [_find_place(item) for item in items], result)
             self._result.embedded += 1
             self._result.reused += len(copies[digest]) - 1
         return embeddings
@@ -152,10 +153,15 @@ class Update:
         self._result.failures.append(describe_failure(error, path))
 
 
+def _find_kind(item: FileInput) -> str:
+    """Return the kind of a file that has an input: text, image, audio, video or pdf."""
+    return "text" if isinstance(item, str) else type(item).__name__.lower()
+
+
 def _find_place(item: FileInput) -> Place:
     """Return the place of an input in its file."""
-    if isinstance(item, Pdf):
-        (number,) = item.pages or (0,)
+    if isinstance(item, Pdf) and item.pages:
+        (number,) = item.pages
         return Place(page=number + 1)
     if isinstance(item, (Audio, Video)):
         return Place(start=item.start or 0, end=item.end or 0)
