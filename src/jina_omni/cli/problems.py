@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from jina_omni.errors import JinaOmniError, LocatedError
 
-__all__ = ["CommandError", "describe_failure", "report"]
+__all__ = ["CommandError", "describe_failure", "escape", "report"]
 
 # What errors of the library advise, and what that is in a command: nothing where there is no option for it.
 _ADVICE = {"truncate=True": "--truncate", "; Audio.split() returns its parts": ""}
@@ -20,12 +20,16 @@ class CommandError(JinaOmniError):
 
 def describe_failure(error: LocatedError, name: str) -> str:
     """Return an error's message with a name in the place of the input's index, and its advice for the command line."""
-    # A file's name may have bytes that are not Unicode.
-    message = error.message_for(name.encode("utf-8", "backslashreplace").decode())
+    message = error.message_for(escape(name))
     problem = error.problem
     for in_python, in_commands in _ADVICE.items():
         problem = problem.replace(in_python, in_commands)
     return message.removesuffix(error.problem) + problem
+
+
+def escape(text: str) -> str:
+    """Return a text, such as a file's name, with escapes in the place of what is not Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def report(counts: Mapping[str, int], failures: Sequence[str]) -> None:

@@ -8,26 +8,35 @@ import os.path
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.cli.collection.tables import PathTable, compact, convert_errors, match_any, remove_paths
 from jina_omni.cli.lock import lock
 from jina_omni.cli.model_choice import Conventions, ModelChoice
 from jina_omni.cli.problems import CommandError
 from jina_omni.optional_packages import import_optional
 
-__all__ = ["Database", "FileEmbeddings", "FileState", "Hit", "Place", "Settings", "lock_database"]
+__all__ = [
+    "Database",
+    "Failure",
+    "FileEmbeddings",
+    "FileState",
+    "Folder",
+    "Hit",
+    "Place",
+    "Settings",
+    "is_database",
+    "lock_database",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 _TABLE = "files"
 _SETTINGS_KEY = b"jina_omni"  # in the metadata of the table's schema
-_MAX_PATHS = 1000  # of one condition
-_MIN_VERSION_AGE = timedelta(hours=1)  # of versions to remove: a running search may still read newer ones
 
 
 class FileState(NamedTuple):
@@ -52,6 +61,42 @@ class FileEmbeddings(NamedTuple):
     kind: str
     places: list[Place]
     vectors: Floats
+
+
+class Folder(NamedTuple):
+    """A folder whose files the database has, and which of them: patterns, each in a line."""
+
+    path: str
+    include: str = ""
+    exclude: str = ""
+
+
+class Failure(NamedTuple):
+    """A file or a folder that could not be embedded.
+
+    Attributes
+    ----------
+    path : str
+        See `jina_omni.cli.problems.escape`.
+    size, mtime_ns : int
+        Of the file, as in `FileState`; -1 where they can't be read.
+    error : str
+        The name of the error's class.
+    media_type : str
+        Of the file; an empty string where its bytes don't say it.
+    message : str
+        What is wrong, with the path.
+    conditions : str
+        What the failure depends on besides the file: the version of this library, what the model embeds, and options.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    error: str
+    media_type: str
+    message: str
+    conditions: str
 
 
 class Hit(NamedTuple):
@@ -86,17 +131,22 @@ class Settings:
 
 
 class Database:
-    """A table with a row for each file, or for each page or excerpt.
+    """A table with a row for each file, or for each page or excerpt, and tables of the folders and of what failed.
 
     Attributes
     ----------
     folder : Path
     settings : Settings
+    folders : PathTable of Folder
+    failures : PathTable of Failure
     """
 
-    def __init__(self, folder: Path, table: Any, settings: Settings) -> None:
+    def __init__(self, folder: Path, connection: Any, table: Any, settings: Settings) -> None:
         self.folder = folder
         self.settings = settings
+        self.folders = PathTable(folder, connection, Folder, "folders")
+        self.failures = PathTable(folder, connection, Failure, "failures")
+        self._connection = connection
         self._table = table
 
     @classmethod
@@ -112,18 +162,19 @@ class Database:
             lancedb = import_optional("lancedb", "search")
         except ImportError as error:
             raise CommandError(f"a database needs {error}") from error
-        if not (folder / f"{_TABLE}.lance").is_dir():
+        if not is_database(folder):
             return None
-        with _convert_errors(folder):
-            table = lancedb.connect(str(folder)).open_table(_TABLE)
+        with convert_errors(folder):
+            connection = lancedb.connect(str(folder))
+            table = connection.open_table(_TABLE)
         if missing := {*Place._fields, "kind"} - set(table.schema.names):
             names = ", ".join(sorted(missing))
             raise CommandError(f"{folder} was made by an earlier version, without {names}; remove it and index again")
-        with _convert_errors(folder):
+        with convert_errors(folder):
             stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
             choice, conventions = ModelChoice(**stored["choice"]), Conventions(**stored["conventions"])
             settings = Settings(**stored | {"choice": choice, "conventions": conventions})
-        return cls(folder, table, settings)
+        return cls(folder, connection, table, settings)
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, dim: int) -> Database:
@@ -143,13 +194,14 @@ class Database:
             "vector": pa.list_(pa.float32(), dim),
         }
         schema = pa.schema(columns, metadata={_SETTINGS_KEY: json.dumps(asdict(settings))})
-        with _convert_errors(folder):
-            table = lancedb.connect(str(folder)).create_table(_TABLE, schema=schema)
-        return cls(folder, table, settings)
+        with convert_errors(folder):
+            connection = lancedb.connect(str(folder))
+            table = connection.create_table(_TABLE, schema=schema)
+        return cls(folder, connection, table, settings)
 
     def read_states(self) -> dict[str, FileState]:
         """Return the state of each file, by its path."""
-        with _convert_errors(self.folder):
+        with convert_errors(self.folder):
             rows = self._table.search().select(["path", "size", "mtime_ns", "sha256"]).to_arrow()
         return {row.pop("path"): FileState(**row) for row in rows.to_pylist()}
 
@@ -158,8 +210,8 @@ class Database:
         found: dict[str, dict[Place, Any]] = {}
         kinds: dict[str, str] = {}
         if digests:
-            with _convert_errors(self.folder):
-                query = self._table.search().where(_match_any("sha256", digests))
+            with convert_errors(self.folder):
+                query = self._table.search().where(match_any("sha256", digests))
                 rows = query.select(["sha256", "kind", *Place._fields, "vector"]).to_arrow()
             for row in rows.to_pylist():  # the rows of a copy replace equal ones
                 found.setdefault(row["sha256"], {})[_read_place(row)] = row["vector"]
@@ -182,26 +234,26 @@ class Database:
             for path, state, embeddings in files
             for place, vector in zip(embeddings.places, embeddings.vectors, strict=True)
         ]
-        with _convert_errors(self.folder):
+        with convert_errors(self.folder):
             self._table.add(pa.Table.from_pylist(rows, schema=self._table.schema))
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files."""
-        remaining = list(paths)
-        with _convert_errors(self.folder):
-            for first in range(0, len(remaining), _MAX_PATHS):
-                self._table.delete(_match_any("path", remaining[first : first + _MAX_PATHS]))
+        with convert_errors(self.folder):
+            remove_paths(self._table, paths)
 
     def compact(self) -> None:
         """Join the small pieces that many additions leave, and remove old versions."""
-        with _convert_errors(self.folder):
-            self._table.optimize(cleanup_older_than=_MIN_VERSION_AGE)
+        with convert_errors(self.folder):
+            compact(self._table)
+        self.folders.compact()
+        self.failures.compact()
 
     def search(self, vector: Floats, n_hits: int) -> list[Hit]:
         """Return the rows whose embeddings are nearest to a vector, the nearest first, without files that are gone."""
         limit = n_hits
         while True:
-            with _convert_errors(self.folder):
+            with convert_errors(self.folder):
                 query = self._table.search(vector).distance_type("cosine").limit(limit)
                 rows = query.select(["path", *Place._fields, "_distance"]).to_list()
             paths = {row["path"] for row in rows}
@@ -210,6 +262,11 @@ class Database:
             if len(hits) >= n_hits or len(rows) < limit:
                 return hits[:n_hits]
             limit *= 2
+
+
+def is_database(folder: Path) -> bool:
+    """Return whether a folder is that of a database."""
+    return (folder / f"{_TABLE}.lance").is_dir()
 
 
 @contextmanager
@@ -227,20 +284,5 @@ def lock_database(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _convert_errors(folder: Path) -> Iterator[None]:
-    """Convert the errors of LanceDB, which have no common class, to a `CommandError`."""
-    try:
-        yield
-    except Exception as error:
-        raise CommandError(f"{folder}: LanceDB says: {str(error)[:300] or type(error).__name__}") from error
-
-
 def _read_place(row: dict[str, Any]) -> Place:
     return Place(*(row[name] for name in Place._fields))
-
-
-def _match_any(column: str, values: Iterable[str]) -> str:
-    """Return the SQL condition that a column has one of these values."""
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
