@@ -86,9 +86,10 @@ def run(args: argparse.Namespace) -> int:
     """Embed what is not done yet; return 1 when an input failed."""
     if args.out is not None:
         check_format(args.out)
-    items = list(_list_items(args.paths))
+    failures: list[str] = []
+    items = list(_list_items(args.paths, failures))
     if not items:
-        raise CommandError(f"there is nothing to embed in {', '.join(args.paths)}")
+        raise CommandError("; ".join([f"there is nothing to embed in {', '.join(args.paths)}", *failures]))
     with open_model(ModelChoice.from_options(args), args, Conventions.from_options(args)) as model:
         identity = f"{describe_identity(model, args.truncate_dim, _choose_prompt(model, args))}, {args.precision}"
         if args.out is None or args.out.suffix == ".jsonl":
@@ -97,11 +98,12 @@ def run(args: argparse.Namespace) -> int:
                     f"{args.precision} needs the ranges of all embeddings: write to .npy, .npz or .parquet"
                 )
             with _open_journal(args.out, identity) as journal:
-                return 1 if _embed(model, items, journal, args, args.precision) else 0
+                _embed(model, items, journal, args, args.precision, failures)
+            return 1 if failures else 0
         check_precision(args.precision, len(items))
         part = args.out.with_name(args.out.name + ".part.jsonl")
         with _open_journal(part, identity) as journal:
-            failures = _embed(model, items, journal, args, "float32")
+            _embed(model, items, journal, args, "float32", failures)
             if failures and args.on_error == "stop":
                 return 1
             _write_output(items, journal, args, identity)
@@ -109,7 +111,12 @@ def run(args: argparse.Namespace) -> int:
         return 1 if failures else 0
 
 
-def _list_items(paths: Sequence[str]) -> Iterator[_Item]:
+def _list_items(paths: Sequence[str], failures: list[str]) -> Iterator[_Item]:
+    """Yield what the paths name; add a message for each folder that can't be read."""
+
+    def add_failure(folder: Path, error: InputError) -> None:
+        failures.append(describe_failure(error, str(folder)))
+
     if "-" in paths:
         if len(paths) > 1:
             raise CommandError("- stands for the lines of stdin and can't be combined with files")
@@ -122,7 +129,7 @@ def _list_items(paths: Sequence[str]) -> Iterator[_Item]:
         yield from (_Item(line, line) for line in (line.removesuffix("\r") for line in lines) if line)
         return
     for path in map(Path, paths):
-        yield from (_Item(str(file), file) for file in (find_files(path) if path.is_dir() else [path]))
+        yield from (_Item(str(file), file) for file in (find_files(path, add_failure) if path.is_dir() else [path]))
 
 
 def _choose_prompt(model: Model, args: argparse.Namespace) -> str:
@@ -155,9 +162,14 @@ def _open_journal(path: Path | None, identity: str) -> Iterator[Journal]:
 
 
 def _embed(
-    model: Model, items: Sequence[_Item], journal: Journal, args: argparse.Namespace, precision: Precision
-) -> list[str]:
-    """Embed the items that the journal lacks; return a message for each that failed."""
+    model: Model,
+    items: Sequence[_Item],
+    journal: Journal,
+    args: argparse.Namespace,
+    precision: Precision,
+    failures: list[str],
+) -> None:
+    """Embed the items that the journal lacks; add a message for each that failed."""
     n_done = journal.n_done.copy()
     remaining: list[_Item] = []
     for item in items:
@@ -165,7 +177,6 @@ def _embed(
             n_done[item.name] -= 1
         else:
             remaining.append(item)
-    failures: list[str] = []
     n_embedded = 0
     n_skipped = len(items) - len(remaining)
     options = {key: getattr(args, key) for key in ("truncate_dim", "prompt_name", "prompt", "truncate", "batch_tokens")}
@@ -189,7 +200,6 @@ def _embed(
             if failures and args.on_error == "stop":
                 break
     report({"embedded": n_embedded, "already done": n_skipped}, failures)
-    return failures
 
 
 def _write_output(items: Sequence[_Item], journal: Journal, args: argparse.Namespace, identity: str) -> None:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from jina_omni.cli.collection.database import is_database
+from jina_omni.cli.collection.selection import Selection
 from jina_omni.errors import InputError, InputTooLongError
 from jina_omni.inputs import make_file_part
 from jina_omni.media.audio import Audio
@@ -28,30 +31,44 @@ _log = logging.getLogger("jina_omni")
 _TEXT_LIMIT = 1 << 20  # bytes of a text; the model takes 32,768 tokens of a few bytes
 
 
-def find_files(folder: Path, *, excluded: Path | None = None) -> Iterator[Path]:
-    """Yield the files of a folder and of those in it, sorted, except hidden ones and those in the folder `excluded`.
+def find_files(
+    folder: Path,
+    on_error: Callable[[Path, InputError], None],
+    *,
+    selection: Selection | None = None,
+    excluded: Collection[Path] = (),
+) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, sorted, except hidden ones and databases of this program.
 
     Folders that are linked into it are followed, each once. A link to a folder around this one is not, but reported.
+
+    Parameters
+    ----------
+    folder : Path
+    on_error : callable
+        Is called with a folder that can't be read, in the place of its files, and with what is wrong.
+    selection : Selection, optional
+        Of the files; all by default.
+    excluded : collection of Path
+        Folders to leave out.
     """
-    root = folder.resolve()
-    visited = {root}
+    walk = _Walk(folder, selection, excluded)
 
-    def is_to_visit(path: Path) -> bool:
-        target = path.resolve()
-        if path.name.startswith(".") or target == excluded or target in visited:
-            return False
-        if path.is_symlink():
-            if root.is_relative_to(target):
-                _log.warning("%s is a link to a folder around %s and is not followed", path, folder)
-                return False
-            if target.is_relative_to(root) and not _is_hidden(target.relative_to(root)):
-                return False  # visited without the link
-        visited.add(target)
-        return True
+    def report(error: OSError) -> None:
+        where = error.filename or folder  # an error in the middle of a listing names nothing
+        on_error(Path(where), InputError(f"can't be read: {error.strerror}"))
 
-    for here, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        folders[:] = [name for name in sorted(folders) if is_to_visit(Path(here, name))]
-        yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
+    for name, folders, names in os.walk(folder, onerror=report, followlinks=True):
+        here = Path(name)
+        try:
+            _check_access(here)
+            paths = [here / name for name in sorted(names) if walk.selects_file(here / name)]
+            folders[:] = [name for name in sorted(folders) if walk.selects_folder(here / name)]
+        except InputError as error:
+            on_error(here, error)
+            folders.clear()
+        else:
+            yield from paths
 
 
 def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, truncate: bool = False) -> list[FileInput]:
@@ -91,6 +108,47 @@ def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, tru
     return [part]
 
 
+class _Walk:
+    """What has been visited of a folder, and what else is to be."""
+
+    def __init__(self, folder: Path, selection: Selection | None, excluded: Collection[Path]) -> None:
+        self._folder = folder
+        self._root = folder.resolve()
+        self._selection = selection
+        self._excluded = excluded
+        self._visited = {self._root}
+
+    def selects_file(self, path: Path) -> bool:
+        return self._selects(path, is_folder=False)
+
+    def selects_folder(self, path: Path) -> bool:
+        """Return whether a folder is to be visited; it is taken to be visited then."""
+        target = path.resolve()
+        if path in self._excluded or is_database(path) or target in self._visited:
+            return False
+        if not self._selects(path, is_folder=True):
+            return False
+        if path.is_symlink():
+            if self._root.is_relative_to(target):
+                _log.warning("%s is a link to a folder around %s and is not followed", path, self._folder)
+                return False
+            if target.is_relative_to(self._root) and not _is_hidden(target.relative_to(self._root)):
+                return False  # visited without the link
+        self._visited.add(target)
+        return True
+
+    def _selects(self, path: Path, *, is_folder: bool) -> bool:
+        if path.name.startswith("."):
+            return False
+        return self._selection is None or self._selection.selects(path, is_folder=is_folder)
+
+
+def _check_access(folder: Path) -> None:
+    """Check that what a folder lists can be opened, which it may forbid as a whole."""
+    if not os.access(folder, os.X_OK):
+        raise InputError(f"can't be read: {os.strerror(errno.EACCES)}")
+
+
 def _split(part: Pdf | Audio | Video) -> list[FileInput]:
     try:
         return list(part.split())
@@ -110,7 +168,3 @@ def _read_text(path: Path, *, truncate: bool) -> str:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-def _raise(error: OSError) -> None:
-    raise error  # otherwise the files of a folder that can't be read would count as removed

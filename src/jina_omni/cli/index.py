@@ -4,81 +4,109 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from jina_omni.cli.collection.database import Database, Settings, lock_database
+from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
+from jina_omni.cli.collection.database import Database, Folder, Settings, is_database, lock_database, open_database
+from jina_omni.cli.collection.outcome import print_outcome
+from jina_omni.cli.collection.selection import IGNORE_FILE, Selection
 from jina_omni.cli.collection.update import Update
-from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
-from jina_omni.cli.options import add_encoding_options, add_model_options
-from jina_omni.cli.problems import CommandError, report
-from jina_omni.model import Model
+from jina_omni.cli.collection.watch import watch
+from jina_omni.cli.problems import CommandError, advise_removal, escape
 
-HELP = "Put the files of a folder into a database, to be searched."
-EXAMPLES = """\
+HELP = "Put the files of folders into a database, to be searched."
+EXAMPLES = f"""\
 examples:
-  jina-omni index ~/documents --db ~/documents.db --model small-retrieval
-  jina-omni index ~/documents --db ~/documents.db
-  jina-omni index ~/papers --db ~/papers.db --model model/ --pages
+  jina-omni index ~/documents ~/photos --db ~/files.db --model small-retrieval
+  jina-omni index --db ~/files.db
+  jina-omni index ~/papers --db ~/papers.db --model model/ --pages --include '*.pdf' --exclude 'drafts/'
+  jina-omni index --db ~/files.db --watch
 
-The database stores the model and the options of its embeddings, so only the first run needs them; it refuses others. It
-takes several folders, one after the other.
+The database stores the folders and their patterns, the model and the options of its embeddings, so only the first run
+needs them; it refuses another model. Without FOLDER, all folders of the database are brought up to date.
 
 Run the command again when files have changed. It skips a file of the same size and time, reuses the embedding of a file
 whose content is already in the database under any name, embeds a changed file again, and removes a file that is gone.
+A damaged file is tried again when it has changed. The exit status is 1 when something failed that did not fail before.
 Sounds and videos of over 30 seconds have an embedding for each 30 seconds, and search shows the time of a match.
-Hidden files are left out, and linked folders are followed. The same command continues a run that was stopped or killed.
+Hidden files and databases are left out, and linked folders are followed. The same command continues a run that was
+stopped or killed.
+
+Patterns are those of .gitignore, as are the lines of a file {IGNORE_FILE} in any of the folders. Patterns that are
+passed for a folder replace its earlier ones; --include '*' takes all files again.
+
+jina-omni db shows what a database has, and removes from it.
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("folders", metavar="FOLDER", type=Path, nargs="*")
     parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
-    parser.add_argument("--pages", action="store_true", help="an embedding for each page of a PDF, not one for all")
-    add_encoding_options(parser)
-    add_model_options(parser)
+    parser.add_argument(
+        "--include", metavar="PATTERN", action="append", default=[], help="only files like '*.pdf'; may be repeated"
+    )
+    parser.add_argument(
+        "--exclude", metavar="PATTERN", action="append", default=[], help="no files like '*.tmp'; may be repeated"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="go on, and take in each change of the files, until Ctrl-C"
+    )
+    add_update_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the database up to date with the folder; return 1 when a file failed."""
-    folder, db = args.folder.resolve(), args.db.resolve()
-    if not folder.is_dir():
-        raise CommandError(f"{args.folder} is not a folder")
+    """Bring the database up to date with the folders; return 1 when something failed that did not before."""
+    given = _read_folders(args)
+    db = args.db.resolve()
+    if not given:
+        open_database(args.db)  # before a folder is made for it
     with lock_database(db):
         known = Database.open(db)
-        with _open_model(args, known) as (model, settings):
+        with open_database_model(args, known) as (model, settings):
             database = known or Database.create(db, settings, settings.dim or model.info.dim)
             _check_settings(database, settings)
-            try:
-                result = Update(database, model, truncate=args.truncate, batch_tokens=args.batch_tokens).run(folder)
-            except KeyboardInterrupt:
-                print(f"finished work is kept in {args.db}; run the same command to continue", file=sys.stderr)
-                raise
-    counts = {
-        "embedded": result.embedded,
-        "reused": result.reused,
-        "unchanged": result.unchanged,
-        "removed": result.removed,
-    }
-    report(counts, result.failures)
-    return 1 if result.failures else 0
+            folders = _choose_folders(database, given)
+            update = Update(database, model, truncate=args.truncate, batch_tokens=args.batch_tokens)
+            with keeping_work(args.db):
+                outcome = update.run(folders)
+                print_outcome(outcome, verbose=args.verbose)
+                if args.watch:
+                    for _ in watch([Path(folder.path) for folder in folders]):
+                        outcome = update.run(folders)
+                        if outcome.has_changes() or outcome.new_failures:
+                            print_outcome(outcome, verbose=args.verbose)
+    return 1 if outcome.new_failures else 0
 
 
-@contextmanager
-def _open_model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
-    """Open the model that the options choose; what they don't choose is taken from the database, if it exists."""
-    choice, conventions = ModelChoice.from_options(args), Conventions.from_options(args)
-    dim, pages = args.truncate_dim, args.pages
-    if database is not None:
-        known = database.settings
-        choice = choice if args.model else known.choice
-        dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
-    with open_model(choice, args, conventions) as model:
-        identity = describe_identity(model, dim, model.info.document_prompt)
-        yield model, Settings(choice=choice, dim=dim, conventions=conventions, pages=pages, identity=identity)
+def _read_folders(args: argparse.Namespace) -> list[Folder]:
+    """Return the folders of the command line, with their patterns."""
+    include, exclude = "\n".join(args.include), "\n".join(args.exclude)
+    folders = []
+    for path in args.folders:
+        if not path.is_dir():
+            raise CommandError(f"{path} is not a folder; {advise_removal(path, args.db)}")
+        if is_database(path):
+            raise CommandError(f"{path} is a database; pass the folder of its files")
+        if escape(str(path)) != str(path):
+            raise CommandError(f"{escape(str(path))} has a name that is not Unicode; rename it")
+        Selection(path, include, exclude)  # checks the patterns
+        folders.append(Folder(str(path.resolve()), include, exclude))
+    if not folders and (include or exclude):
+        raise CommandError("--include and --exclude are for folders; pass those that they are for")
+    return folders
+
+
+def _choose_folders(database: Database, given: Sequence[Folder]) -> list[Folder]:
+    """Return the folders to bring up to date: those of the command line and those in them, or all of the database."""
+    known = database.folders.read()
+    changed = [folder for folder in given if folder.path not in known or folder.include or folder.exclude]
+    database.folders.put(changed)
+    known |= {folder.path: folder for folder in changed}
+    if not given:
+        return list(known.values())
+    return [known[path] for path in known if any(Path(path).is_relative_to(folder.path) for folder in given)]
 
 
 def _check_settings(database: Database, settings: Settings) -> None:
@@ -86,7 +114,7 @@ def _check_settings(database: Database, settings: Settings) -> None:
     if (known.identity, known.pages) != (settings.identity, settings.pages):
         raise CommandError(
             f"{database.folder} has {_describe(known)}, but this run makes {_describe(settings)}, which don't belong "
-            "together; make another database with --db"
+            f"together; make another database with --db, or this one again: jina-omni db rebuild --db {database.folder}"
         )
 
 

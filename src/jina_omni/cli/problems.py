@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from jina_omni.errors import JinaOmniError, LocatedError
 
-__all__ = ["CommandError", "describe_failure", "escape", "report"]
+__all__ = ["CommandError", "advise_removal", "describe_failure", "escape", "report"]
 
 # What errors of the library advise, and what that is in a command: nothing where there is no option for it.
 _ADVICE = {"truncate=True": "--truncate", "; Audio.split() returns its parts": ""}
@@ -25,6 +26,11 @@ def describe_failure(error: LocatedError, name: str) -> str:
     for in_python, in_commands in _ADVICE.items():
         problem = problem.replace(in_python, in_commands)
     return message.removesuffix(error.problem) + problem
+
+
+def advise_removal(folder: Path | str, db: Path) -> str:
+    """Return how the files of a folder are removed from a database."""
+    return f"to remove its files from the database: jina-omni db remove {folder} --db {db}"
 
 
 def escape(text: str) -> str:

@@ -31,12 +31,14 @@ __all__ = [
     "Settings",
     "is_database",
     "lock_database",
+    "open_database",
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 _TABLE = "files"
 _SETTINGS_KEY = b"jina_omni"  # in the metadata of the table's schema
+_BATCH_ROWS = 1024  # of embeddings that are copied together
 
 
 class FileState(NamedTuple):
@@ -97,6 +99,11 @@ class Failure(NamedTuple):
     media_type: str
     message: str
     conditions: str
+
+    @property
+    def is_of_unread_kind(self) -> bool:
+        """Whether the file is not damaged, but of a kind that this installation or this model does not read."""
+        return self.error in ("UnsupportedMediaError", "ModalityNotLoadedError")
 
 
 class Hit(NamedTuple):
@@ -205,6 +212,17 @@ class Database:
             rows = self._table.search().select(["path", "size", "mtime_ns", "sha256"]).to_arrow()
         return {row.pop("path"): FileState(**row) for row in rows.to_pylist()}
 
+    def read_kinds(self) -> dict[str, str]:
+        """Return the kind of each file, by its path."""
+        with convert_errors(self.folder):
+            rows = self._table.search().select(["path", "kind"]).to_arrow()
+        return {row["path"]: row["kind"] for row in rows.to_pylist()}
+
+    def count_embeddings(self) -> int:
+        """Return the number of embeddings."""
+        with convert_errors(self.folder):
+            return int(self._table.count_rows())
+
     def read_embeddings(self, digests: Collection[str]) -> dict[str, FileEmbeddings]:
         """Return the embeddings of the files that have one of these SHA-256 digests, by digest."""
         found: dict[str, dict[Place, Any]] = {}
@@ -242,6 +260,16 @@ class Database:
         with convert_errors(self.folder):
             remove_paths(self._table, paths)
 
+    def replace(self, other: Database) -> None:
+        """Take the files, the settings and the failures of another database. Searches find the old ones until then."""
+        with convert_errors(self.folder):
+            rows = other._table.search().to_batches(_BATCH_ROWS)
+            self._table = self._connection.create_table(_TABLE, rows, schema=other._table.schema, mode="overwrite")
+        self.settings = other.settings
+        self.failures.remove(self.failures.read())
+        self.failures.put(list(other.failures.read().values()))
+        self.compact()
+
     def compact(self) -> None:
         """Join the small pieces that many additions leave, and remove old versions."""
         with convert_errors(self.folder):
@@ -264,9 +292,23 @@ class Database:
             limit *= 2
 
 
+def open_database(folder: Path) -> Database:
+    """Open the database in a folder.
+
+    Raises
+    ------
+    CommandError
+        There is none, or as in `Database.open`.
+    """
+    database = Database.open(folder.resolve())
+    if database is None:
+        raise CommandError(f"{folder} is not a database; create it with: jina-omni index FOLDER --db {folder}")
+    return database
+
+
 def is_database(folder: Path) -> bool:
     """Return whether a folder is that of a database."""
-    return (folder / f"{_TABLE}.lance").is_dir()
+    return os.path.isdir(folder / f"{_TABLE}.lance")  # noqa: PTH112 - Path.is_dir raises where access is denied
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 from jina_omni.cli.problems import CommandError
 
@@ -63,8 +63,8 @@ class PathTable(Generic[Row]):
             return
         import pyarrow as pa
 
-        types = {"str": pa.string(), "int": pa.int64()}
-        schema = pa.schema({name: types[of] for name, of in self._row_type.__annotations__.items()})
+        types = {str: pa.string(), int: pa.int64()}
+        schema = pa.schema({name: types[kind] for name, kind in get_type_hints(self._row_type).items()})
         data = pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
         table = self._open()
         with convert_errors(self._folder):

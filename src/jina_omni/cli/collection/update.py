@@ -1,48 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The update of a collection: bring its database up to date with the files of a folder."""
+"""The update of a collection: bring its database up to date with the files of folders."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from tqdm import tqdm
 
+from jina_omni import __version__
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
-from jina_omni.cli.collection.database import Database, FileEmbeddings, FileState, Place
-from jina_omni.cli.files import FileInput, find_files, read_inputs
-from jina_omni.cli.problems import describe_failure
-from jina_omni.errors import InputError, LocatedError
+from jina_omni.cli.collection.database import Database, Failure, FileEmbeddings, FileState, Folder, Place
+from jina_omni.cli.collection.outcome import Outcome
+from jina_omni.cli.collection.scan import File, Scan, is_gone
+from jina_omni.cli.files import FileInput, read_inputs
+from jina_omni.cli.problems import describe_failure, escape
+from jina_omni.errors import DecodeError, InputError, InputTooLongError, LocatedError, ModalityNotLoadedError
 from jina_omni.media.audio import Audio
+from jina_omni.media.files import open_path, read_media_type
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.video import Video
 from jina_omni.model import Model
 
-__all__ = ["Update", "UpdateResult"]
+__all__ = ["Update"]
 
-
-@dataclass
-class UpdateResult:
-    """How many files had each outcome, and a message for each that failed."""
-
-    embedded: int = 0
-    reused: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
-class _File(NamedTuple):
-    path: str
-    size: int
-    mtime_ns: int
+# What the same file raises again under the same conditions. Others may depend on permissions, on installed packages or
+# on what else runs, and most are found at once.
+_LASTING = frozenset(error.__name__ for error in (DecodeError, InputTooLongError, ModalityNotLoadedError))
 
 
 class Update:
-    """One pass over a folder.
+    """Updates of a database, one after the other. No other process may update it meanwhile.
 
     Files that are new or have changed are put into the database chunk by chunk, so that a process that is killed loses
     one chunk. Files that are gone are removed at the end, since files of other names may reuse their embeddings.
@@ -61,45 +50,42 @@ class Update:
         self._model = model
         self._truncate = truncate
         self._batch_tokens = batch_tokens
+        self._conditions = f"{__version__}, {', '.join(model.info.modalities)}{', truncate' * truncate}"
         self._states = database.read_states()
+        self._failures = database.failures.read()
         self._digests = {state.sha256 for state in self._states.values()}
-        self._result = UpdateResult()
+        self._arrived: dict[str, str] = {}  # the digests of the files that this update has stored, by their paths
+        self._outcome = Outcome()
 
-    def run(self, folder: Path) -> UpdateResult:
-        """Bring the database up to date with the files of a folder, except those of the database itself."""
-        paths = list(find_files(folder, excluded=self._database.folder))
-        changed = list(self._find_changed(paths))
-        with tqdm(total=len(changed), unit="file", disable=None) as bar:
-            for chunk in split_into_chunks(changed, lambda file: file.size):
+    def run(self, folders: Collection[Folder]) -> Outcome:
+        """Bring the database up to date with the files of folders."""
+        self._outcome, self._arrived = Outcome(), {}
+        scan = Scan(folders, self._database.folders.read(), self._states, self._failures)
+        self._outcome.unchanged = scan.n_unchanged
+        self._store_failures([(File(path, -1, -1), error) for path, error in scan.errors.items()])
+        to_do = [*scan.new, *scan.changed]
+        for file in scan.failed:
+            failure = self._failures[escape(file.path)]
+            if failure.error in _LASTING and failure.conditions == self._conditions:
+                self._outcome.add_failure(failure, is_known=True)
+            else:
+                to_do.append(file)
+        with tqdm(total=len(to_do), unit="file", disable=None) as bar:
+            for chunk in split_into_chunks(sorted(to_do), lambda file: file.size):
                 self._store(chunk)
                 bar.update(len(chunk))
-        present = set(map(str, paths))
-        gone = [path for path in self._states if path not in present and Path(path).is_relative_to(folder)]
-        self._database.remove(gone)
-        self._result.removed = len(gone)
-        if self._result.embedded or self._result.reused or self._result.removed:
+        self._remove([*scan.gone, *self._find_moved()])
+        self._forget_failures(scan.settled)
+        self._forget_folders()
+        if self._outcome.has_changes():
             self._database.compact()
-        return self._result
+        return self._outcome
 
-    def _find_changed(self, paths: Sequence[Path]) -> Iterator[_File]:
-        """Yield the files that are new, or whose size or time is another than when they were embedded."""
-        for path in paths:
-            try:
-                stat = path.stat()
-            except OSError as error:
-                self._add_failure(str(path), InputError(f"can't be read: {error.strerror}"))
-                continue
-            file = _File(str(path), stat.st_size, stat.st_mtime_ns)
-            state = self._states.get(file.path)
-            if state is not None and (state.size, state.mtime_ns) == (file.size, file.mtime_ns):
-                self._result.unchanged += 1
-            else:
-                yield file
-
-    def _store(self, files: Sequence[_File]) -> None:
+    def _store(self, files: Sequence[File]) -> None:
         """Put files into the database, in place of what it had of them."""
-        copies: dict[str, list[_File]] = {}  # files of the same content, by its digest
-        inputs: dict[str, list[FileInput]] = {}
+        copies: dict[str, list[File]] = {}  # files of the same content, by its digest
+        inputs: dict[str, list[FileInput]] = {}  # of the first of them
+        failures: list[tuple[File, LocatedError]] = []
         for file in files:
             try:
                 file_inputs = read_inputs(
@@ -107,28 +93,45 @@ class Update:
                 )
                 digest = _compute_digest(file.path)
             except LocatedError as error:  # noqa: PERF203 - one failing file must not stop the others
-                self._add_failure(file.path, error)
+                failures.append((file, error))
             except OSError as error:
-                self._add_failure(file.path, InputError(f"can't be read: {error.strerror}"))
+                failures.append((file, InputError(f"can't be read: {error.strerror}")))
             else:
                 copies.setdefault(digest, []).append(file)
-                inputs[digest] = file_inputs
+                inputs.setdefault(digest, file_inputs)
         embeddings = self._database.read_embeddings(copies.keys() & self._digests)
-        self._result.reused += sum(len(copies[digest]) for digest in embeddings)
-        embeddings |= self._embed({digest: inputs[digest] for digest in inputs if digest not in embeddings}, copies)
-        self._database.remove(file.path for file in files if file.path in self._states)
-        self._database.add(
-            [
-                (file.path, FileState(file.size, file.mtime_ns, digest), embeddings[digest])
-                for digest, same in copies.items()
-                if digest in embeddings
-                for file in same
-            ]
-        )
+        self._outcome.reused += sum(len(copies[digest]) for digest in embeddings)
+        new = {digest: inputs[digest] for digest in inputs if digest not in embeddings}
+        for digest, result in self._embed(new):
+            first, *others = copies[digest]
+            if isinstance(result, LocatedError):
+                failures += [(file, result) for file in copies[digest]]
+            elif not _is_unchanged(first):  # and may have been embedded as it is now, which its digest is not of
+                failures += [(file, InputError("has changed while it was read")) for file in copies[digest]]
+            else:
+                embeddings[digest] = result
+                self._outcome.embedded += 1
+                self._outcome.reused += len(others)
+        stored = [
+            (file.path, FileState(file.size, file.mtime_ns, digest), embeddings[digest])
+            for digest, same in copies.items()
+            if digest in embeddings
+            for file in same
+        ]
+        # In this order, a process that is killed leaves no file that is both stored and failed.
+        self._forget_failures([path for path, _, _ in stored])
+        replaced = [file.path for file in files if self._states.pop(file.path, None)]
+        self._database.remove(replaced)
+        self._database.add(stored)
+        self._states |= {path: state for path, state, _ in stored}
         self._digests |= embeddings.keys()
+        self._arrived |= {path: state.sha256 for path, state, _ in stored}
+        vanished = {file.path for file, _ in failures if is_gone(Path(file.path))}
+        self._outcome.removed += len(vanished.intersection(replaced))
+        self._store_failures([(file, error) for file, error in failures if file.path not in vanished])
 
-    def _embed(self, inputs: dict[str, list[FileInput]], copies: dict[str, list[_File]]) -> dict[str, FileEmbeddings]:
-        """Return the embeddings of new contents, by digest, without those that failed."""
+    def _embed(self, inputs: dict[str, list[FileInput]]) -> Iterator[tuple[str, FileEmbeddings | LocatedError]]:
+        """Yield the embeddings of new contents, or what is wrong with them, with their digests."""
         results = encode_groups(
             self._model,
             list(inputs.values()),
@@ -137,20 +140,47 @@ class Update:
             truncate=self._truncate,
             batch_tokens=self._batch_tokens,
         )
-        embeddings: dict[str, FileEmbeddings] = {}
-        for digest, result in zip(inputs, results, strict=True):
+        for (digest, items), result in zip(inputs.items(), results, strict=True):
             if isinstance(result, LocatedError):
-                for file in copies[digest]:
-                    self._add_failure(file.path, result)
-                continue
-            items = inputs[digest]
-            embeddings[digest] = FileEmbeddings(_find_kind(items[0]), [_find_place(item) for item in items], result)
-            self._result.embedded += 1
-            self._result.reused += len(copies[digest]) - 1
-        return embeddings
+                yield digest, result
+            else:
+                yield digest, FileEmbeddings(_find_kind(items[0]), [_find_place(item) for item in items], result)
 
-    def _add_failure(self, path: str, error: LocatedError) -> None:
-        self._result.failures.append(describe_failure(error, path))
+    def _find_moved(self) -> list[str]:
+        """Return the files outside of the folders of this update that are gone, and have arrived in these."""
+        digests = set(self._arrived.values())
+        moved = (path for path, state in self._states.items() if state.sha256 in digests and path not in self._arrived)
+        return [path for path in moved if is_gone(Path(path))]
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        removed = [path for path in paths if self._states.pop(path, None)]
+        self._database.remove(removed)
+        self._outcome.removed += len(removed)
+
+    def _forget_folders(self) -> None:
+        """Forget the folders that are gone and of which the database has nothing, since their files have moved."""
+        for path in filter(is_gone, map(Path, self._database.folders.read())):
+            if not any(Path(file).is_relative_to(path) for file in self._states):
+                self._database.folders.remove([str(path)])
+                self._forget_failures([failure for failure in self._failures if Path(failure).is_relative_to(path)])
+
+    def _store_failures(self, failures: Iterable[tuple[File, LocatedError]]) -> None:
+        changed = []
+        for file, error in failures:
+            path, name = escape(file.path), type(error).__name__
+            message = escape(describe_failure(error, file.path))
+            media_type = _find_media_type(Path(file.path))
+            failure = Failure(path, file.size, file.mtime_ns, name, media_type, message, self._conditions)
+            before = self._failures.get(path)
+            is_known = before is not None and before[:4] == failure[:4]
+            self._outcome.add_failure(failure, is_known=is_known)
+            if failure != before:
+                changed.append(failure)
+                self._failures[path] = failure
+        self._database.failures.put(changed)
+
+    def _forget_failures(self, paths: Iterable[str]) -> None:
+        self._database.failures.remove([path for path in map(escape, paths) if self._failures.pop(path, None)])
 
 
 def _find_kind(item: FileInput) -> str:
@@ -166,6 +196,22 @@ def _find_place(item: FileInput) -> Place:
     if isinstance(item, (Audio, Video)):
         return Place(start=item.start or 0, end=item.end or 0)
     return Place()
+
+
+def _is_unchanged(file: File) -> bool:
+    try:
+        stat = Path(file.path).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+def _find_media_type(path: Path) -> str:
+    try:
+        with open_path(path) as file:
+            return read_media_type(file)
+    except InputError:
+        return ""
 
 
 def _compute_digest(path: str) -> str:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands have in common that embed files for a database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jina_omni.cli.collection.database import Database, Settings
+from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
+from jina_omni.cli.options import add_encoding_options, add_model_options
+from jina_omni.model import Model
+
+__all__ = ["add_update_options", "keeping_work", "open_database_model"]
+
+
+def add_update_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the commands that embed files for a database."""
+    parser.add_argument("--pages", action="store_true", help="an embedding for each page of a PDF, not one for all")
+    parser.add_argument(
+        "--verbose", action="store_true", help="also list what failed before, and files of kinds that are not read"
+    )
+    add_encoding_options(parser)
+    add_model_options(parser)
+
+
+@contextmanager
+def open_database_model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
+    """Open the model that the options choose; what they don't choose is taken from the database, if it exists."""
+    choice, conventions = ModelChoice.from_options(args), Conventions.from_options(args)
+    dim, pages = args.truncate_dim, args.pages
+    if database is not None:
+        known = database.settings
+        choice = choice if args.model else known.choice
+        dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
+    with open_model(choice, args, conventions) as model:
+        identity = describe_identity(model, dim, model.info.document_prompt)
+        yield model, Settings(choice=choice, dim=dim, conventions=conventions, pages=pages, identity=identity)
+
+
+@contextmanager
+def keeping_work(db: Path) -> Iterator[None]:
+    """Say how to go on when Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"finished work is kept in {db}; run the same command to continue", file=sys.stderr)
+        raise

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting until files change, by the notices of the operating system."""
+
+from __future__ import annotations
+
+import math
+import os.path
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from jina_omni.cli.collection.database import is_database
+from jina_omni.cli.collection.selection import IGNORE_FILE
+from jina_omni.cli.problems import CommandError
+from jina_omni.optional_packages import import_optional
+
+__all__ = ["watch"]
+
+_STEP = 1.0  # seconds until the first yield: what changed before the watch began has no notice
+_MAX_WAIT = 300.0  # seconds without a notice: there is none of linked folders and of most network drives
+
+
+def watch(folders: Sequence[Path]) -> Iterator[None]:
+    """Yield whenever files of the folders have changed, or may have without a notice of it.
+
+    Raises
+    ------
+    CommandError
+        watchfiles is not installed.
+    """
+    try:
+        watchfiles = import_optional("watchfiles", "search")
+    except ImportError as error:
+        raise CommandError(f"--watch needs {error}") from error
+    present = [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112 - Path.is_dir may raise
+
+    def is_watched(_change: object, path: str) -> bool:
+        return any(_is_visible(Path(path), folder) for folder in present)
+
+    changes = watchfiles.watch(
+        *present,
+        watch_filter=is_watched,
+        rust_timeout=round(1000 * _STEP),
+        yield_on_timeout=True,
+        ignore_permission_denied=True,
+    )
+    last = -math.inf
+    for change in changes:
+        if change or time.monotonic() - last > _MAX_WAIT:
+            yield
+            last = time.monotonic()
+
+
+def _is_visible(path: Path, folder: Path) -> bool:
+    """Return whether a path is one in the folder that an update looks at."""
+    if not path.is_relative_to(folder):
+        return False
+    *parents, name = path.relative_to(folder).parts or (".",)
+    if any(part.startswith(".") for part in parents) or (name.startswith(".") and name != IGNORE_FILE):
+        return False
+    inner = (here for here in (path, *path.parents) if here != folder and here.is_relative_to(folder))
+    return not any(map(is_database, inner))
