@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``jina-omni db``: what a database has, and how it is kept."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
+from jina_omni.cli.collection.database import Database, Folder, lock_database, open_database
+from jina_omni.cli.collection.outcome import count_types, print_outcome
+from jina_omni.cli.collection.scan import Scan, is_gone
+from jina_omni.cli.collection.selection import IGNORE_FILE
+from jina_omni.cli.collection.update import Update
+from jina_omni.cli.problems import CommandError, advise_removal, report
+
+HELP = "Show what a database has, remove from it, or make it again."
+EXAMPLES = """\
+examples:
+  jina-omni db status --db ~/files.db
+  jina-omni db list --db ~/files.db --failed
+  jina-omni db remove ~/documents/private --db ~/files.db
+  jina-omni db prune --db ~/files.db
+  jina-omni db rebuild --db ~/files.db --model nano-retrieval
+
+No command changes the files that were indexed. jina-omni db COMMAND --help shows the options of a command.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of this command."""
+    commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+
+    def add(name: str, perform: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=what, description=what)
+        command.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+        command.set_defaults(perform=perform)
+        return command
+
+    add("status", _show_status, "Show the model, the number of files, and what index would do. It opens no model.")
+    command = add("list", _list_files, "Print the path of each file in the database.")
+    command.add_argument("--failed", action="store_true", help="of each that is not, since it failed, and why")
+    command = add("remove", _remove, "Remove files or folders from the database; they need not exist any more.")
+    command.add_argument("paths", metavar="PATH", type=Path, nargs="+")
+    add("prune", _prune, "Remove files that are gone, except those of a folder that is gone as a whole.")
+    add_update_options(add("rebuild", _rebuild, "Embed all files again, with the same or with another model."))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a command on a database."""
+    status: int = args.perform(args)
+    return status
+
+
+def _show_status(args: argparse.Namespace) -> int:
+    database = open_database(args.db)
+    kinds, states = database.read_kinds(), database.read_states()
+    failures, folders = database.failures.read(), database.folders.read()
+    n_of_kinds = [f"{count:,} {kind}" for kind, count in Counter(kinds.values()).most_common()]
+    unread = [failure for failure in failures.values() if failure.is_of_unread_kind]
+    print(f"embeddings  {database.count_embeddings():,} of {database.settings.identity}")
+    print(f"files       {len(kinds):,}{_in_brackets(n_of_kinds)}")
+    print(f"failed      {len(failures) - len(unread):,}")
+    print(f"not read    {len(unread):,}{_in_brackets(count_types(unread))}")
+    for path, folder in folders.items():
+        scan = Scan([folder], folders, states, failures)
+        counts = {"new": len(scan.new), "changed": len(scan.changed), "gone": len(scan.gone)}
+        parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+        parts += [f"{where} {error.problem}" for where, error in scan.errors.items()]
+        print(f"folder      {path}{_in_brackets(_list_patterns(folder))}: {'; '.join(parts) or 'up to date'}")
+    return 0
+
+
+def _in_brackets(items: Sequence[str]) -> str:
+    return f" ({', '.join(items)})" if items else ""
+
+
+def _list_patterns(folder: Folder) -> list[str]:
+    included = [f"--include {pattern}" for pattern in folder.include.splitlines()]
+    return included + [f"--exclude {pattern}" for pattern in folder.exclude.splitlines()]
+
+
+def _list_files(args: argparse.Namespace) -> int:
+    database = open_database(args.db)
+    failures = database.failures.read()
+    lines = [failures[path].message for path in sorted(failures)] if args.failed else sorted(database.read_states())
+    for line in lines:
+        print(line)
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    with _lock(args) as database:
+        states, failures, folders = database.read_states(), database.failures.read(), database.folders.read()
+        removed: set[str] = set()
+        for path in args.paths:
+            targets = Path(os.path.abspath(path)), path.resolve()  # noqa: PTH100 - what is under a link has its path
+            held = {*states, *failures, *folders}
+            found = {known for known in held if any(map(Path(known).is_relative_to, targets))}
+            if not found:
+                raise CommandError(f"{path} is not in {args.db}; to see what is: jina-omni db list --db {args.db}")
+            removed |= found
+        database.remove(removed.intersection(states))
+        database.failures.remove(removed.intersection(failures))
+        database.folders.remove(removed.intersection(folders))
+        database.compact()
+    report({"removed": len(removed.intersection(states))}, [])
+    kept = folders.keys() - removed
+    if any(Path(path).is_relative_to(folder) and os.path.lexists(path) for path in removed for folder in kept):
+        print(f"index adds them again, unless --exclude or {IGNORE_FILE} leaves them out", file=sys.stderr)
+    return 0
+
+
+def _prune(args: argparse.Namespace) -> int:
+    with _lock(args) as database:
+        absent = [Path(folder) for folder in database.folders.read() if is_gone(Path(folder))]
+        gone = [Path(path) for path in database.read_states() if is_gone(Path(path))]
+        removed = [str(path) for path in gone if not any(map(path.is_relative_to, absent))]
+        database.remove(removed)
+        database.failures.remove([path for path in database.failures.read() if not os.path.lexists(path)])
+        database.compact()
+    report({"removed": len(removed)}, [])
+    for folder in absent:
+        count, advice = sum(path.is_relative_to(folder) for path in gone), advise_removal(folder, args.db)
+        print(f"{folder} is not there as a whole, so its {count:,} files are kept; {advice}", file=sys.stderr)
+    return 0
+
+
+def _rebuild(args: argparse.Namespace) -> int:
+    """Make another database in the folder of this one, and put it in the place of the old one once it is complete."""
+    with _lock(args) as database:
+        folders = database.folders.read()
+        for folder in folders:
+            if not Path(folder).is_dir():
+                raise CommandError(f"{folder} is not there; {advise_removal(folder, args.db)}")
+        place = database.folder / "rebuild"
+        with open_database_model(args, database) as (model, settings):
+            made = Database.open(place)
+            if made is not None and (made.settings, made.folders.read()) != (settings, folders):
+                shutil.rmtree(place)
+                made = None
+            if made is None:
+                made = Database.create(place, settings, settings.dim or model.info.dim)
+                made.folders.put(list(folders.values()))
+                # What failed before is tried again, but is nothing new.
+                made.failures.put([failure._replace(conditions="") for failure in database.failures.read().values()])
+            update = Update(made, model, truncate=args.truncate, batch_tokens=args.batch_tokens)
+            with keeping_work(args.db):
+                outcome = update.run(list(folders.values()))
+            database.replace(made)
+            shutil.rmtree(place)
+    print_outcome(outcome, verbose=args.verbose)
+    return 1 if outcome.new_failures else 0
+
+
+@contextmanager
+def _lock(args: argparse.Namespace) -> Iterator[Database]:
+    """Open the database for changes."""
+    open_database(args.db)  # before a folder is made for it
+    with lock_database(args.db.resolve()):
+        yield open_database(args.db)
