@@ -53,9 +53,11 @@ def watch(folders: Sequence[Path]) -> Iterator[None]:
 
 def _is_visible(path: Path, folder: Path) -> bool:
     """Return whether a path is one in the folder that an update looks at."""
+    if path == folder:
+        return True
     if not path.is_relative_to(folder):
         return False
-    *parents, name = path.relative_to(folder).parts or (".",)
+    *parents, name = path.relative_to(folder).parts
     if any(part.startswith(".") for part in parents) or (name.startswith(".") and name != IGNORE_FILE):
         return False
     inner = (here for here in (path, *path.parents) if here != folder and here.is_relative_to(folder))

@@ -1,0 +1,566 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to folders between two runs of index, and the commands of a database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image as PILImage
+
+import jina_omni
+from jina_omni.cli import main
+from jina_omni.cli.collection import scan, update, watch
+from jina_omni.cli.collection.database import Database
+from jina_omni.cli.lock import lock
+from testing.permissions import without_privileges
+
+lancedb = pytest.importorskip("lancedb")
+
+BROKEN = b"\x89PNG\r\n\x1a\n cut"
+ZIP = b"PK\x03\x04...."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write four texts."""
+    write(tmp_path / "folder", "a.txt", "b.md", "sub/c.txt", "sub/deep/d.txt")
+    return tmp_path / "folder"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "db"
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Return what runs a command with the toy model: its status, and what it printed except for the toy's warning."""
+
+    def run(*argv: object) -> tuple[int, str]:
+        capsys.readouterr()
+        status = main([str(word) for word in argv])
+        lines = "".join(capsys.readouterr()).splitlines(keepends=True)
+        return status, "".join(line for line in lines if not line.startswith("warning: without --model"))
+
+    return run
+
+
+Cli = Callable[..., tuple[int, str]]
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"this is {name}")
+
+
+def list_names(db: Path, folder: Path) -> list[str]:
+    """Return the paths of the files in a database, as they are named from a folder."""
+    database = Database.open(db)
+    assert database is not None
+    return sorted(os.path.relpath(path, folder) for path in database.read_states())
+
+
+def read_rows(db: Path) -> list[dict[str, object]]:
+    rows = lancedb.connect(str(db)).open_table("files").to_arrow().to_pylist()
+    return sorted(rows, key=lambda row: (row["path"], row["page"], row["start"]))
+
+
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Return the folders that can't be listed; a superuser can list all, so the system's call is replaced."""
+    paths: set[Path] = set()
+    scandir = os.scandir
+
+    def forbid(path: object = ".") -> object:
+        if Path(os.fsdecode(path)) in paths:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    return paths
+
+
+# --- folders that can't be read, and files that go or change ---
+
+
+def test_a_folder_that_cannot_be_read_is_one_failure_and_keeps_its_files(
+    cli: Cli, folder: Path, db: Path, forbidden: set[Path]
+) -> None:
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    forbidden.add(folder / "sub")
+    message = f"3 unchanged; 1 failed:\n  {folder / 'sub'} can't be read: Permission denied\n"
+    write(folder, "e.txt")
+    assert cli("index", folder, "--db", db) == (1, message.replace("3 unchanged", "1 embedded; 2 unchanged"))
+    assert list_names(db, folder) == ["a.txt", "b.md", "e.txt", "sub/c.txt", "sub/deep/d.txt"]
+    assert cli("index", folder, "--db", db) == (0, "3 unchanged; 1 failed as before\n")
+    assert "Permission denied" in cli("db", "status", "--db", db)[1]
+    forbidden.clear()
+    (folder / "sub/c.txt").unlink()
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 1 removed\n")
+    assert cli("db", "list", "--db", db, "--failed") == (0, "")
+    forbidden.add(folder)
+    assert cli("index", folder, "--db", db)[0] == 1
+    assert len(list_names(db, folder)) == 4
+
+
+def test_embed_goes_on_past_a_folder_that_cannot_be_read(
+    cli: Cli, folder: Path, tmp_path: Path, forbidden: set[Path]
+) -> None:
+    forbidden.add(folder / "sub")
+    failure = f"{folder / 'sub'} can't be read: Permission denied\n"
+    out = tmp_path / "x.npz"
+    assert cli("embed", folder, "--out", out) == (1, f"2 embedded; 1 failed:\n  {failure}")
+    assert out.exists()
+    nothing = f"error: there is nothing to embed in {folder / 'sub'}; {failure}"
+    assert cli("embed", folder / "sub") == (2, nothing)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])  # neither listed nor opened, or listed only
+def test_permissions_are_respected(mode: int, folder: Path, db: Path) -> None:
+    prefix = without_privileges()
+    (folder / "b.md").chmod(0)
+    (folder / "sub").chmod(mode)
+    command = [*prefix, sys.executable, "-m", "jina_omni", "index", str(folder), "--db", str(db)]
+    try:
+        for status, expected in ((1, "1 embedded; 2 failed:"), (0, "1 unchanged; 2 failed as before")):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == status
+            assert done.stderr.splitlines()[1] == expected
+    finally:
+        (folder / "sub").chmod(0o755)
+        (folder / "b.md").chmod(0o644)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[1:] == ["3 embedded; 1 unchanged"]
+
+
+def test_a_file_that_vanishes_is_no_failure(cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    find_files, read_inputs = scan.find_files, update.read_inputs
+
+    def find_more(*args: object, **options: object) -> Iterator[Path]:
+        yield from find_files(*args, **options)
+        yield folder / "vanished before it was looked at"
+
+    def unlink_and_read(path: Path, **options: object) -> object:
+        if path.name in ("a.txt", "e.txt"):
+            path.unlink()
+        return read_inputs(path, **options)
+
+    monkeypatch.setattr(scan, "find_files", find_more)
+    monkeypatch.setattr(update, "read_inputs", unlink_and_read)
+    (folder / "a.txt").write_text("changed")
+    write(folder, "e.txt")
+    assert cli("index", folder, "--db", db) == (0, "3 unchanged; 1 removed\n")
+    assert list_names(db, folder) == ["b.md", "sub/c.txt", "sub/deep/d.txt"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_run(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode_groups = update.encode_groups
+    (folder / "copy.txt").write_text((folder / "a.txt").read_text())
+
+    def change_and_encode(*args: object, **options: object) -> object:
+        (folder / "a.txt").write_text("this is another text")
+        return encode_groups(*args, **options)
+
+    monkeypatch.setattr(update, "encode_groups", change_and_encode)
+    status, said = cli("index", folder, "--db", db)
+    assert (status, said.splitlines()[0]) == (1, "3 embedded; 2 failed:")
+    assert f"  {folder / 'a.txt'} has changed while it was read\n" in said
+    monkeypatch.undo()
+    assert cli("index", folder, "--db", db) == (0, "2 embedded; 3 unchanged\n")
+    made_again = db.with_name("again")
+    assert cli("index", folder, "--db", made_again)[0] == 0
+    assert read_rows(db) == read_rows(made_again)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_to_a_file_that_is_gone_is_a_failure_and_is_not_found(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "target.txt").write_text("somewhere else")
+    (folder / "link.txt").symlink_to(tmp_path / "target.txt")
+    assert cli("index", folder, "--db", db) == (0, "5 embedded\n")
+    (tmp_path / "target.txt").unlink()
+    failure = f"{folder / 'link.txt'} can't be read: No such file or directory\n"
+    assert cli("index", folder, "--db", db) == (1, f"4 unchanged; 1 removed; 1 failed:\n  {failure}")
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 1 failed as before\n")
+    (folder / "link.txt").unlink()
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged\n")
+
+
+def test_another_database_in_the_folder_is_left_out(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder / "sub", "--db", folder / "other.db")[0] == 0
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    assert cli("embed", folder, "--out", db.with_name("x.npz")) == (0, "4 embedded\n")
+    status, said = cli("index", folder / "other.db", "--db", db)
+    assert (status, said) == (2, f"error: {folder / 'other.db'} is a database; pass the folder of its files\n")
+
+
+# --- renamed folders ---
+
+
+def test_a_renamed_folder_keeps_its_embeddings(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "kept", "x.txt")
+    assert cli("index", folder, tmp_path / "kept", "--db", db) == (0, "5 embedded\n")
+    vectors = {Path(row["path"]).name: row["vector"] for row in read_rows(db)}
+    folder.rename(tmp_path / "renamed")
+    (tmp_path / "renamed/sub").rename(tmp_path / "renamed/below")
+    monkeypatch.setattr(jina_omni.Model, "encode", lambda *_, **__: ([], {}))
+    assert cli("index", tmp_path / "renamed", "--db", db) == (0, "4 reused; 4 removed\n")
+    assert {Path(row["path"]).name: row["vector"] for row in read_rows(db)} == vectors
+    names = ["../kept/x.txt", "a.txt", "b.md", "below/c.txt", "below/deep/d.txt"]
+    assert list_names(db, tmp_path / "renamed") == names
+    assert str(folder) not in cli("db", "status", "--db", db)[1]
+    assert cli("index", "--db", db) == (0, "5 unchanged\n")
+
+
+def test_a_folder_that_is_gone_keeps_what_has_not_arrived_elsewhere(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path
+) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    folder.rename(tmp_path / "away")  # as a disk that is not mounted
+    write(tmp_path / "other", "x.txt")
+    (tmp_path / "other/a.txt").write_text((tmp_path / "away/a.txt").read_text())
+    assert cli("index", tmp_path / "other", "--db", db) == (0, "1 embedded; 1 reused; 1 removed\n")
+    failure = f"{folder} can't be read: No such file or directory\n"
+    assert cli("index", "--db", db) == (1, f"2 unchanged; 1 failed:\n  {failure}")
+    assert cli("index", "--db", db) == (0, "2 unchanged; 1 failed as before\n")
+    assert len(list_names(db, folder)) == 5
+    (tmp_path / "away").rename(folder)
+    assert cli("index", "--db", db) == (0, "1 reused; 5 unchanged\n")
+    assert cli("db", "list", "--db", db, "--failed") == (0, "")
+
+
+# --- failures ---
+
+
+def test_a_damaged_file_is_not_read_again_until_it_changes(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder, "--db", db)[1].startswith("4 embedded; 1 failed:\n")
+    read_inputs, paths = update.read_inputs, []
+
+    def note_and_read(path: Path, **options: object) -> object:
+        paths.append(path.name)
+        return read_inputs(path, **options)
+
+    monkeypatch.setattr(update, "read_inputs", note_and_read)
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 1 failed as before\n")
+    assert paths == []
+    monkeypatch.setattr(update, "__version__", "a later one")
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 1 failed as before\n")
+    assert paths == ["broken.png"]
+    os.utime(folder / "broken.png", ns=(1, 1))
+    assert cli("index", folder, "--db", db)[0] == 1  # new damage, as far as one can say
+    PILImage.new("RGB", (32, 32)).save(folder / "broken.png")
+    assert cli("index", folder, "--db", db) == (0, "1 embedded; 4 unchanged\n")
+    assert cli("db", "list", "--db", db, "--failed") == (0, "")
+    assert paths == ["broken.png"] * 3
+
+
+def test_files_of_kinds_that_are_not_read_are_counted(cli: Cli, folder: Path, db: Path) -> None:
+    for name in ("1.zip", "2.zip"):
+        (folder / name).write_bytes(ZIP)
+    (folder / "3.gz").write_bytes(b"\x1f\x8b....")
+    (folder / "4.bin").write_bytes(b"\0\1\2\3")
+    (folder / "broken.png").write_bytes(BROKEN)
+    counts = "4 not read (2 application/zip, 1 application/gzip, 1 of unknown type)"
+    status, said = cli("index", folder, "--db", db)
+    first, failure = said.splitlines()
+    assert (status, first) == (1, f"4 embedded; {counts}; 1 failed:")
+    assert failure.startswith(f"  {folder / 'broken.png'} ")
+    assert cli("index", folder, "--db", db) == (0, f"4 unchanged; {counts}; 1 failed as before\n")
+    listed = cli("index", folder, "--db", db, "--verbose")[1].splitlines()
+    assert [line.partition(" is a file")[0] for line in listed[3:]] == [
+        "not read:",
+        *(f"  {folder / name}" for name in ("1.zip", "2.zip", "3.gz", "4.bin")),
+    ]
+    assert cli("db", "list", "--db", db, "--failed")[1].count("\n") == 5
+    assert f"not read    {counts.replace(' not read', '')}\n" in cli("db", "status", "--db", db)[1]
+
+
+def test_a_kind_that_the_model_does_not_embed_is_not_read_until_it_does(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PILImage.new("RGB", (32, 32)).save(folder / "a.png")
+    toy = Path(jina_omni.demo_model().info.path)
+    command = ["index", folder, "--db", db, "--model", toy.parent, "--modality"]
+    assert cli(*command, "audio") == (0, "4 embedded; 1 not read (1 image/png)\n")
+    monkeypatch.setattr(update, "read_inputs", None)
+    assert cli(*command, "audio") == (0, "4 unchanged; 1 not read (1 image/png)\n")
+    monkeypatch.undo()
+    assert cli(*command, "vision") == (0, "1 embedded; 4 unchanged\n")
+
+
+# --- folders and patterns ---
+
+
+def test_several_folders_come_in_one_call_and_are_remembered(cli: Cli, folder: Path, db: Path, tmp_path: Path) -> None:
+    write(tmp_path / "other", "x.txt", "y.txt")
+    assert cli("index", folder, tmp_path / "other", folder, "--db", db) == (0, "6 embedded\n")
+    write(folder, "e.txt")
+    (tmp_path / "other/x.txt").unlink()
+    assert cli("index", "--db", db) == (0, "1 embedded; 5 unchanged; 1 removed\n")
+    assert cli("index", tmp_path / "other", "--db", db) == (0, "1 unchanged\n")
+
+
+def test_a_folder_in_another_one_keeps_its_patterns(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder / "sub", "--db", db, "--exclude", "deep/") == (0, "1 embedded\n")
+    assert cli("index", folder, "--db", db) == (0, "2 embedded; 1 unchanged\n")
+    assert list_names(db, folder) == ["a.txt", "b.md", "sub/c.txt"]
+    assert cli("index", folder, "--db", db, "--exclude", "*.txt") == (0, "2 unchanged; 1 removed\n")
+    assert list_names(db, folder) == ["b.md", "sub/c.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--include", "*.md"], ["b.md"]),
+        (["--include", "*.md", "--include", "c.*"], ["b.md", "sub/c.txt"]),
+        (["--include", "sub/"], ["sub/c.txt", "sub/deep/d.txt"]),
+        (["--include", "*.txt", "--exclude", "deep"], ["a.txt", "sub/c.txt"]),
+        (["--exclude", "/c.txt", "--exclude", "sub/deep/"], ["a.txt", "b.md", "sub/c.txt"]),
+        (["--exclude", "*", "--exclude", "!b.md"], ["b.md"]),
+    ],
+)
+def test_patterns_select_files(options: list[str], expected: list[str], cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db, *options) == (0, f"{len(expected)} embedded\n")
+    assert list_names(db, folder) == expected
+    assert cli("index", folder, "--db", db) == (0, f"{len(expected)} unchanged\n")  # they are remembered
+    words = ", ".join(f"{name} {pattern}" for name, pattern in zip(options[::2], options[1::2], strict=True))
+    assert f"{folder} ({words}): up to date" in cli("db", "status", "--db", db)[1]
+    assert cli("index", folder, "--db", db, "--include", "*")[0] == 0
+    assert len(list_names(db, folder)) == 4
+
+
+def test_ignore_files_leave_out_what_is_in_their_folders(cli: Cli, folder: Path, db: Path) -> None:
+    write(folder, "sub/e.log", "sub/f.md", "sub/keep.log", "sub/deep/g.log", "h.log")
+    assert cli("index", folder, "--db", db) == (0, "9 embedded\n")
+    (folder / ".jina-omni-ignore").write_text("# logs of any folder\n*.log\n\n/a.txt\n")
+    (folder / "sub/.jina-omni-ignore").write_text("!keep.log\n/f.md\n", "utf-8")
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 5 removed\n")
+    assert list_names(db, folder) == ["b.md", "sub/c.txt", "sub/deep/d.txt", "sub/keep.log"]
+    (folder / ".jina-omni-ignore").write_text("sub/\n")
+    assert cli("index", folder, "--db", db) == (0, "2 embedded; 1 unchanged; 3 removed\n")
+
+
+@pytest.mark.parametrize("data", [b"*.txt\n!\n", b"caf\xe9\n"])
+def test_an_ignore_file_that_says_nothing_lets_nothing_in(data: bytes, cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "sub/.jina-omni-ignore").write_bytes(data)
+    status, said = cli("index", folder, "--db", db)
+    assert (status, said.splitlines()[0]) == (1, "2 embedded; 1 failed:")
+    assert f"  {folder / 'sub'} has a .jina-omni-ignore with a pattern that is not valid: " in said
+
+
+def test_patterns_that_are_not_valid_and_packages_that_are_missing_are_errors(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, said = cli("index", folder, "--db", db, "--exclude", "!")
+    assert (status, said) == (
+        2,
+        "error: --include and --exclude take the patterns of gitignore: Invalid git pattern: '!'\n",
+    )
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    said = cli("index", "--db", db, "--exclude", "*.md")[1]
+    assert said == "error: --include and --exclude are for folders; pass those that they are for\n"
+    for name, options in {"pathspec": ["--exclude", "x"], "watchfiles": ["--watch"]}.items():
+        monkeypatch.setitem(sys.modules, name, None)
+        status, said = cli("index", folder, "--db", db, *options)
+        assert status == 2
+        assert f" need {name}: pip install 'jina-omni[search]'" in said.replace("needs", "need")
+
+
+# --- the commands of a database ---
+
+
+def test_status_shows_what_index_would_do(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    PILImage.new("RGB", (32, 32)).save(folder / "ok.png")
+    assert cli("index", folder, "--db", db)[0] == 1
+    write(folder, "e.txt", "f.txt")
+    (folder / "a.txt").write_text("changed")
+    (folder / "sub/c.txt").unlink()
+    status, said = cli("db", "status", "--db", db)
+    assert status == 0
+    lines = said.splitlines()
+    assert lines[0].startswith("embeddings  5 of toy-retrieval-F16.gguf, task retrieval, dim 128, ")
+    assert lines[1:] == [
+        "files       5 (4 text, 1 image)",
+        "failed      1",
+        "not read    0",
+        f"folder      {folder}: 2 new; 1 changed; 1 gone",
+    ]
+    assert cli("index", "--db", db) == (0, "3 embedded; 3 unchanged; 1 removed; 1 failed as before\n")
+    assert cli("db", "status", "--db", db)[1].endswith(f"folder      {folder}: up to date\n")
+
+
+def test_list_prints_paths(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    paths = [folder / name for name in ("a.txt", "b.md", "sub/c.txt", "sub/deep/d.txt")]
+    assert cli("db", "list", "--db", db) == (0, "".join(f"{path}\n" for path in paths))
+
+
+def test_remove_takes_files_and_folders(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "other", "x.txt")
+    assert cli("index", folder, tmp_path / "other", "--db", db)[0] == 0
+    monkeypatch.chdir(folder)
+    again = "index adds them again, unless --exclude or .jina-omni-ignore leaves them out\n"
+    assert cli("db", "remove", "a.txt", folder / "sub", "--db", db) == (0, f"3 removed\n{again}")
+    assert list_names(db, folder) == ["../other/x.txt", "b.md"]
+    status, said = cli("db", "remove", "b.md", "a.txt", "--db", db)
+    assert (status, said) == (2, f"error: a.txt is not in {db}; to see what is: jina-omni db list --db {db}\n")
+    assert list_names(db, folder) == ["../other/x.txt", "b.md"]
+    (folder / "b.md").unlink()
+    assert cli("db", "remove", "b.md", "--db", db) == (0, "1 removed\n")
+    assert cli("db", "remove", tmp_path / "other", "--db", db) == (0, "1 removed\n")  # and the folder is forgotten
+    assert cli("index", "--db", db) == (0, "3 embedded\n")
+    assert list_names(db, folder) == ["a.txt", "sub/c.txt", "sub/deep/d.txt"]
+
+
+def test_prune_removes_what_is_gone_but_not_a_disk_that_is_away(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "disk", "x.txt")
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder, tmp_path / "disk", "--db", db)[0] == 1
+    for name in ("a.txt", "sub/c.txt", "broken.png"):
+        (folder / name).unlink()
+    (tmp_path / "disk").rename(tmp_path / "away")
+    monkeypatch.setattr(jina_omni.Model, "encode", None)
+    status, said = cli("db", "prune", "--db", db)
+    assert (status, said.splitlines()[0]) == (0, "2 removed")
+    kept = f"{tmp_path / 'disk'} is not there as a whole, so its 1 files are kept; to remove its files"
+    assert said.splitlines()[1].startswith(kept)
+    assert list_names(db, folder) == ["../disk/x.txt", "b.md", "sub/deep/d.txt"]
+    assert cli("db", "list", "--db", db, "--failed") == (0, "")
+    status, said = cli("db", "rebuild", "--db", db)
+    assert (status, said.partition(";")[0]) == (2, f"error: {tmp_path / 'disk'} is not there")
+
+
+def test_rebuild_makes_the_database_again_with_other_options(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder, "--db", db, "--exclude", "b.md")[0] == 1
+    old = read_rows(db)
+    (folder / "a.txt").unlink()
+    assert cli("db", "rebuild", "--db", db, "--truncate-dim", "64") == (0, "2 embedded; 1 failed as before\n")
+    assert [len(row["vector"]) for row in read_rows(db)] == [64, 64]
+    assert cli("search", "x", "--db", db)[1].count("\n") == 2
+    assert cli("index", "--db", db) == (0, "2 unchanged; 1 failed as before\n")
+    write(folder, "a.txt")
+    assert cli("db", "rebuild", "--db", db, "--truncate-dim", "128") == (0, "3 embedded; 1 failed as before\n")
+    assert [row["vector"] for row in read_rows(db)] == [row["vector"] for row in old]
+    assert not (db / "rebuild").exists()
+
+
+def test_rebuild_goes_on_where_it_was_stopped(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, *(f"{i}.txt" for i in range(20)))
+    assert cli("index", folder, "--db", db) == (0, "24 embedded\n")
+    old = read_rows(db)
+    encode, n_calls = jina_omni.Model.encode, [0]
+
+    def encode_twice(self: jina_omni.Model, *args: object, **options: object) -> object:
+        n_calls[0] += 1
+        if n_calls[0] == 3:
+            raise KeyboardInterrupt
+        return encode(self, *args, **options)
+
+    monkeypatch.setattr(jina_omni.Model, "encode", encode_twice)
+    assert cli("db", "rebuild", "--db", db) == (
+        130,
+        f"finished work is kept in {db}; run the same command to continue\ninterrupted\n",
+    )
+    assert read_rows(db) == old
+    assert cli("db", "rebuild", "--db", db) == (0, "12 embedded; 12 unchanged\n")
+    assert read_rows(db) == old
+
+
+def test_commands_need_a_database_and_its_lock(cli: Cli, folder: Path, db: Path) -> None:
+    commands = (["status"], ["list"], ["remove", "x"], ["prune"], ["rebuild"])
+    for command in commands:
+        status, said = cli("db", *command, "--db", db)
+        assert (status, said) == (
+            2,
+            f"error: {db} is not a database; create it with: jina-omni index FOLDER --db {db}\n",
+        )
+    assert cli("index", "--db", db)[0] == 2
+    assert not db.exists()
+    assert cli("index", folder, "--db", db)[0] == 0
+    with (db / "index.lock").open("a") as file:
+        lock(file)
+        for command in commands:
+            status, said = cli("db", *command, "--db", db)
+            assert status == 0 if command[0] in ("status", "list") else "is in use by another jina-omni" in said
+
+
+# --- watching ---
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process is interrupted otherwise there")
+def test_watch_takes_in_changes_until_it_is_interrupted(folder: Path, cli: Cli) -> None:
+    pytest.importorskip("watchfiles")
+    db = folder / "db"  # its own changes are not waited for
+    command = [sys.executable, "-m", "jina_omni", "index", str(folder), "--db", str(db), "--watch"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr)
+            assert next(lines).startswith("warning: without --model")
+            assert next(lines) == "4 embedded\n"
+            assert "is in use by another jina-omni" in cli("index", "--db", db)[1]
+            for change, expected in (
+                (lambda: write(folder, "e.txt"), "1 embedded; 4 unchanged\n"),
+                ((folder / "a.txt").unlink, "4 unchanged; 1 removed\n"),
+                (lambda: (folder / ".jina-omni-ignore").write_text("*.md"), "3 unchanged; 1 removed\n"),
+            ):
+                change()
+                assert next(lines) == expected
+            process.send_signal(signal.SIGINT)
+            assert list(lines) == [
+                f"finished work is kept in {db}; run the same command to continue\n",
+                "interrupted\n",
+            ]
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert list_names(db, folder) == ["e.txt", "sub/c.txt", "sub/deep/d.txt"]
+
+
+def test_watch_waits_for_what_an_update_looks_at(folder: Path) -> None:
+    (folder / "db/files.lance").mkdir(parents=True)
+    looked_at = ["", "a.txt", "sub", "sub/new", ".jina-omni-ignore", "sub/.jina-omni-ignore"]
+    for name in [*looked_at, ".hidden", ".git/x", "sub/.x/y", "db", "db/index.lock", "db/files.lance/x", "../x"]:
+        path = Path(os.path.normpath(folder / name))
+        assert watch._is_visible(path, folder) is (name in looked_at), name
+
+
+def test_watch_yields_at_once_and_then_after_changes_or_long_waits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watchfiles = pytest.importorskip("watchfiles")
+    now = [0.0]
+
+    def notices(*_: object, **__: object) -> Iterator[set[str]]:
+        for seconds, changes in ((1, set()), (2, set()), (3, {"x"}), (4, set()), (400, set()), (401, set())):
+            now[0] = seconds
+            yield changes
+
+    monkeypatch.setattr(watchfiles, "watch", notices)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    assert [now[0] for _ in watch.watch([folder])] == [1, 3, 400]
