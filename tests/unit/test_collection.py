@@ -22,6 +22,7 @@ from jina_omni.cli.lock import lock
 from testing.permissions import without_privileges
 
 lancedb = pytest.importorskip("lancedb")
+day = pytest.importorskip("tests.soak.day")
 
 BROKEN = b"\x89PNG\r\n\x1a\n cut"
 ZIP = b"PK\x03\x04...."
@@ -86,6 +87,11 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
 
     monkeypatch.setattr(os, "scandir", forbid)
     return paths
+
+
+def test_a_day_ends_with_the_database_that_is_made_from_scratch(tmp_path: Path) -> None:
+    without_privileges()
+    assert day.run(tmp_path, n_files=40, n_rounds=1, seed=1).startswith("equal after 1 rounds")
 
 
 # --- folders that can't be read, and files that go or change ---

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -51,15 +51,15 @@ class Update:
         self._truncate = truncate
         self._batch_tokens = batch_tokens
         self._conditions = f"{__version__}, {', '.join(model.info.modalities)}{', truncate' * truncate}"
-        self._states = database.read_states()
+        self._states: dict[str, FileState] = {}
+        self._paths: dict[str, set[str]] = {}  # of the files that have a content, by its digest
+        self._add_states(database.read_states())
         self._failures = database.failures.read()
-        self._digests = {state.sha256 for state in self._states.values()}
-        self._arrived: dict[str, str] = {}  # the digests of the files that this update has stored, by their paths
         self._outcome = Outcome()
 
     def run(self, folders: Collection[Folder]) -> Outcome:
         """Bring the database up to date with the files of folders."""
-        self._outcome, self._arrived = Outcome(), {}
+        self._outcome = Outcome()
         scan = Scan(folders, self._database.folders.read(), self._states, self._failures)
         self._outcome.unchanged = scan.n_unchanged
         self._store_failures([(File(path, -1, -1), error) for path, error in scan.errors.items()])
@@ -74,7 +74,7 @@ class Update:
             for chunk in split_into_chunks(sorted(to_do), lambda file: file.size):
                 self._store(chunk)
                 bar.update(len(chunk))
-        self._remove([*scan.gone, *self._find_moved()])
+        self._outcome.removed += self._remove(scan.gone)
         self._forget_failures(scan.settled)
         self._forget_folders()
         if self._outcome.has_changes():
@@ -99,8 +99,9 @@ class Update:
             else:
                 copies.setdefault(digest, []).append(file)
                 inputs.setdefault(digest, file_inputs)
-        embeddings = self._database.read_embeddings(copies.keys() & self._digests)
+        embeddings = self._database.read_embeddings(copies.keys() & self._paths.keys())
         self._outcome.reused += sum(len(copies[digest]) for digest in embeddings)
+        known_copies = {path for digest in embeddings for path in self._paths[digest]}
         new = {digest: inputs[digest] for digest in inputs if digest not in embeddings}
         for digest, result in self._embed(new):
             first, *others = copies[digest]
@@ -118,16 +119,16 @@ class Update:
             if digest in embeddings
             for file in same
         ]
-        # In this order, a process that is killed leaves no file that is both stored and failed.
+        # In this order, a process that is killed leaves no file that is both stored and failed, nor one that is stored
+        # both where it is and where it was, as a folder that was renamed may not be looked into again.
         self._forget_failures([path for path, _, _ in stored])
-        replaced = [file.path for file in files if self._states.pop(file.path, None)]
-        self._database.remove(replaced)
-        self._database.add(stored)
-        self._states |= {path: state for path, state, _ in stored}
-        self._digests |= embeddings.keys()
-        self._arrived |= {path: state.sha256 for path, state, _ in stored}
+        paths = {file.path for file in files}
         vanished = {file.path for file, _ in failures if is_gone(Path(file.path))}
-        self._outcome.removed += len(vanished.intersection(replaced))
+        moved = {path for path in known_copies - paths if is_gone(Path(path))}
+        self._outcome.removed += self._remove(vanished | moved)
+        self._remove(paths)
+        self._database.add(stored)
+        self._add_states({path: state for path, state, _ in stored})
         self._store_failures([(file, error) for file, error in failures if file.path not in vanished])
 
     def _embed(self, inputs: dict[str, list[FileInput]]) -> Iterator[tuple[str, FileEmbeddings | LocatedError]]:
@@ -146,16 +147,18 @@ class Update:
             else:
                 yield digest, FileEmbeddings(_find_kind(items[0]), [_find_place(item) for item in items], result)
 
-    def _find_moved(self) -> list[str]:
-        """Return the files outside of the folders of this update that are gone, and have arrived in these."""
-        digests = set(self._arrived.values())
-        moved = (path for path, state in self._states.items() if state.sha256 in digests and path not in self._arrived)
-        return [path for path in moved if is_gone(Path(path))]
+    def _add_states(self, states: Mapping[str, FileState]) -> None:
+        self._states |= states
+        for path, state in states.items():
+            self._paths.setdefault(state.sha256, set()).add(path)
 
-    def _remove(self, paths: Iterable[str]) -> None:
-        removed = [path for path in paths if self._states.pop(path, None)]
+    def _remove(self, paths: Iterable[str]) -> int:
+        """Remove those files that the database has; return their number."""
+        removed = [path for path in paths if path in self._states]
+        for path in removed:
+            self._paths[self._states.pop(path).sha256].remove(path)
         self._database.remove(removed)
-        self._outcome.removed += len(removed)
+        return len(removed)
 
     def _forget_folders(self) -> None:
         """Forget the folders that are gone and of which the database has nothing, since their files have moved."""
