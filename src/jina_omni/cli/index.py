@@ -68,15 +68,15 @@ def run(args: argparse.Namespace) -> int:
             database = known or Database.create(db, settings, settings.dim or model.info.dim)
             _check_settings(database, settings)
             folders = _choose_folders(database, given)
+            changes = watch([Path(folder.path) for folder in folders]) if args.watch else ()
             update = Update(database, model, truncate=args.truncate, batch_tokens=args.batch_tokens)
             with keeping_work(args.db):
                 outcome = update.run(folders)
                 print_outcome(outcome, verbose=args.verbose)
-                if args.watch:
-                    for _ in watch([Path(folder.path) for folder in folders]):
-                        outcome = update.run(folders)
-                        if outcome.has_changes() or outcome.new_failures:
-                            print_outcome(outcome, verbose=args.verbose)
+                for _ in changes:
+                    outcome = update.run(folders)
+                    if outcome.has_changes() or outcome.new_failures:
+                        print_outcome(outcome, verbose=args.verbose)
     return 1 if outcome.new_failures else 0
 
 

@@ -75,6 +75,9 @@ class Scan:
 
     def _find_files(self, folder: Folder) -> Iterator[File]:
         root = Path(folder.path)
+        if is_gone(root):
+            self._add_error(root, InputError("is not there; jina-omni db remove removes its files from the database"))
+            return
         selection = Selection(root, folder.include, folder.exclude)
         others = [Path(path) for path in self._known - {folder.path}]
         for path in find_files(root, self._add_error, selection=selection, excluded=others):

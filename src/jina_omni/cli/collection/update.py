@@ -108,7 +108,9 @@ class Update:
             if isinstance(result, LocatedError):
                 failures += [(file, result) for file in copies[digest]]
             elif not _is_unchanged(first):  # and may have been embedded as it is now, which its digest is not of
-                failures += [(file, InputError("has changed while it was read")) for file in copies[digest]]
+                failures += [
+                    (file, InputError("has changed while it was read; index it again")) for file in copies[digest]
+                ]
             else:
                 embeddings[digest] = result
                 self._outcome.embedded += 1

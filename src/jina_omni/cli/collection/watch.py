@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os.path
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from jina_omni.cli.collection.database import is_database
@@ -21,7 +21,7 @@ _MAX_WAIT = 300.0  # seconds without a notice: there is none of linked folders a
 
 
 def watch(folders: Sequence[Path]) -> Iterator[None]:
-    """Yield whenever files of the folders have changed, or may have without a notice of it.
+    """Return what yields whenever files of the folders have changed, or may have without a notice of it.
 
     Raises
     ------
@@ -44,6 +44,10 @@ def watch(folders: Sequence[Path]) -> Iterator[None]:
         yield_on_timeout=True,
         ignore_permission_denied=True,
     )
+    return _wait(changes)
+
+
+def _wait(changes: Iterator[Collection[object]]) -> Iterator[None]:
     last = -math.inf
     for change in changes:
         if change or time.monotonic() - last > _MAX_WAIT:
