@@ -168,6 +168,21 @@ def test_a_file_that_vanishes_is_no_failure(cli: Cli, folder: Path, db: Path, mo
     assert list_names(db, folder) == ["b.md", "sub/c.txt", "sub/deep/d.txt"]
 
 
+def test_a_folder_that_vanishes_is_no_failure(
+    cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    scandir = os.scandir
+
+    def move_and_list(path: object = ".") -> object:
+        if path == str(folder / "sub"):
+            (folder / "sub").rename(db.with_name("elsewhere"))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", move_and_list)
+    assert cli("index", folder, "--db", db) == (0, "2 unchanged; 2 removed\n")
+
+
 def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_run(
     cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

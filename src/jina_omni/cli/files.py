@@ -55,8 +55,9 @@ def find_files(
     walk = _Walk(folder, selection, excluded)
 
     def report(error: OSError) -> None:
-        where = error.filename or folder  # an error in the middle of a listing names nothing
-        on_error(Path(where), InputError(f"can't be read: {error.strerror}"))
+        if not isinstance(error, FileNotFoundError):  # which was removed since the folder around it was listed
+            where = error.filename or folder  # an error in the middle of a listing names nothing
+            on_error(Path(where), InputError(f"can't be read: {error.strerror}"))
 
     for name, folders, names in os.walk(folder, onerror=report, followlinks=True):
         here = Path(name)
@@ -145,7 +146,7 @@ class _Walk:
 
 def _check_access(folder: Path) -> None:
     """Check that what a folder lists can be opened, which it may forbid as a whole."""
-    if not os.access(folder, os.X_OK):
+    if not os.access(folder, os.X_OK) and os.access(folder, os.F_OK):
         raise InputError(f"can't be read: {os.strerror(errno.EACCES)}")
 
 
