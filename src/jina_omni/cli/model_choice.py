@@ -14,7 +14,7 @@ from pathlib import Path
 from jina_omni.cli.problems import CommandError
 from jina_omni.demo import demo_model
 from jina_omni.dialects import Dialect
-from jina_omni.media.picture_options import Orientation
+from jina_omni.media.picture_options import Orientation, PictureOptions
 from jina_omni.model import Model
 from jina_omni.opening import make_absolute
 from jina_omni.options import ModelOptions
@@ -68,6 +68,11 @@ class Conventions:
     def from_options(cls, args: argparse.Namespace) -> Conventions:
         """Return those that the options of a command choose."""
         return cls(args.dialect, args.orientation, args.background)
+
+    @property
+    def pictures(self) -> PictureOptions:
+        """How images and videos are laid out."""
+        return PictureOptions().override(self.orientation, self.background)
 
     def complete(self, known: Conventions) -> Conventions:
         """Return these, with what they leave open from others."""

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from jina_omni.cli.collection.scope import FILE_KINDS
 from jina_omni.dialects import DIALECTS
 from jina_omni.media.picture_options import ORIENTATIONS, read_background
 from jina_omni.options import COMPUTES
@@ -18,6 +19,7 @@ __all__ = [
     "add_modality_option",
     "add_model_options",
     "add_picture_options",
+    "add_scope_options",
     "add_truncate_option",
 ]
 
@@ -98,6 +100,26 @@ def add_truncate_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that cuts inputs that are too long."""
     parser.add_argument(
         "--truncate", action="store_true", help="keep the beginning of an input that is too long, instead of failing"
+    )
+
+
+def add_scope_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a database and which of its files are looked at."""
+    parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+    parser.add_argument(
+        "--kind",
+        choices=FILE_KINDS,
+        action="append",
+        default=[],
+        help="only files of this kind; may be repeated",
+    )
+    parser.add_argument(
+        "--under",
+        metavar="FOLDER",
+        type=Path,
+        action="append",
+        default=[],
+        help="only files in this folder; may be repeated",
     )
 
 

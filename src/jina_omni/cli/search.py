@@ -4,23 +4,26 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jina_omni.cli.collection.database import Database, Hit
 from jina_omni.cli.collection.gallery import render_gallery
-from jina_omni.cli.collection.places import describe_place
-from jina_omni.cli.collection.query import find_nearest
+from jina_omni.cli.collection.places import describe_copies, describe_place, list_fields
+from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
 from jina_omni.cli.model_choice import ModelChoice, open_model
-from jina_omni.cli.options import add_model_options, add_truncate_option
+from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option
+from jina_omni.cli.pages import add_page_options, write_page
 from jina_omni.cli.problems import CommandError
-from jina_omni.media.picture_options import PictureOptions
+from jina_omni.cli.scoping import open_database, read_scope
 
-HELP = "Find files in a database by a text or by a file."
+HELP = "Find files in a database by a text, by a file, or by both."
 EXAMPLES = """\
 examples:
   jina-omni search "a cat asleep in the sun" --db ~/documents.db
   jina-omni search --file purr.wav --db ~/documents.db -k 3 --html found.html
+  jina-omni search "the same at night" --file street.jpg --db ~/documents.db --kind image --open
 
 The score is the cosine of the embeddings. The model is the one that made the database; if its files have moved, pass
 their new place with --model.
@@ -29,38 +32,54 @@ their new place with --model.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument("query", metavar="QUERY", nargs="?", help="text to look for")
-    query.add_argument("--file", metavar="FILE", type=Path, help="look for files that are similar to this one")
-    parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+    parser.add_argument("query", metavar="QUERY", nargs="?", help="text to look for")
+    parser.add_argument(
+        "--file", metavar="FILE", type=Path, help="look for files that are similar to this one; with QUERY, to both"
+    )
     parser.add_argument("-k", metavar="N", type=int, default=10, help="number of results (default: %(default)s)")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page that shows and plays the results")
+    add_scope_options(parser)
+    parser.add_argument(
+        "--per-kind",
+        action="store_true",
+        help="score by how far a cosine is above those of its kind, so that texts don't crowd out sounds",
+    )
+    parser.add_argument("--json", action="store_true", help="print each result as a line of JSON")
+    add_page_options(parser, "shows and plays the results")
     add_truncate_option(parser)
     add_model_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is nearest to the query."""
+    query = Query(args.query, args.file)
+    if query == Query():
+        raise CommandError("pass a text to look for, or a file with --file, or both")
     if args.k < 1:
         raise CommandError(f"-k is {args.k}, expected 1 or more")
-    database = Database.open(args.db.resolve()) if args.db.is_dir() else None
-    if database is None:
-        raise CommandError(f"{args.db} is not a database; create it with: jina-omni index FOLDER --db {args.db}")
+    database = open_database(args.db)
     choice = ModelChoice.from_options(args) if args.model else database.settings.choice
     with open_model(choice, args, database.settings.conventions) as model:
-        query = args.query if args.file is None else args.file
-        hits = find_nearest(database, model, query, args.k, truncate=args.truncate)
-    for line in _format_table(hits):
+        vector = embed_query(database, model, query, truncate=args.truncate)
+    find = find_nearest_by_kind if args.per_kind else find_nearest
+    found, gone = find(database, vector, args.k, read_scope(args))
+    for line in map(_format_json, found) if args.json else _format_table(found):
         print(line)
-    if args.html is not None:
-        conventions = database.settings.conventions
-        pictures = PictureOptions().override(conventions.orientation, conventions.background)
-        args.html.write_text(render_gallery(args.query or str(args.file), hits, pictures), "utf-8")
+    if not found:
+        print("the database has no such files", file=sys.stderr)
+    if gone:
+        print(f"{len(gone):,} files that no longer exist are hidden; update the database with index", file=sys.stderr)
+    write_page(args, lambda: render_gallery(query, found, database.settings.conventions.pictures))
     return 0
 
 
-def _format_table(hits: Sequence[Hit]) -> list[str]:
+def _format_table(found: Sequence[Finding]) -> list[str]:
     return [
-        f"{rank:>{len(str(len(hits)))}}  {hit.score:6.3f}  {hit.path}{describe_place(hit.place)}"
-        for rank, hit in enumerate(hits, 1)
+        f"{rank:>{len(str(len(found)))}}  {one.score:6.3f}  {one.path}{describe_place(one.place)}"
+        f"{describe_copies(one.copies)}"
+        for rank, one in enumerate(found, 1)
     ]
+
+
+def _format_json(one: Finding) -> str:
+    fields = {"path": one.path, "kind": one.kind, **list_fields(one.place), "score": one.score, "cosine": one.cosine}
+    return json.dumps(fields | {"copies": one.copies})

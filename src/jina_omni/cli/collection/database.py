@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.cli.collection.scope import Scope
 from jina_omni.cli.collection.tables import PathTable, compact, convert_errors, match_any, remove_paths
 from jina_omni.cli.lock import lock
 from jina_omni.cli.model_choice import Conventions, ModelChoice
@@ -21,6 +22,7 @@ from jina_omni.cli.problems import CommandError
 from jina_omni.optional_packages import import_optional
 
 __all__ = [
+    "Content",
     "Database",
     "Failure",
     "FileEmbeddings",
@@ -106,12 +108,21 @@ class Failure(NamedTuple):
         return self.error in ("UnsupportedMediaError", "ModalityNotLoadedError")
 
 
+class Content(NamedTuple):
+    """A content that the database has: the files that have it, the shortest path first, and its embeddings."""
+
+    paths: list[str]
+    embeddings: FileEmbeddings
+
+
 class Hit(NamedTuple):
     """A file or a place in it that a search found, and the cosine of its embedding and the query's."""
 
-    score: float
+    cosine: float
     path: str
     place: Place
+    kind: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -277,19 +288,54 @@ class Database:
         self.folders.compact()
         self.failures.compact()
 
-    def search(self, vector: Floats, n_hits: int) -> list[Hit]:
-        """Return the rows whose embeddings are nearest to a vector, the nearest first, without files that are gone."""
-        limit = n_hits
-        while True:
-            with convert_errors(self.folder):
-                query = self._table.search(vector).distance_type("cosine").limit(limit)
-                rows = query.select(["path", *Place._fields, "_distance"]).to_list()
-            paths = {row["path"] for row in rows}
-            is_there = {path: os.path.exists(path) for path in paths}  # noqa: PTH110 - Path.exists may raise
-            hits = [Hit(1 - row["_distance"], row["path"], _read_place(row)) for row in rows if is_there[row["path"]]]
-            if len(hits) >= n_hits or len(rows) < limit:
-                return hits[:n_hits]
-            limit *= 2
+    def search(self, vector: Floats, n_hits: int, scope: Scope) -> list[Hit]:
+        """Return the rows whose embeddings are nearest to a vector, the nearest first."""
+        columns = ["path", *Place._fields, "kind", "sha256", "_distance"]
+        rows = self._rank(vector, n_hits, scope, columns).to_pylist()
+        return [Hit(1 - row["_distance"], row["path"], _read_place(row), row["kind"], row["sha256"]) for row in rows]
+
+    def read_cosines(self, vector: Floats, scope: Scope) -> dict[str, Floats]:
+        """Return the cosines of a vector and all embeddings, by kind."""
+        with convert_errors(self.folder):
+            n_rows = self._table.count_rows()
+        rows = self._rank(vector, n_rows, scope, ["kind", "_distance"])
+        kinds, cosines = rows["kind"].to_numpy(), 1 - rows["_distance"].to_numpy()
+        return {kind: cosines[kinds == kind] for kind in sorted(set(kinds))}
+
+    def read_paths(self, digests: Iterable[str], scope: Scope) -> dict[str, list[str]]:
+        """Return the files of each of these SHA-256 digests, in the order of `Content`."""
+        rows = self._read(["path", "sha256"], [match_any("sha256", digests), *scope.list_conditions()])
+        return _group_paths(rows.to_pylist())
+
+    def read_contents(self, scope: Scope) -> list[Content]:
+        """Return all contents, in the order of their first files."""
+        rows = self._read(["path", "kind", "sha256", *Place._fields, "vector"], scope.list_conditions())
+        numbers = rows["vector"].combine_chunks().flatten().to_numpy()
+        fields = rows.drop_columns(["vector"]).to_pylist()
+        vectors = numbers.reshape(len(fields), -1) if fields else numbers
+        places: dict[str, dict[Place, int]] = {}
+        for i, row in enumerate(fields):  # the rows of a copy replace equal ones
+            places.setdefault(row["sha256"], {})[_read_place(row)] = i
+        contents = []
+        for digest, paths in _group_paths(fields).items():
+            chosen = [places[digest][place] for place in sorted(places[digest])]
+            kind = fields[chosen[0]]["kind"]
+            contents.append(Content(paths, FileEmbeddings(kind, sorted(places[digest]), vectors[chosen])))
+        return sorted(contents, key=lambda content: content.paths[0])
+
+    def _read(self, columns: list[str], conditions: Sequence[str]) -> Any:
+        """Return columns of the rows that fulfil all conditions, as an Arrow table."""
+        with convert_errors(self.folder):
+            query = self._table.search().select(columns)
+            return (query.where(" AND ".join(conditions)) if conditions else query).to_arrow()
+
+    def _rank(self, vector: Floats, n_rows: int, scope: Scope, columns: list[str]) -> Any:
+        """Return columns of the rows that are nearest to a vector, as an Arrow table."""
+        with convert_errors(self.folder):
+            query = self._table.search(vector).distance_type("cosine").limit(max(n_rows, 1)).select(columns)
+            if conditions := scope.list_conditions():
+                query = query.where(" AND ".join(conditions), prefilter=True)
+            return query.to_arrow()
 
 
 def open_database(folder: Path) -> Database:
@@ -328,3 +374,11 @@ def lock_database(folder: Path) -> Iterator[None]:
 
 def _read_place(row: dict[str, Any]) -> Place:
     return Place(*(row[name] for name in Place._fields))
+
+
+def _group_paths(rows: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the paths of rows by their digests; the shortest first, as a copy has mostly a longer name."""
+    paths: dict[str, set[str]] = {}
+    for row in rows:
+        paths.setdefault(row["sha256"], set()).add(row["path"])
+    return {digest: sorted(found, key=lambda path: (len(path), path)) for digest, found in paths.items()}

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jina_omni.cli.collection.database import Place
 
-__all__ = ["describe_place", "find_url"]
+__all__ = ["describe_copies", "describe_place", "find_url", "list_fields"]
 
 
 def describe_place(place: Place) -> str:
@@ -23,6 +25,17 @@ def describe_place(place: Place) -> str:
     return f", {_format_time(place.start)} to {_format_time(place.end)}" if place.end else ""
 
 
+def describe_copies(copies: Sequence[str]) -> str:
+    """Return what is added to a file's name where there are others of the same content.
+
+    Examples
+    --------
+    >>> describe_copies(["a copy.jpg"]), describe_copies([])
+    (' and 1 copy', '')
+    """
+    return f" and {len(copies):,} {'copy' if len(copies) == 1 else 'copies'}" if copies else ""
+
+
 def find_url(path: Path, place: Place) -> str:
     """Return the address of a place in a file, at which a browser shows the page or plays from the time.
 
@@ -36,6 +49,18 @@ def find_url(path: Path, place: Place) -> str:
     if place.page:
         return f"{path.as_uri()}#page={place.page}"
     return f"{path.as_uri()}#t={place.start:.10g},{place.end:.10g}" if place.end else path.as_uri()
+
+
+def list_fields(place: Place) -> dict[str, Any]:
+    """Return the fields of a place for programs, None where they don't apply: the page, and the times in seconds.
+
+    Examples
+    --------
+    >>> list_fields(Place(start=90, end=120))
+    {'page': None, 'start': 90, 'end': 120}
+    """
+    times = (place.start, place.end) if place.end else (None, None)
+    return {"page": place.page or None, "start": times[0], "end": times[1]}
 
 
 def _format_time(seconds: float) -> str:

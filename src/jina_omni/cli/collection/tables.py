@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 from jina_omni.cli.problems import CommandError
 
-__all__ = ["PathTable", "compact", "convert_errors", "match_any", "remove_paths"]
+__all__ = ["PathTable", "compact", "convert_errors", "match_any", "quote", "remove_paths"]
 
 _MAX_PATHS = 1000  # of one condition
 _MIN_VERSION_AGE = timedelta(hours=1)  # of versions to remove: a running search may still read newer ones
@@ -106,8 +106,12 @@ def convert_errors(folder: Path) -> Iterator[None]:
 
 def match_any(column: str, values: Iterable[str]) -> str:
     """Return the SQL condition that a column has one of these values."""
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
+    return f"{column} IN ({', '.join(map(quote, values))})"
+
+
+def quote(value: str) -> str:
+    """Return a string of SQL."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def remove_paths(table: Any, paths: Iterable[str]) -> None:
