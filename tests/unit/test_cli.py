@@ -36,7 +36,7 @@ from testing.checkpoints.writer import Checkpoint, write_checkpoint, write_text
 from testing.media_files import video_file
 from testing.pdfs import INCH, document, rectangle
 
-COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "search", "db")
+COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "search", "duplicates", "map", "db")
 
 N_TEXTS, N_PICTURES, N_SOUNDS = 270, 18, 12
 MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}

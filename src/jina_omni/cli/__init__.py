@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from jina_omni import __version__
-from jina_omni.cli import bench, db, demo, download, embed, index, info, models, search
+from jina_omni.cli import bench, db, demo, download, duplicates, embed, index, info, models, search
+from jina_omni.cli import map as map_
 from jina_omni.cli.streams import replace_closed_streams
 from jina_omni.errors import JinaOmniError
 
@@ -26,7 +27,7 @@ __all__ = ["create_parser", "main", "run"]
 
 _INTERRUPTED = 130
 
-_COMMANDS = (demo, models, download, info, bench, embed, index, search, db)
+_COMMANDS = (demo, models, download, info, bench, embed, index, search, duplicates, map_, db)
 
 _EXAMPLES = """\
 examples:
