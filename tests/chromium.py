@@ -50,9 +50,23 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
+    def emulate(self, width: int, height: int, scheme: str = "light") -> None:
+        """Show pages as a screen of this size does, in a colour scheme; a narrow one is a phone's."""
+        is_phone = width < 600
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
+        self.call("Emulation.setDeviceMetricsOverride", **metrics)
+        self.call("Emulation.setTouchEmulationEnabled", enabled=is_phone)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key and release it: its name in `KeyboardEvent.key`, its number on Windows, and what it types."""
+        names = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **names, **({"text": text} if text else {}))
+        self.call("Input.dispatchKeyEvent", type="keyUp", **names)
+
     def screenshot(self, path: Path) -> None:
-        """Write a PNG of the whole page."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        """Write a picture of what is on the screen, in the format that the path's ending names."""
+        shot = self.call("Page.captureScreenshot", format=path.suffix[1:])
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:

@@ -302,8 +302,10 @@ class Database:
         kinds, cosines = rows["kind"].to_numpy(), 1 - rows["_distance"].to_numpy()
         return {kind: cosines[kinds == kind] for kind in sorted(set(kinds))}
 
-    def read_paths(self, digests: Iterable[str], scope: Scope) -> dict[str, list[str]]:
+    def read_paths(self, digests: Collection[str], scope: Scope) -> dict[str, list[str]]:
         """Return the files of each of these SHA-256 digests, in the order of `Content`."""
+        if not digests:
+            return {}
         rows = self._read(["path", "sha256"], [match_any("sha256", digests), *scope.list_conditions()])
         return _group_paths(rows.to_pylist())
 

@@ -33,7 +33,9 @@ _SYMBOLS = {
 }
 
 _LEGEND = '<li><svg viewBox="-10 -10 20 20" aria-hidden="true"><use href="#{kind}"/></svg>{kind}</li>'
-_POINT = '<a href="#{target}" tabindex="-1"><use href="#{kind}" x="{x}" y="{y}"/><title>{name}</title></a>'
+_POINT = (
+    '<a href="#{target}" tabindex="-1" transform="translate({x} {y})"><use href="#{kind}"/><title>{name}</title></a>'
+)
 _PREVIEW = '<div class="preview">{preview}</div>'
 _LINE = '<li id="{target}"><a href="{url}">{name}</a>{copies} <span class="about">{kind} in {folder}</span></li>'
 
