@@ -247,7 +247,25 @@ def test_equal_files_are_one_result(toy: Path, tmp_path: Path, capsys: pytest.Ca
     assert captured.err.splitlines()[-1].startswith("2 files that no longer exist are hidden")
 
 
-# --- pages that are opened ---
+# --- pages ---
+
+
+def test_a_page_says_what_is_wrong_with_a_file_that_has_changed(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("lancedb")
+    (tmp_path / "files").mkdir()
+    for name in (STAR, "films/red star.webm", "papers/shapes.pdf", "sounds/low buzzes 1.wav"):
+        shutil.copy(toy / name, tmp_path / "files")
+    run(capsys, "index", tmp_path / "files", "--db", tmp_path / "db", "--pages")
+    for path in (tmp_path / "files").iterdir():
+        path.write_bytes(path.read_bytes()[:60])
+    for command in (["search", "blue"], ["map", "--clusters", 1]):
+        run(capsys, *command, "--db", tmp_path / "db", "--html", tmp_path / "page.html")
+        text = (tmp_path / "page.html").read_text("utf-8")
+        assert "data:image/jpeg" not in text
+        for name in ("3 red star left.png", "red star.webm", "shapes.pdf"):
+            assert re.search(rf"<p>{re.escape(str(tmp_path / 'files' / name))}[^<]+</p>", text)
 
 
 def test_a_page_is_opened_where_it_was_written(

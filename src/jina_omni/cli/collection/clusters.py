@@ -65,9 +65,7 @@ def cluster(vectors: Floats, n_clusters: int) -> Integers:
         centres = _draw_centres(vectors, n_clusters, rng)
         found = (vectors @ centres.T).argmax(axis=1)
         for _ in range(_MAX_ROUNDS):
-            sums = np.zeros_like(centres)
-            np.add.at(sums, found, vectors)
-            centres = scale_to_unit_length(sums)
+            centres = scale_to_unit_length(_sum_clusters(vectors, found, len(centres)))
             before, found = found, (vectors @ centres.T).argmax(axis=1)
             if np.array_equal(before, found):
                 break
@@ -80,17 +78,16 @@ def cluster(vectors: Floats, n_clusters: int) -> Integers:
 
 
 def find_positions(vectors: Floats, labels: Integers) -> Floats:
-    """Return a position (n, 2) within 0 to 1 for each embedding (n, dim).
+    """Return a position (n, 2) within 0 to 1 for each embedding (n, dim), by the numbers that `cluster` returns.
 
     The plane is that in which the centres of the clusters lie furthest apart, by their principal components weighted by
     size. Where two clusters or fewer leave it open, it is that of the embeddings themselves.
     """
     centred = vectors - vectors.mean(axis=0)
     sizes = np.bincount(labels)
-    centres = np.zeros((len(sizes), vectors.shape[1]), np.float32)
-    np.add.at(centres, labels, centred)
-    present = sizes > 0
-    spread = centres[present] / np.sqrt(sizes[present])[:, None] if present.sum() > 2 else centred
+    # A centre is the sum divided by the size; the square of its weight is the size.
+    weighted = _sum_clusters(centred, labels, len(sizes)) / np.sqrt(sizes)[:, None]
+    spread = weighted if len(sizes) > 2 else centred
     _, axes = np.linalg.eigh(spread.T @ spread)  # by rising eigenvalues
     axes = axes[:, [-1, -2]]
     axes *= np.where(axes.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
@@ -98,6 +95,13 @@ def find_positions(vectors: Floats, labels: Integers) -> Floats:
     low, high = positions.min(axis=0), positions.max(axis=0)
     out: Floats = np.divide(positions - low, high - low, out=np.full_like(positions, 0.5), where=high > low)
     return out
+
+
+def _sum_clusters(vectors: Floats, labels: Integers, n_clusters: int) -> Floats:
+    """Return the sum of the embeddings of each cluster, shape (n_clusters, dim)."""
+    members = labels[:, None] == np.arange(n_clusters)
+    sums: Floats = members.T.astype(np.float32) @ vectors
+    return sums
 
 
 def _draw_centres(vectors: Floats, n_clusters: int, rng: np.random.Generator) -> Floats:
