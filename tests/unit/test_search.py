@@ -245,6 +245,11 @@ def test_equal_files_are_one_result(toy: Path, tmp_path: Path, capsys: pytest.Ca
     captured = capsys.readouterr()
     assert captured.out == f"1   1.000  {files / 'more/00.png'} and 38 copies\n"
     assert captured.err.splitlines()[-1].startswith("2 files that no longer exist are hidden")
+    (group,) = run(capsys, "duplicates", "--db", db, "--json")
+    assert [one["path"] for one in json.loads(group)["files"]] == [only["path"]] + [
+        path for path in only["copies"] if "07" not in path
+    ]
+    assert [line.split()[1] for line in run(capsys, "map", "--db", db, "--clusters", "2")] == ["39", "1"]
 
 
 # --- pages ---

@@ -7,10 +7,12 @@ import argparse
 import json
 import sys
 
+from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.duplicates import find_duplicates
+from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options
 from jina_omni.cli.problems import CommandError
-from jina_omni.cli.scoping import open_database, read_scope
+from jina_omni.cli.scoping import read_scope, report_gone
 
 HELP = "List the files of a database that are equal or nearly so."
 EXAMPLES = """\
@@ -41,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the groups."""
     if not -1 <= args.above <= 1:
         raise CommandError(f"--above is {args.above}, but a cosine is within -1 to 1")
-    groups = find_duplicates(open_database(args.db).read_contents(read_scope(args)), args.above)
+    contents, gone = read_present(open_database(args.db), read_scope(args))
+    groups = find_duplicates(contents, args.above)
     for number, group in enumerate(groups):
         if args.json:
             print(json.dumps({"files": [one._asdict() for one in group]}))
@@ -52,4 +55,5 @@ def run(args: argparse.Namespace) -> int:
             print(f"{one.cosine:6.3f}  {one.path}")
     n_others = sum(map(len, groups)) - len(groups)
     print(f"{len(groups):,} groups with {n_others:,} files beside the first of each", file=sys.stderr)
+    report_gone(gone)
     return 0

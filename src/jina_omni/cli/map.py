@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import argparse
 
+from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.map_page import make_map, render_map
+from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options
 from jina_omni.cli.pages import add_page_options, write_page
 from jina_omni.cli.problems import CommandError
-from jina_omni.cli.scoping import open_database, read_scope
+from jina_omni.cli.scoping import read_scope, report_gone
 
 HELP = "Sort the files of a database into clusters, and show them on a map."
 EXAMPLES = """\
@@ -36,12 +38,13 @@ def run(args: argparse.Namespace) -> int:
     if args.clusters is not None and args.clusters < 1:
         raise CommandError(f"--clusters is {args.clusters}, expected 1 or more")
     database = open_database(args.db)
-    contents = database.read_contents(read_scope(args))
+    contents, gone = read_present(database, read_scope(args))
     if not contents:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)
     for number, points in enumerate(clusters, 1):
         n_files = sum(len(point.content.paths) for point in points)
         print(f"{number:>3}  {n_files:>6,} files like {points[0].content.paths[0]}")
+    report_gone(gone)
     write_page(args, lambda: render_map(f"Map of {args.db.name}", clusters, database.settings.conventions.pictures))
     return 0

@@ -4,32 +4,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Collection
 from pathlib import Path
 
-from jina_omni.cli.collection.database import Database
 from jina_omni.cli.collection.scope import Scope
-from jina_omni.cli.problems import CommandError
 
-__all__ = ["open_database", "read_scope"]
-
-
-def open_database(path: Path) -> Database:
-    """Open the database of the option ``--db``.
-
-    Raises
-    ------
-    CommandError
-        There is none.
-    """
-    database = Database.open(path.resolve()) if path.is_dir() else None
-    if database is None:
-        raise CommandError(f"{path} is not a database; create it with: jina-omni index FOLDER --db {path}")
-    return database
+__all__ = ["read_scope", "report_gone"]
 
 
 def read_scope(args: argparse.Namespace) -> Scope:
     """Return the scope of the options ``--kind`` and ``--under``."""
     return Scope(args.kind, [str(path) for folder in args.under for path in _list_places(folder)])
+
+
+def report_gone(gone: Collection[str]) -> None:
+    """Say on stderr how many files are hidden, as they no longer exist."""
+    if gone:
+        what = "1 file that no longer exists is" if len(gone) == 1 else f"{len(gone):,} files that no longer exist are"
+        print(f"{what} hidden; update the database with jina-omni index", file=sys.stderr)
 
 
 def _list_places(folder: Path) -> list[Path]:

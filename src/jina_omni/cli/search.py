@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.collection.places import describe_copies, describe_place, list_fields
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
@@ -16,7 +17,7 @@ from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option
 from jina_omni.cli.pages import add_page_options, write_page
 from jina_omni.cli.problems import CommandError
-from jina_omni.cli.scoping import open_database, read_scope
+from jina_omni.cli.scoping import read_scope, report_gone
 
 HELP = "Find files in a database by a text, by a file, or by both."
 EXAMPLES = """\
@@ -66,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     if not found:
         print("the database has no such files", file=sys.stderr)
-    if gone:
-        print(f"{len(gone):,} files that no longer exist are hidden; update the database with index", file=sys.stderr)
+    report_gone(gone)
     write_page(args, lambda: render_gallery(query, found, database.settings.conventions.pictures))
     return 0
 

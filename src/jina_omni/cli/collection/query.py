@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The query of a collection: find the files that are nearest to a text, to a file, or to both together."""
+"""What is found in a collection: the files that are nearest to a text, to a file, or to both together, or all."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.cli.chunks import encode_groups
-from jina_omni.cli.collection.database import Database, Hit, Place
+from jina_omni.cli.collection.database import Content, Database, Hit, Place
+from jina_omni.cli.collection.scan import is_gone
 from jina_omni.cli.collection.scope import Scope
 from jina_omni.cli.files import read_inputs
 from jina_omni.cli.model_choice import describe_identity
@@ -21,7 +21,7 @@ from jina_omni.cli.problems import CommandError, describe_failure
 from jina_omni.errors import InputError, LocatedError
 from jina_omni.model import Model
 
-__all__ = ["Finding", "Findings", "Query", "embed_query", "find_nearest", "find_nearest_by_kind"]
+__all__ = ["Finding", "Findings", "Query", "embed_query", "find_nearest", "find_nearest_by_kind", "read_present"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -110,9 +110,8 @@ def find_nearest(database: Database, vector: Floats, n_findings: int, scope: Sco
         gone: set[str] = set()
         found: list[Finding] = []
         for hit in _fold_equal(hits):
-            missing = set(filter(_is_gone, paths[hit.sha256]))
+            present, missing = _split_present(paths[hit.sha256])
             gone |= missing
-            present = [path for path in paths[hit.sha256] if path not in missing]
             if present:
                 found.append(Finding(hit.cosine, hit.cosine, present[0], hit.place, hit.kind, present[1:]))
             if len(found) == n_findings:
@@ -140,6 +139,24 @@ def find_nearest_by_kind(database: Database, vector: Floats, n_findings: int, sc
     return Findings(sorted(found, key=lambda one: -one.score)[:n_findings], gone)
 
 
+def read_present(database: Database, scope: Scope) -> tuple[list[Content], set[str]]:
+    """Return the contents of the files that still exist, and the files that don't."""
+    contents: list[Content] = []
+    gone: set[str] = set()
+    for content in database.read_contents(scope):
+        present, missing = _split_present(content.paths)
+        gone |= missing
+        if present:
+            contents.append(content._replace(paths=present))
+    return contents, gone
+
+
+def _split_present(paths: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Return the files that still exist, and those that don't."""
+    missing = {path for path in paths if is_gone(Path(path))}
+    return [path for path in paths if path not in missing], missing
+
+
 def _fold_equal(hits: list[Hit]) -> Iterator[Hit]:
     """Yield the first hit of each place of each content."""
     seen = set()
@@ -148,12 +165,3 @@ def _fold_equal(hits: list[Hit]) -> Iterator[Hit]:
         if key not in seen:
             seen.add(key)
             yield hit
-
-
-def _is_gone(path: str) -> bool:
-    """Return whether a file no longer exists; one that can't be looked at may."""
-    try:
-        Path(path).stat()
-    except OSError as error:
-        return error.errno in (errno.ENOENT, errno.ENOTDIR)
-    return False
