@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from jina_omni.cli.collection.database import open_database
-from jina_omni.cli.collection.map_page import make_map, render_map
+from jina_omni.cli.collection.map_page import count_files, make_map, render_map
 from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options
 from jina_omni.cli.pages import add_page_options, write_page
@@ -43,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)
     for number, points in enumerate(clusters, 1):
-        n_files = sum(len(point.content.paths) for point in points)
-        print(f"{number:>3}  {n_files:>6,} files like {points[0].content.paths[0]}")
+        print(f"{number:>3}  {count_files(points):>6,} files like {points[0].content.paths[0]}")
     report_gone(gone)
     write_page(args, lambda: render_map(f"Map of {args.db.name}", clusters, database.settings.conventions.pictures))
     return 0

@@ -47,7 +47,7 @@ def subtract_kinds(vectors: Floats, kinds: Sequence[str]) -> Floats:
 
 
 def cluster(vectors: Floats, n_clusters: int) -> Integers:
-    """Return the number of the cluster of each embedding, from 0 for the largest.
+    """Return the number of the cluster of each embedding, from 0; each number has one.
 
     The algorithm is k-means by cosine (Dhillon and Modha 2001), started several times from centres that k-means++
     (Arthur and Vassilvitskii 2007) draws; the best result counts. The same embeddings have always the same clusters.
@@ -72,8 +72,7 @@ def cluster(vectors: Floats, n_clusters: int) -> Integers:
         total = float(np.einsum("ij,ij->", vectors, centres[found]))
         if total > best:
             best, labels = total, found
-    order = np.argsort(-np.bincount(labels, minlength=n_clusters), kind="stable")
-    numbers: Integers = np.argsort(order)[labels]
+    numbers: Integers = np.unique(labels, return_inverse=True)[1]  # without those that became empty
     return numbers
 
 

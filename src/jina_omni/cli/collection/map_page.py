@@ -19,7 +19,7 @@ from jina_omni.cli.collection.templates import POLICY, fill_template, read_templ
 from jina_omni.media.picture_options import PictureOptions
 from jina_omni.similarity import scale_to_unit_length
 
-__all__ = ["Point", "make_map", "render_map"]
+__all__ = ["Point", "count_files", "make_map", "render_map"]
 
 _WIDTH, _HEIGHT, _MARGIN = 1000, 620, 24  # of the map, in units of its own
 _N_PREVIEWS = 4  # of a cluster
@@ -63,7 +63,7 @@ def make_map(contents: Sequence[Content], n_clusters: int | None = None) -> list
         closeness = vectors[members] @ vectors[members].sum(axis=0)
         central = members[np.argsort(-closeness, kind="stable")]
         clusters.append([Point(contents[i], *map(float, positions[i])) for i in central])
-    return clusters
+    return sorted(clusters, key=count_files, reverse=True)
 
 
 def render_map(title: str, clusters: Sequence[Sequence[Point]], pictures: PictureOptions) -> str:
@@ -75,7 +75,7 @@ def render_map(title: str, clusters: Sequence[Sequence[Point]], pictures: Pictur
         policy=POLICY,
         title=html.escape(title),
         style=read_template("page.css") + read_template("map.css"),
-        count=f"{sum(map(_count_files, clusters)):,} files in {_count(len(clusters), 'cluster')}",
+        count=f"{sum(map(count_files, clusters)):,} files in {_count(len(clusters), 'cluster')}",
         width=_WIDTH,
         height=_HEIGHT,
         symbols="".join(f'<g id="{kind}">{shape}</g>' for kind, shape in _SYMBOLS.items()),
@@ -135,7 +135,7 @@ def _render_cluster(number: int, hue: int, points: Sequence[Point], pictures: Pi
         number=number + 1,
         hue=hue,
         name=html.escape(Path(points[0].content.paths[0]).name),
-        count=_count(_count_files(points), "file"),
+        count=_count(count_files(points), "file"),
         previews="".join(previews),
         lines="".join(lines),
     )
@@ -154,7 +154,8 @@ def _name_line(number: int, i: int) -> str:
     return f"f{number}-{i}"
 
 
-def _count_files(points: Sequence[Point]) -> int:
+def count_files(points: Sequence[Point]) -> int:
+    """Return the number of files of a cluster."""
     return sum(len(point.content.paths) for point in points)
 
 
