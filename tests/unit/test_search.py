@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 import jina_omni
 from jina_omni.cli import main
-from jina_omni.cli.collection import clusters, duplicates
+from jina_omni.cli.collection import duplicates
 from jina_omni.cli.collection.clusters import choose_number, cluster, find_positions, subtract_kinds
 from jina_omni.cli.collection.database import Content, Database, FileEmbeddings, Place
 from jina_omni.cli.collection.duplicates import find_duplicates
@@ -83,6 +84,7 @@ def test_search_takes_the_kinds_that_are_asked_for(
         assert folders.get(one["kind"], "") in one["path"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_search_takes_the_folders_that_are_asked_for(
     toy: Path, db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +103,7 @@ def test_search_takes_the_folders_that_are_asked_for(
     assert list_paths("/") == list_paths()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_a_folder_that_is_linked_into_another_is_under_it(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,10 +286,12 @@ def test_a_page_is_opened_where_it_was_written(
     assert opened == [(tmp_path / "found.html").as_uri()]
     for command in (["search", "blue"], ["map"]):
         run(capsys, *command, "--db", db, "--open")
-        page = Path(opened[-1].removeprefix("file://"))
-        assert page.parent == tmp_path
+        (page,) = tmp_path.glob("jina-omni-*.html")
+        assert opened[-1] == page.as_uri()
         assert page.read_text("utf-8").startswith("<!doctype html>")
-        assert page.stat().st_mode & 0o077 == 0  # others need not know what was looked for
+        if sys.platform != "win32":
+            assert page.stat().st_mode & 0o077 == 0  # others need not know what was looked for
+        page.unlink()
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     assert main(["search", "blue", "--db", str(db), "--html", str(tmp_path / "found.html"), "--open"]) == 2
     assert f"no browser could be opened; the page is {tmp_path / 'found.html'}" in capsys.readouterr().err
@@ -312,6 +317,8 @@ def test_a_group_has_what_is_near_to_its_first_file(block: int, monkeypatch: pyt
     limit = np.cos(np.radians(15))  # a chain leads from a to d, but d is not like a
     assert find_names(contents, limit) == [["a", "b"], ["c", "d"], ["x", "y"]]
     assert find_names(contents, 0.9999) == []
+    rounded = [make_content(name, [1, 2, 3]) for name in "abc"]  # whose cosines with themselves are not quite 1
+    assert find_names(rounded, 1) == [["a", "b", "c"]]
     assert find_names(contents, -1) == [list(angles)]
     assert find_names([], 0.5) == []
 
@@ -416,9 +423,8 @@ def test_map_prints_its_clusters_and_writes_them(
 def test_a_map_of_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("lancedb")
     (tmp_path / "files").mkdir()
-    (tmp_path / "files/<b>&.txt").write_text("blue")
+    (tmp_path / "files/&amp;.txt").write_text("blue")
     run(capsys, "index", tmp_path / "files", "--db", tmp_path / "db")
     (line,) = run(capsys, "map", "--db", tmp_path / "db", "--html", tmp_path / "map.html")
-    assert line == f"  1       1 files like {tmp_path / 'files/<b>&.txt'}"
-    assert "<b>" not in (tmp_path / "map.html").read_text("utf-8")
-    assert clusters.choose_number(1) == 1
+    assert line == f"  1       1 files like {tmp_path / 'files/&amp;.txt'}"
+    assert "&amp;amp;.txt" in (tmp_path / "map.html").read_text("utf-8")

@@ -16,6 +16,7 @@ __all__ = ["Duplicate", "find_duplicates"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
+_ROUNDING = 1e-6  # of a cosine in float32
 _BLOCK = 1024  # contents that are compared with all at a time, which bounds the memory of their cosines
 
 
@@ -47,8 +48,8 @@ def find_duplicates(contents: Sequence[Content], threshold: float) -> list[list[
         if first not in groups or other not in groups or vectors[first].shape != vectors[other].shape:
             continue  # one of them is in the group of another
         cosine = float(np.einsum("ij,ij->i", vectors[first], vectors[other]).min())
-        if cosine >= threshold:
-            groups[first].append((other, cosine))
+        if cosine >= threshold - _ROUNDING:
+            groups[first].append((other, min(cosine, 1.0)))
             del groups[other]
     found = [
         [
@@ -68,6 +69,5 @@ def _find_candidates(vectors: Sequence[Floats], threshold: float) -> Iterator[tu
     firsts = np.stack([some[0] for some in vectors])
     for begin in range(0, len(firsts), _BLOCK):
         cosines = firsts[begin : begin + _BLOCK] @ firsts[begin:].T
-        # The rounding of another order of sums must not hide a pair of just the threshold.
-        for first, other in np.argwhere(np.triu(cosines >= threshold - 1e-5, 1)):
+        for first, other in np.argwhere(np.triu(cosines >= threshold - _ROUNDING, 1)):
             yield begin + int(first), begin + int(other)

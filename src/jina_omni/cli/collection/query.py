@@ -25,6 +25,8 @@ __all__ = ["Finding", "Findings", "Query", "embed_query", "find_nearest", "find_
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
+_ROUNDING = 1e-6  # of a cosine in float32
+
 
 @dataclass(frozen=True)
 class Query:
@@ -133,9 +135,10 @@ def find_nearest_by_kind(database: Database, vector: Floats, n_findings: int, sc
         mean, deviation = float(cosines.mean()), float(cosines.std())
         nearest = find_nearest(database, vector, n_findings, scope._replace(kinds=[kind]))
         gone |= nearest.gone
-        found += [
-            one._replace(score=(one.cosine - mean) / deviation if deviation > 0 else 0.0) for one in nearest.found
-        ]
+        if deviation > _ROUNDING:
+            found += [one._replace(score=(one.cosine - mean) / deviation) for one in nearest.found]
+        else:
+            found += [one._replace(score=0.0) for one in nearest.found]
     return Findings(sorted(found, key=lambda one: -one.score)[:n_findings], gone)
 
 
