@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from jina_omni.batching import make_batches, make_portions
 from jina_omni.cancelling import wait_for
-from jina_omni.errors import InputError, LocatedError, located
+from jina_omni.errors import InputError, LocatedError, located, naming_file
 from jina_omni.media.medium import DecodedMedium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
 from jina_omni.native import CancelToken, Priority
@@ -160,7 +160,7 @@ class Encoder:
         for medium in item.media:
             future = next(decoded)  # also after a failure, since those behind belong to other inputs
             try:
-                with located(input=item.index), located(medium.location):
+                with located(input=item.index), located(medium.location), naming_file(medium.file):
                     found = batch.wait(future)
             except InputError as error:
                 failure = failure or error
@@ -183,7 +183,8 @@ def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputErr
     index = item.index if isinstance(item, PreparedInput) else None
     copied = copy.copy(error)
     copied.location = (("input", index), *error.location[1:])
-    copied.__cause__ = error.__cause__
+    copied.__cause__, copied.__context__ = error.__cause__, error.__context__
+    copied.__suppress_context__ = error.__suppress_context__
     return copied
 
 

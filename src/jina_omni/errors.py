@@ -8,6 +8,7 @@ caller from worker processes too.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -26,10 +27,14 @@ __all__ = [
     "NativeError",
     "UnsupportedMediaError",
     "located",
+    "naming_file",
 ]
 
 Location: TypeAlias = tuple[tuple[str, int | str | None], ...]
 """Where in a call something is, from the outside in, such as ``(("input", 3), ("part", 1), ("page", 0))``."""
+
+
+_MAX_PATH = 200  # characters of a path in a message, whose end says the most
 
 
 class JinaOmniError(Exception):
@@ -58,6 +63,9 @@ class LocatedError(JinaOmniError):
         Where the error happened, from the outside in: the input by its index in the caller's list (None for a single
         input), then the part of a fused input, the page or frame, or the key of a request. The code that meets the
         error knows its own step only; `located` adds the others while the error passes.
+    file : str or None
+        The path of the file that the error is about, as the caller passed it; None where the input is not a file.
+        `naming_file` sets it, and the message contains it.
 
     Examples
     --------
@@ -71,6 +79,7 @@ class LocatedError(JinaOmniError):
     def __init__(self, problem: str, *, location: Location = ()) -> None:
         super().__init__(problem)
         self.location = location
+        self.file: str | None = None
 
     @property
     def problem(self) -> str:
@@ -94,11 +103,19 @@ class LocatedError(JinaOmniError):
         'a.pdf, page 0 is damaged'
         """
         inner = self.location[1:] if self.location[:1] and self.location[0][0] == "input" else self.location
-        return f"{', '.join([name, *map(_format_step, inner)])} {self.problem}"
+        file = "" if self.file == name else self._describe_file()
+        return f"{', '.join([name, *map(_format_step, inner)])}{file} {self.problem}"
 
     def __str__(self) -> str:
         subject = ", ".join(map(_format_step, self.location)) or self._subject
-        return f"{subject} {self.problem}"
+        return f"{subject}{self._describe_file()} {self.problem}"
+
+    def _describe_file(self) -> str:
+        """Return the file in brackets, as a repr, since a name may have line breaks or bytes that are not Unicode."""
+        if self.file is None:
+            return ""
+        shown = repr(self.file[-_MAX_PATH:])
+        return "" if shown in self.problem else f" ({shown})"
 
 
 class InputError(LocatedError, ValueError):
@@ -220,6 +237,30 @@ def located(location: Location = (), /, **steps: int | str | None) -> Iterator[N
         raise
 
 
+@contextmanager
+def naming_file(source: object) -> Iterator[None]:
+    """Record in an error that leaves the block the file that it is about.
+
+    Parameters
+    ----------
+    source : object
+        Where it is a path, as a str or a PathLike, it is the file, unless the error names another already.
+
+    Examples
+    --------
+    >>> with located(input=3), naming_file("a.pdf"):
+    ...     raise InputError("is damaged", location=(("page", 0),))
+    Traceback (most recent call last):
+    jina_omni.errors.InputError: input 3, page 0 ('a.pdf') is damaged
+    """
+    try:
+        yield
+    except LocatedError as error:
+        if error.file is None and isinstance(source, (str, os.PathLike)):
+            error.file = os.fsdecode(source)
+        raise
+
+
 def _format_step(step: tuple[str, int | str | None]) -> str:
     name, place = step
     return name if place is None else f"{name} {place}"
@@ -233,4 +274,4 @@ def as_thread_error() -> Iterator[None]:
     except RuntimeError as error:  # of threading, which has no type of its own for it
         if "can't start new thread" not in str(error):
             raise
-        raise NativeError(f"the system refused a thread ({error}); end other threads, and try again") from error
+        raise NativeError(f"the system refused a thread ({error}); end other threads, and try again") from None

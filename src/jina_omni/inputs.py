@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from jina_omni.describe import describe_type
-from jina_omni.errors import InputError
+from jina_omni.errors import InputError, naming_file
 from jina_omni.media import kinds
 from jina_omni.media.audio import Audio
 from jina_omni.media.files import BYTES_LIKE, FileSource, open_source, read_media_type
@@ -114,7 +114,8 @@ def make_part(value: Any) -> Part:
         return Image(value)
     if is_media(value):
         media: Media = value
-        kinds.check(media)
+        with naming_file(media.source):
+            kinds.check(media)
         return media
     if isinstance(value, os.PathLike):
         return make_file_part(value)
@@ -135,13 +136,14 @@ def make_file_part(source: FileSource) -> Media:
     InputError
         It can't be read.
     """
-    with open_source(source) as file:
-        media_type = read_media_type(file)
-    part = wrap_file(source, media_type)
-    # The same containers hold sound alone, under names such as .m4a and .weba.
-    if isinstance(part, Video) and not has_moving_pictures(source):
-        return Audio(source)
-    return part
+    with naming_file(source):
+        with open_source(source) as file:
+            media_type = read_media_type(file)
+        part = wrap_file(source, media_type)
+        # The same containers hold sound alone, under names such as .m4a and .weba.
+        if isinstance(part, Video) and not has_moving_pictures(source):
+            return Audio(source)
+        return part
 
 
 def _check_text(part: Text) -> Text:
@@ -164,7 +166,7 @@ def _check_unicode(text: str, begin: int) -> None:
         raise InputError(
             f"has a lone surrogate, U+{ord(text[position]):04X}, at position {position} of its text, which is not "
             "Unicode; decode its source as UTF-8, or drop it: text.encode('utf-8', 'ignore').decode()"
-        ) from error
+        ) from None
 
 
 def _describe_refused(value: Any) -> str:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +16,8 @@ import numpy.typing as npt
 
 from jina_omni.cancelling import run_beside
 from jina_omni.dialects import Dialect
-from jina_omni.errors import InputTooLongError, located
+from jina_omni.errors import InputTooLongError, located, naming_file
+from jina_omni.file_names import find_file_name
 from jina_omni.inputs import Fetch, Text
 from jina_omni.loading import ModelFiles
 from jina_omni.located_parts import LocatedPart
@@ -31,6 +34,8 @@ from jina_omni.templates import apply_template
 from jina_omni.tokenizer import UNLIMITED, Tokenizer
 
 __all__ = ["InputPreparer", "PreparedInput"]
+
+_log = logging.getLogger("jina_omni")
 
 Ints = npt.NDArray[np.int32]
 
@@ -86,6 +91,7 @@ class InputPreparer:
         self._max_tokens = files.text.n_ctx
         self._dialect = dialect
         self._towers = Towers(files.vision, files.audio, dialect, pictures)
+        self._has_warned = threading.Lock()  # acquired once, for one warning of all threads
 
     def prepare(
         self,
@@ -127,14 +133,16 @@ class InputPreparer:
         with located(input=index):
             if cancel is not None:
                 cancel.check()
+            self._warn_about_file_name(value, index)
             parts = parse_input(value, fetch)
             measured: list[Text | Medium] = []
             for item in parts:
                 measured += self._measure(item, truncate=truncate, cancel=cancel)
-            try:
-                tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit, cancel=cancel)
-            except InputTooLongError as error:
-                raise self._add_page_advice(error, parts, measured, prompt, cancel) from error
+            with naming_file(_find_only_source(parts)):
+                try:
+                    tokens = self._build_sequence(measured, prompt, truncate=truncate, limit=limit, cancel=cancel)
+                except InputTooLongError as error:
+                    raise self._add_page_advice(error, parts, measured, prompt, cancel) from None
             identity = find_identity([item.part for item in parts])
             return PreparedInput(tokens, measured, index, identity, prompt, truncate)
 
@@ -166,9 +174,24 @@ class InputPreparer:
 
         # An image's header is read in less time than a thread takes, and Ctrl-C stops a drawing by itself.
         is_quick = isinstance(part, Image) and cancel is None
-        with located(item.location):
+        with located(item.location), naming_file(part.source):
             media = measure() if is_quick else run_beside(measure, cancel)
-        return [replace(medium, location=item.location) for medium in media]
+        file = os.fsdecode(part.source) if isinstance(part.source, (str, os.PathLike)) else None
+        return [replace(medium, location=item.location, file=file) for medium in media]
+
+    def _warn_about_file_name(self, value: Any, index: int | None) -> None:
+        """Warn once if an input has a text that is the name of a file, which the caller may have meant."""
+        if self._has_warned.locked():
+            return
+        name = find_file_name(value)
+        if name is not None and self._has_warned.acquire(blocking=False):
+            _log.warning(
+                "input%s: the text %r is embedded, not the file of this name, since a str is always text. For the file "
+                "pass pathlib.Path(%r); a jina_omni.Text is never warned about",
+                "" if index is None else f" {index}",
+                name,
+                name,
+            )
 
     def _build_sequence(
         self,
@@ -214,3 +237,9 @@ class InputPreparer:
             limit=error.limit,
             is_lower_bound=error.is_lower_bound,
         )
+
+
+def _find_only_source(parts: Sequence[LocatedPart]) -> object:
+    """Return the source of an input that is one medium, None for a text or several parts."""
+    part = parts[0].part
+    return None if len(parts) > 1 or isinstance(part, Text) else part.source

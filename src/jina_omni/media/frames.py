@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image as PILImage
 
-from jina_omni.errors import InputError, located
+from jina_omni.errors import InputError, located, naming_file
 from jina_omni.media.files import BYTES_LIKE
 from jina_omni.media.image import Image, check, decode
 from jina_omni.media.open_files import is_open_file
@@ -47,8 +47,8 @@ def unpack_frames(source: Any, orientation: Orientation | None = None, backgroun
     options = PictureOptions().override(orientation, background)
     frames = []
     for i, frame in enumerate(source):
-        with located(frame=i):
-            picture = frame if isinstance(frame, Image) else Image(frame)
+        picture = frame if isinstance(frame, Image) else Image(frame)
+        with located(frame=i), naming_file(picture.source):
             check(picture)
             frames.append(np.asarray(decode(picture, options=options)))
     sizes = {(frame.shape[1], frame.shape[0]): None for frame in frames}

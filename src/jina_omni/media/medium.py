@@ -72,12 +72,15 @@ class Medium:
         after the event is set.
     location : tuple of (str, int or str or None)
         Of the part that it comes from, for errors of `decode`.
+    file : str or None
+        The path that it comes from, for errors of `decode`.
     """
 
     tower: Tower
     layout: TokenLayout
     decode: Callable[[threading.Event], DecodedMedium]
     location: Location = ()
+    file: str | None = None
 
 
 def make_still(
