@@ -11,12 +11,21 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from jina_omni.describe import short_repr
+from jina_omni.describe import short_repr, suggest
 
-__all__ = ["check_argument_names", "check_bool", "check_choice", "check_int", "check_str", "hint_at_unknown_arguments"]
+__all__ = [
+    "check_argument_names",
+    "check_bool",
+    "check_choice",
+    "check_int",
+    "check_str",
+    "hint_at_unknown_arguments",
+    "suggest_arguments",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound=type)
 
 
 def hint_at_unknown_arguments(hints: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -29,17 +38,23 @@ def hint_at_unknown_arguments(hints: Mapping[str, str]) -> Callable[[Callable[P,
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        known = inspect.signature(function).parameters
+        known = [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
         name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            check_argument_names(name, kwargs, list(known)[1:], hints)
+            check_argument_names(name, kwargs, known, hints)
             return function(*args, **kwargs)
 
         return checked
 
     return decorate
+
+
+def suggest_arguments(cls: C) -> C:
+    """Make a class raise a TypeError with its arguments, and the one that was meant, where it gets an unknown one."""
+    cls.__init__ = hint_at_unknown_arguments({})(cls.__init__)  # type: ignore[misc]  # no subclass is meant
+    return cls
 
 
 def check_argument_names(function: str, given: Iterable[str], known: Collection[str], hints: Mapping[str, str]) -> None:
@@ -60,7 +75,7 @@ def check_argument_names(function: str, given: Iterable[str], known: Collection[
     """
     for argument in given:
         if argument not in known:
-            hint = hints.get(argument, f"it takes {', '.join(known)}")
+            hint = hints.get(argument) or f"it takes {', '.join(known)}{suggest(argument, known)}"
             raise TypeError(f"{function}() has no argument {argument!r}; {hint}")
 
 
@@ -85,7 +100,8 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
         It is another.
     """
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {short_repr(value)}; it is one of {', '.join(choices)}")
+        suggestion = suggest(value, choices) if isinstance(value, str) else ""
+        raise ValueError(f"{name} is {short_repr(value)}; it is one of {', '.join(choices)}{suggestion}")
 
 
 def check_int(name: str, value: object, low: int, high: int | None = None) -> int:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-__all__ = ["describe_type", "short_repr"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["describe_type", "short_repr", "suggest"]
 
 
 def short_repr(value: object) -> str:
@@ -29,3 +32,16 @@ def describe_type(value: object) -> str:
     ('None', 'of the type int')
     """
     return "None" if value is None else f"of the type {type(value).__name__}"
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the known one that it is a misspelling of, or nothing.
+
+    Examples
+    --------
+    >>> suggest("trunkate", ["truncate", "truncate_dim"]), suggest("colour", ["truncate"])
+    ("; did you mean 'truncate'?", '')
+    """
+    by_lower_case = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""

@@ -13,6 +13,8 @@ from glob import escape
 from pathlib import Path
 from types import ModuleType
 
+from jina_omni.arguments import hint_at_unknown_arguments
+from jina_omni.describe import suggest
 from jina_omni.errors import ModelLoadError
 from jina_omni.info import MODEL_LICENSE
 from jina_omni.optional_packages import import_optional
@@ -24,6 +26,7 @@ __all__ = ["download"]
 _log = logging.getLogger("jina_omni")
 
 
+@hint_at_unknown_arguments({})
 def download(
     name: str,
     *,
@@ -72,14 +75,14 @@ def download(
     limit = hub.constants.HF_HUB_ETAG_TIMEOUT  # without it the call could block indefinitely
     try:
         listing = hub.HfApi().model_info(repository, revision=revision, timeout=limit)
-    except Exception as error:  # each major version of the client raises those of another HTTP library
+    except Exception as error:  # noqa: BLE001 - each major version of the client raises those of another HTTP library
         if refusal := _describe_refusal(hub, error, repository, revision):
-            raise ModelLoadError(refusal) from error
+            raise ModelLoadError(refusal) from None
         reason = f"the Hub can't be reached ({_first_line(error)})"
         try:
             paths = _choose_cached(cached, quantization, modality, repository, reason)
         except ModelLoadError as missing:
-            raise missing from error
+            raise missing from None
         _log.warning("%s: %s; the files in its cache are used", repository, reason)
         return paths
     names = [file.rfilename for file in listing.siblings or ()]
@@ -93,7 +96,7 @@ def download(
                 repository, revision=revision, cache_dir=cache_dir, allow_patterns=[escape(file) for file in wanted]
             )
         except Exception as error:  # as above, and the disk may be full
-            message = f"{repository}: the download failed ({_first_line(error)}); call again, whole files are kept"
+            message = f"{repository}: the download failed ({_first_line(error)}); try again, whole files are kept"
             raise ModelLoadError(_describe_refusal(hub, error, repository, revision) or message) from error
         cached = Path(folder)
     return chosen.under(cached)
@@ -104,7 +107,7 @@ def _import_client() -> ModuleType:
         hub = import_optional("huggingface_hub", "hub")
         import_optional("huggingface_hub.utils", "hub")  # with errors and constants
     except ImportError as error:
-        raise ModelLoadError(f"models on the Hub need {error}; files and folders of yours don't") from error
+        raise ModelLoadError(f"models on the Hub need {error}; files and folders of yours don't") from None
     return hub
 
 
@@ -115,10 +118,14 @@ def _parse_name(hub: ModuleType, name: str) -> tuple[str, str | None]:
     repository = published.get(repository, repository)
     try:
         hub.utils.validate_repo_id(repository)
-    except hub.errors.HFValidationError as error:
-        raise ModelLoadError(f"{name!r} is not a model name on the Hub. {_list_names(published)}") from error
+    except hub.errors.HFValidationError:
+        raise ModelLoadError(
+            f"{name!r} is not a model name on the Hub. {_list_names(published)}{suggest(repository, published)}"
+        ) from None
     if "/" not in repository:
-        raise ModelLoadError(f"{name!r} is not a model's short name. {_list_names(published)}")
+        raise ModelLoadError(
+            f"{name!r} is not a model's short name. {_list_names(published)}{suggest(repository, published)}"
+        )
     return repository, quantization or recommend_quantization(repository)
 
 
@@ -154,8 +161,11 @@ def _describe_refusal(hub: ModuleType, error: Exception, repository: str, revisi
     if isinstance(error, hub.errors.GatedRepoError):
         return f"{repository} is gated: accept its terms on its page on the Hub, and {log_in}"
     if isinstance(error, hub.errors.RepositoryNotFoundError):
-        published = ", ".join(model.repository for model in list_models())
-        return f"the Hub has no repository {repository}, or it is private: then {log_in}. Published are {published}"
+        published = [model.repository for model in list_models()]
+        return (
+            f"the Hub has no repository {repository}, or it is private: then {log_in}. Published are "
+            f"{', '.join(published)}{suggest(repository, published)}"
+        )
     if isinstance(error, hub.errors.RevisionNotFoundError):
         return f"{repository} has no revision {revision!r}; take a branch, a tag or a commit of it"
     response = getattr(error, "response", None)

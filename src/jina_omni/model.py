@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import threading
@@ -16,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from jina_omni.arguments import check_bool, check_choice, check_int, check_str, hint_at_unknown_arguments
+from jina_omni.arguments import (
+    check_argument_names,
+    check_bool,
+    check_choice,
+    check_int,
+    check_str,
+    hint_at_unknown_arguments,
+)
 from jina_omni.asynchronous import AsyncEncoding, CallThreads
 from jina_omni.calls import (
     ENCODE_HINTS,
@@ -283,7 +289,8 @@ class Model(AsyncEncoding):
         --------
         >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", revision="v1")  # doctest: +SKIP
         """
-        inspect.signature(cls).bind("", (), **options)  # wrong arguments must fail before gigabytes are downloaded
+        # Wrong arguments must fail before gigabytes are downloaded.
+        check_argument_names("Model", options, list(ModelOptions.__annotations__), _MODEL_HINTS)
         _check_model_options(**options)
         paths = download(
             name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only

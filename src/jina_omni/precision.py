@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.arguments import check_choice
+from jina_omni.arguments import check_choice, hint_at_unknown_arguments
 
 __all__ = [
     "CALIBRATED",
@@ -85,6 +85,7 @@ def quantize_embeddings(
 ) -> Embeddings: ...
 
 
+@hint_at_unknown_arguments({})
 def quantize_embeddings(
     embeddings: npt.ArrayLike,
     precision: Precision,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from jina_omni.arguments import check_choice
+from jina_omni.describe import suggest
 from jina_omni.errors import ModelLoadError
 from jina_omni.info import find_quantization, spell_quantization
 from jina_omni.published import recommend_quantization
@@ -67,8 +69,7 @@ def check_modality(modality: str) -> None:
     ValueError
         It is unknown.
     """
-    if modality not in _PROJECTORS:
-        raise ValueError(f"modality is {modality!r}; it is one of {', '.join(_PROJECTORS)}")
+    check_choice("modality", modality, _PROJECTORS)
 
 
 def list_files(folder: Path) -> list[str]:
@@ -84,7 +85,7 @@ def list_files(folder: Path) -> list[str]:
     try:
         files = [path for path in folder.rglob("*") if path.is_file()]
     except OSError as error:
-        raise ModelLoadError(f"{folder}: the folder can't be read: {error}") from error
+        raise ModelLoadError(f"{folder}: the folder can't be read: {error}") from None
     return [path.relative_to(folder).as_posix() for path in files if not _is_of_another_type(path)]
 
 
@@ -162,7 +163,10 @@ def _find_text_file(texts: list[str], quantization: str | None, source: str) -> 
         candidates = candidates or [name for name in texts if found[name] == f"UD-{wanted}"]
     if not candidates:
         there = dict.fromkeys(find_quantization(name) or name for name in texts)
-        raise ModelLoadError(f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}")
+        raise ModelLoadError(
+            f"{source}: there is no text model file of {quantization}; there is {', '.join(there)}"
+            f"{suggest(quantization or '', there)}"
+        )
     # Of two of one quantisation, that by whose name it can't be an importance matrix.
     doubtful = {name for name in candidates if _MATRIX.search(PurePosixPath(name).name)}
     plain = {find_quantization(name) for name in candidates if name not in doubtful}
@@ -190,8 +194,8 @@ def _require_one(candidates: list[str], what: str, source: str) -> str:
         quantizations = {find_quantization(name) for name in candidates} - {None}
         has_choice = what == "text model" and len(quantizations) == len(candidates)
         raise ModelLoadError(
-            f"{source}: {len(candidates)} {what} files fit; {'name a quantisation or ' if has_choice else ''}pass "
-            f"those that you mean to Model: {', '.join(candidates)}"
+            f"{source}: {len(candidates)} {what} files fit; {'name a quantisation, or pass' if has_choice else 'pass'} "
+            f"the paths of those that you mean: {', '.join(candidates)}"
         )
     return candidates[0]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.arguments import hint_at_unknown_arguments
 from jina_omni.precision import Precision, check_precision, restore_embeddings
 
 __all__ = ["cosine_similarity", "scale_to_unit_length"]
@@ -22,6 +23,7 @@ def scale_to_unit_length(vectors: Floats) -> Floats:
     return out
 
 
+@hint_at_unknown_arguments({})
 def cosine_similarity(
     a: npt.ArrayLike, b: npt.ArrayLike, *, precision: Precision | None = None, ranges: npt.ArrayLike | None = None
 ) -> Floats:

@@ -196,7 +196,7 @@ def test_offline_the_error_lists_what_the_cache_has(how: str, hub: HubServer, fe
         assert "local_files_only is set" in str(none.value)
     else:
         assert "the Hub can't be reached" in str(none.value)
-        assert none.value.__cause__ is not None
+        assert none.value.__context__ is not None
 
 
 def test_a_connection_that_is_cut_is_resumed_where_it_ended(
@@ -221,7 +221,7 @@ def test_a_download_that_fails_says_so_and_the_next_one_keeps_the_whole_files(
     monkeypatch.setattr(module.time, "sleep", lambda _: None)  # between its attempts
     fetch(modality="vision")
     hub.cut_after, hub.cut_always = 0, True
-    with pytest.raises(ModelLoadError, match=rf"^{SMALL}: the download failed .*call again") as caught:
+    with pytest.raises(ModelLoadError, match=rf"^{SMALL}: the download failed .*try again") as caught:
         fetch()
     assert caught.value.__cause__ is not None
     assert names(fetch(modality="vision")) == [text_name("Q4_K_M"), VISION]
@@ -256,7 +256,9 @@ def test_a_name_that_is_none_is_refused_before_anybody_is_asked(name: str, hub: 
 def test_a_quantisation_that_does_not_exist_is_told_with_those_that_do(fetch) -> None:
     with pytest.raises(ModelLoadError) as caught:
         fetch("small-clustering:Q9_K")
-    assert str(caught.value) == f"{SMALL} on the Hub: there is no text model file of Q9_K; there is F16, Q4_K_M, Q8_0"
+    assert str(caught.value) == (
+        f"{SMALL} on the Hub: there is no text model file of Q9_K; there is F16, Q4_K_M, Q8_0; did you mean 'Q4_K_M'?"
+    )
 
 
 def test_a_missing_projector_is_told_with_what_there_is(hub: HubServer, fetch, files: dict[str, bytes]) -> None:
@@ -429,7 +431,11 @@ def test_names_decide(there: list[str], quantization: str | None, modality: str,
     [
         ([], "text", "here: there is no text model file"),
         (["a.txt", "a-vision-mmproj.gguf"], "text", "here: there is no text model file"),
-        (["a-Q4_0.gguf", "a-Q8_0.gguf"], "text", "2 text model files fit; name a quantisation or pass .* a-Q8_0.gguf"),
+        (
+            ["a-Q4_0.gguf", "a-Q8_0.gguf"],
+            "text",
+            "2 text model files fit; name a quantisation, or pass the paths .* a-Q8_0.gguf",
+        ),
         (["a-Q8_0.gguf", "b-Q8_0.gguf"], "text", "here: 2 text model files fit; pass .*: a-Q8_0.gguf, b-Q8_0.gguf"),
         (["nano-Q4_0.gguf", "nano-Q8_0.gguf"], "text", "no text model file of Q5_K_M; there is Q4_0, Q8_0"),
         (["a.gguf"], "vision", "no vision projector file.* at all. Do without by modality='audio' or 'text'"),

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.arguments import suggest_arguments
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, located
 from jina_omni.media.audio_excerpts import NoSoundThereError, cut_stream, measure_stream
@@ -55,6 +56,7 @@ _INTEGERS = {"u1": (128, 1 << 7), "i2": (0, 1 << 15), "i4": (0, 1 << 31)}
 
 
 # Compared by identity: two arrays, compared, give an array.
+@suggest_arguments
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Audio:
     """A sound of up to 30 seconds; `split` makes such sounds of a longer one.

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from PIL import ExifTags, ImageOps
 from PIL import Image as PILImage
 
+from jina_omni.arguments import suggest_arguments
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError
 from jina_omni.media import svg
@@ -51,6 +52,7 @@ _LOCKS = tuple(threading.Lock() for _ in range(16))
 
 
 # Compared by identity: two arrays, compared, give an array.
+@suggest_arguments
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Image:
     """An image.

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from jina_omni.arguments import suggest_arguments
 from jina_omni.describe import describe_type
 from jina_omni.dialects import Dialect
 from jina_omni.errors import Cancelled, DecodeError, InputError, located
@@ -53,6 +54,7 @@ __all__ = ["Video", "check", "measure", "read_patches", "select"]
 
 
 # Compared by identity: two arrays, compared, give an array.
+@suggest_arguments
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Video:
     """A moving picture, of which a choice of frames is embedded.

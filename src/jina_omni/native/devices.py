@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jina_omni.describe import suggest
 from jina_omni.errors import ModelLoadError
 from jina_omni.native.arguments import require
 from jina_omni.native.boundary import call, extension_problem, get_integer, get_string, read_struct
@@ -136,7 +137,9 @@ def find_device(name: str) -> Device:
             return device
     names = ", ".join(device.name for device in found)
     raise ModelLoadError(
-        f"device {name!r} is not available; this build and machine have: {names}" + (f"; {problem}" if problem else "")
+        f"device {name!r} is not available; this build and machine have: {names}"
+        + suggest(wanted, ["auto", *(device.name for device in found)])
+        + (f"; {problem}" if problem else "")
     )
 
 

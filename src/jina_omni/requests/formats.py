@@ -16,7 +16,7 @@ from jina_omni.requests.datasets import is_file_row, read_file_row
 from jina_omni.requests.llama_server import PROMPT_KEY, is_prompt, parse_prompt
 from jina_omni.requests.options import check_options
 from jina_omni.requests.sentence_transformers import parse_frames, parse_samples
-from jina_omni.requests.values import IGNORED_BLOCK_KEYS, check_keys, describe, list_keys, require_list
+from jina_omni.requests.values import IGNORED_BLOCK_KEYS, check_keys, describe, list_keys, require_list, suggest_key
 
 __all__ = ["parse_dict", "unwrap_request"]
 
@@ -212,7 +212,8 @@ def _parse_block(value: Any, fetch: Fetch | None) -> Iterator[LocatedPart]:
         unknown = list_keys(value.keys() - set(_KINDS))
         if unknown or not value:
             problem = f"has the unknown key {unknown}" if unknown else "is an empty dict"
-            raise InputError(f"{problem}; a dict is an input as {_FORMATS}")
+            suggestion = suggest_key(value.keys() - set(_KINDS), _KINDS)
+            raise InputError(f"{problem}; a dict is an input as {_FORMATS}{suggestion}")
         for kind, each in value.items():
             yield _locate_entry(kind, each, fetch)
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import base64
 import re
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jina_omni.describe import describe_type, short_repr
+from jina_omni.describe import describe_type, short_repr, suggest
 from jina_omni.errors import DecodeError, InputError
 from jina_omni.inputs import Fetch
 from jina_omni.media.file_types import HEAD_BYTES, detect_media_type, find_kind
@@ -25,6 +25,7 @@ __all__ = [
     "read_source",
     "read_url",
     "require_list",
+    "suggest_key",
     "unwrap",
 ]
 
@@ -167,10 +168,19 @@ def check_keys(
     """
     unknown = value.keys() - required - optional - ignored
     if unknown:
-        raise InputError(f"has the unknown key {list_keys(unknown)}; it takes {list_keys(required | optional)}")
+        known = required | optional
+        raise InputError(
+            f"has the unknown key {list_keys(unknown)}; it takes {list_keys(known)}{suggest_key(unknown, known)}"
+        )
     missing = required - value.keys()
     if missing:
         raise InputError(f"lacks the key {list_keys(missing)}")
+
+
+def suggest_key(unknown: Iterable[Any], known: Iterable[str]) -> str:
+    """Return the end of a message about unknown keys: a known one that the first of them is a misspelling of."""
+    names = sorted(key for key in unknown if isinstance(key, str))
+    return suggest(names[0], known) if names else ""
 
 
 def list_keys(keys: set[Any]) -> str:
