@@ -60,7 +60,7 @@ def find_model(
     try:
         return download(name, modality=modality or "omni")
     except ModelLoadError as error:
-        raise ModelLoadError(f"there is no file or folder {name!r}; on the Hub: {error}") from error
+        raise ModelLoadError(f"there is no file or folder {name!r}; on the Hub: {error}") from None
 
 
 def find_in_folder(path: PathLike, quantization: str | None = None, modality: Modality = "omni") -> ModelPaths:

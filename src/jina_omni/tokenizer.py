@@ -190,7 +190,7 @@ class Tokenizer:
         try:
             return self._text.tokenize(string)
         except ValueError as error:  # over the tokenizer's limit of 1 GiB
-            raise InputError(f"has a text that can't be tokenised: {error}") from error
+            raise InputError(f"has a text that can't be tokenised: {error}") from None
 
 
 def _read(chunks: Iterator[str], n_characters: int) -> str:

@@ -551,7 +551,7 @@ def test_a_flac_that_is_cut_short_is_refused():
     message = r"^input 3 can't be decoded as a sound \(LibsndfileError: .*cut short$"
     with pytest.raises(DecodeError, match=message) as raised, located(input=3):
         read_samples(Audio(data[: len(data) // 2]))
-    assert isinstance(raised.value.__cause__, soundfile.LibsndfileError)
+    assert isinstance(raised.value.__context__, soundfile.LibsndfileError)
 
 
 @pytest.mark.parametrize("function", [read_samples, count_samples])

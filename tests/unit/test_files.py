@@ -262,7 +262,7 @@ def test_our_errors_pass_a_decoder_and_others_are_named():
         as_decode_error("a thing"),
     ):
         raise OSError("odd")
-    assert isinstance(caught.value.__cause__, OSError)
+    assert isinstance(caught.value.__context__, OSError)
     with pytest.raises(KeyboardInterrupt), located(input=3), as_decode_error("a thing"):
         raise KeyboardInterrupt
 

@@ -722,7 +722,7 @@ def test_a_file_cut_short_is_an_error(kind):
     data = samples()[kind]
     with pytest.raises(DecodeError, match=r"^input 3 .+; it is damaged or cut short$") as caught, located(input=3):
         decode(Image(data[: len(data) // 2]))
-    assert caught.value.__cause__ is not None
+    assert caught.value.__context__ is not None
     assert "object at 0x" not in str(caught.value)
 
 

@@ -248,7 +248,7 @@ def test_a_file_of_another_kind_is_named(head, words, tmp_path):
     path.write_bytes(head)
     with pytest.raises(UnsupportedMediaError) as caught, located(input=3):
         parse(path)
-    assert str(caught.value).startswith("input 3 is a file of ")
+    assert str(caught.value).startswith(f"input 3 ({str(path)[-200:]!r}) is a file of ")
     assert words in str(caught.value)
 
 
@@ -264,7 +264,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     words = r"^input 3, part 1 can't be read: .*missing\.jpg.*; check the path$"
     with pytest.raises(InputError, match=words) as caught, located(input=3):
         parse(["a", missing])
-    assert isinstance(caught.value.__cause__, FileNotFoundError)
+    assert isinstance(caught.value.__context__, FileNotFoundError)
     with pytest.raises(InputError, match="not a regular file"):
         parse(tmp_path)
     with pytest.raises(InputError, match="can't be read"):

@@ -45,7 +45,7 @@ def test_a_package_that_is_there_but_broken_is_named_with_its_reason(code, reaso
     )
     assert reason in message
     assert message.endswith("install it again: pip install --force-reinstall broken-package")
-    assert isinstance(caught.value.__cause__, ImportError)
+    assert isinstance(caught.value.__context__, ImportError)
     assert "broken_package" not in sys.modules
 
 

@@ -570,7 +570,7 @@ def test_a_missing_package_is_named_with_its_pip_line(monkeypatch):
     message = r"^input 3 is a PDF, which needs pypdfium2: pip install 'jina-omni\[pdf\]'$"
     with pytest.raises(UnsupportedMediaError, match=message) as caught, located(input=3):
         list_pages(Pdf(two_pages()))
-    assert isinstance(caught.value.__cause__, ImportError)
+    assert isinstance(caught.value.__context__, ImportError)
 
 
 @pytest.mark.parametrize("data", [two_pages(), written_by_pillow(2), encrypted(b"")], ids=["hand", "Pillow", "RC4"])

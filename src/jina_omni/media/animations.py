@@ -152,7 +152,7 @@ def _open_picture(file: BinaryIO) -> PILImage.Image:
     try:
         return PILImage.open(file, formats=(name,))
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
-        raise InputError(f"is too large to decode safely ({error}); shrink it") from error
+        raise InputError(f"is too large to decode safely ({error}); shrink it") from None
 
 
 def _read_rgb(picture: PILImage.Image, turn: Turn, background: Colour | None) -> npt.NDArray[np.uint8]:

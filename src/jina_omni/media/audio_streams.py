@@ -242,7 +242,7 @@ def _open_with_sndfile(stack: contextlib.ExitStack, recording: Recording) -> Aud
         cause = error
         if error.code == _UNSUPPORTED_ENCODING and not _has_pyav():
             reason = "that libsndfile does not decode, but PyAV may (pip install 'jina-omni[video]')"
-            raise _is_unsupported(recording.file_type.name, reason) from error
+            raise _is_unsupported(recording.file_type.name, reason) from None
     if not _has_pyav():
         raise DecodeError(f"{failure}; PyAV may read it: pip install 'jina-omni[video]'") from cause
     return None
@@ -284,8 +284,8 @@ def _as_unsupported(file_type: FileType) -> Iterator[None]:
     av = import_decoder("av", "video", f"a file of the type {file_type.media_type}")
     try:
         yield
-    except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as error:
-        raise _is_unsupported(file_type.name, "that this PyAV does not decode") from error
+    except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError):
+        raise _is_unsupported(file_type.name, "that this PyAV does not decode") from None
 
 
 def _is_unsupported(name: str, reason: str) -> UnsupportedMediaError:

@@ -50,8 +50,8 @@ def import_decoder(module: str, extra: str, what: str) -> ModuleType:
         if lacking:
             raise InputError(
                 f"is {what}, whose decoder can't be imported now: {lacking} ({cause}); try again"
-            ) from error
-        raise UnsupportedMediaError(f"is {what}, which needs {error}") from error
+            ) from None
+        raise UnsupportedMediaError(f"is {what}, which needs {error}") from None
 
 
 @contextlib.contextmanager
@@ -77,13 +77,11 @@ def as_decode_error(what: str) -> Iterator[None]:
         yield
     except JinaOmniError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above
         lacking = find_lacking(error)
         if lacking:
-            raise InputError(f"can't be decoded as {what}: {lacking} ({describe_cause(error)}); try again") from error
-        raise DecodeError(
-            f"can't be decoded as {what} ({describe_cause(error)}); it is damaged or cut short"
-        ) from error
+            raise InputError(f"can't be decoded as {what}: {lacking} ({describe_cause(error)}); try again") from None
+        raise DecodeError(f"can't be decoded as {what} ({describe_cause(error)}); it is damaged or cut short") from None
 
 
 def describe_cause(error: Exception) -> str:

@@ -53,7 +53,7 @@ def open_path(path: str | os.PathLike[str]) -> BinaryIO:
         if find_lacking(error):
             advice = "try again"
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"can't be read: {str(path)[:200]!r}: {reason}; {advice}") from error
+        raise InputError(f"can't be read: {str(path)[:200]!r}: {reason}; {advice}") from None
     raise InputError(f"is not a regular file: {str(path)!r}; pass the path of a file")
 
 
@@ -77,7 +77,7 @@ def read_media_type(file: BinaryIO) -> str:
     try:
         head = file.read(HEAD_BYTES)
     except OSError as error:  # of a disk, or of a file in /proc
-        raise InputError(f"can't be read: {error.strerror}; check the file") from error
+        raise InputError(f"can't be read: {error.strerror}; check the file") from None
     file.seek(0)
     if not head:
         raise DecodeError("is an empty file")

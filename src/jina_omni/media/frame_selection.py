@@ -165,8 +165,8 @@ def _make_timestamps(
         return tuple(((firsts + lasts) / 2).tolist())
     try:
         times = tuple(float(time) for time in given)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("has timestamps that are not a sequence of numbers; pass seconds: [0.5, 1.5]") from error
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("has timestamps that are not a sequence of numbers; pass seconds: [0.5, 1.5]") from None
     if not all(map(math.isfinite, times)):
         raise InputError("has a timestamp that is not finite; pass seconds: [0.5, 1.5]")
     if len(times) != n_pairs:

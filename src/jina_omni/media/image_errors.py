@@ -57,11 +57,11 @@ def as_image_error(source: object = None) -> Iterator[None]:
                 raise InputError(
                     "is a PIL image that was closed before its pixels were read; embed it inside its with block, or "
                     "pass the path"
-                ) from error
+                ) from None
             if is_unsupported(error):
                 raise UnsupportedMediaError(
                     f"is an image of a variant that its decoder does not read ({describe_cause(error)}); {CONVERT}"
-                ) from error
+                ) from None
             raise
 
 

@@ -87,7 +87,7 @@ def open_image(file: BinaryIO, draw: Draw, background: Colour | None) -> PILImag
         else:
             image = _open_with_pillow(file, file_type)
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as error:
-        raise _over_limit(str(error)) from error
+        raise _over_limit(str(error)) from None
     # Pillow itself only warns up to twice its limit, once, and not where the process has silenced warnings.
     if image.width * image.height > MAX_PIXELS:
         raise _over_limit(f"{image.width:,} x {image.height:,} pixels are over the limit of {MAX_PIXELS:,}")
@@ -117,7 +117,7 @@ def load(image: PILImage.Image) -> None:
         if image.format == "TIFF" and compression in _OPTIONAL_CODECS and "decoder error" in str(error):
             raise UnsupportedMediaError(
                 f"is TIFF that is compressed by {compression}, which this Pillow can't decode ({error}); {CONVERT}"
-            ) from error
+            ) from None
         raise
     if image.format == "HEIF" and image.size != size:  # libheif learns of a damaged crop only when it decodes
         raise DecodeError("has pixels of another size than its header says; it is damaged")
@@ -155,7 +155,7 @@ def _open_with_pillow(file: BinaryIO, file_type: FileType) -> PILImage.Image:
         _refuse_variant(file, file_type, plugin)
         raise DecodeError(
             f"begins as {file_type.name}, but its header can't be read; it is damaged or cut short"
-        ) from error
+        ) from None
 
 
 def _open_icon(file: BinaryIO, plugin: Any) -> PILImage.Image:

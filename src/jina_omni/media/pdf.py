@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image as PILImage
 
+from jina_omni.arguments import suggest_arguments
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, located
 from jina_omni.media.decoders import as_decode_error
@@ -39,6 +40,7 @@ _UNITS_PER_INCH = 72  # PDF 1.7, 8.3.2.3
 
 
 # Compared by identity, as all media are.
+@suggest_arguments
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Pdf:
     """A PDF document: all its pages, as images, fused into one vector.
@@ -338,8 +340,8 @@ def _check_scale(pdf: Pdf) -> float:
     """Check the resolution of a document, and return its pixels per unit."""
     try:
         dpi = float(pdf.dpi)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"is a Pdf whose dpi is {short_repr(pdf.dpi)}; pass a number, such as 150") from error
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"is a Pdf whose dpi is {short_repr(pdf.dpi)}; pass a number, such as 150") from None
     if not MIN_DPI <= dpi <= MAX_DPI:
         raise InputError(
             f"is a Pdf whose dpi is {short_repr(pdf.dpi)}; pages are drawn at {MIN_DPI} to {MAX_DPI} dpi, 150 is "
@@ -358,11 +360,11 @@ def _check_numbers(pages: Sequence[int] | None, n_pages: int) -> list[int]:
                     f"has no page {short_repr(number)}; it has {n_pages:,} pages, counted from 0: pass others as pages="
                 )
             numbers.append(number)
-    except TypeError as error:
+    except TypeError:
         raise InputError(
             f"is a Pdf whose pages are {short_repr(pages)}; pass a sequence of page numbers, such as [0, 1] or "
             "range(10)"
-        ) from error
+        ) from None
     if not numbers:
         raise InputError(f"is a Pdf with no page chosen; it has {n_pages:,}, which pages=None takes all")
     return numbers

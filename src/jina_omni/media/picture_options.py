@@ -83,7 +83,7 @@ def check_options(wrapper: str, orientation: Any, background: Any) -> None:
         try:
             read_background(background)
         except ValueError as error:
-            raise InputError(f"has the {wrapper} option background, which can't be taken: {error}") from error
+            raise InputError(f"has the {wrapper} option background, which can't be taken: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

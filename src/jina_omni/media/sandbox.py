@@ -121,7 +121,7 @@ class Sandbox:
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
         except OSError as error:
-            raise UnsupportedMediaError(f"{problem} can't start one ({error}); {advice}") from error
+            raise UnsupportedMediaError(f"{problem} can't start one ({error}); {advice}") from None
         self._owner = os.getpid()
         self._excess = ""
         self._is_stopped = False

@@ -140,4 +140,4 @@ def _read(file: BinaryIO, position: int, n: int) -> bytes:
         file.seek(position)
         return file.read(n)
     except OSError as error:
-        raise InputError(f"can't be read: {error.strerror or error}; check the file") from error
+        raise InputError(f"can't be read: {error.strerror or error}; check the file") from None

@@ -94,7 +94,7 @@ def decode_text(data: bytes, *, is_whole: bool = True) -> str:
         raise DecodeError(
             f"is a text that is not {name} at byte {error.start:,}; convert it, for instance from Latin-1: "
             f"{_CONVERT.format('LATIN1')}"
-        ) from error
+        ) from None
 
 
 def _find_mark(data: bytes) -> str:

@@ -28,7 +28,7 @@ def encode(name: str, value: object) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} has a lone surrogate at position {error.start}, expected Unicode text") from error
+        raise ValueError(f"{name} has a lone surrogate at position {error.start}, expected Unicode text") from None
 
 
 def as_floats(name: str, value: object) -> Floats:
@@ -49,7 +49,7 @@ def _as_array(name: str, value: object, kinds: str, what: str) -> npt.NDArray[An
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of unequal length
-        raise ValueError(f"{name} can't be an array: {error}") from error
+        raise ValueError(f"{name} can't be an array: {error}") from None
     if array.dtype.kind not in kinds and array.size:
         raise TypeError(f"{name} is an array of {array.dtype}, expected one of {what}")
     return array

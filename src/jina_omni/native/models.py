@@ -19,8 +19,8 @@ _METADATA_BYTES = 1023
 def _encode_path(path: str | os.PathLike[str]) -> bytes:
     try:
         encoded = require("path", os.fspath(path), str).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ModelLoadError(f"the path {os.fspath(path)!r} is not Unicode; rename the file") from error
+    except UnicodeEncodeError:
+        raise ModelLoadError(f"the path {os.fspath(path)!r} is not Unicode; rename the file") from None
     if b"\0" in encoded:
         raise ModelLoadError(f"the path {os.fspath(path)!r} holds a NUL character")
     return encoded
