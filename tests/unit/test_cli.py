@@ -181,9 +181,9 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
         (["embed", "x.txt", "--out", "x.csv"], "x.csv: --out takes a file that ends in .jsonl, .npy"),
         (["embed", "x.txt", "--out", "{here}"], "{here} exists already; remove it"),
         (["embed", "-", "x.txt"], "- stands for the lines of stdin and can't be combined with files"),
-        (["embed", "x.txt", "--truncate-dim", "5"], "truncate_dim is 5; this model was trained for 32, 64, 128"),
-        (["embed", "x.txt", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
-        (["embed", "x.txt", "--precision", "int8"], "int8 needs the ranges of all embeddings"),
+        (["embed", "{file}", "--truncate-dim", "5"], "--truncate-dim is 5; this model was trained for 32, 64, 128"),
+        (["embed", "{file}", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
+        (["embed", "{file}", "--precision", "int8"], "int8 needs the ranges of all embeddings"),
         (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is not a folder"),
         (
             ["search", "x", "--db", "{tmp}/no"],
@@ -197,7 +197,7 @@ def test_what_stops_a_command_is_one_line_and_status_2(
 ) -> None:
     here = tmp_path / "here.npz"
     here.touch()
-    places = {"tmp": str(tmp_path), "here": str(here)}
+    places = {"tmp": str(tmp_path), "here": str(here), "file": __file__}
     if "{here}" not in argv:
         here.unlink()
     assert main([word.format_map(places) for word in argv]) == 2
@@ -208,7 +208,7 @@ def test_what_stops_a_command_is_one_line_and_status_2(
 
 @pytest.mark.parametrize(
     "argv",
-    ["", "fly", "embed x --threads 0", "embed x --query --prompt p", "embed x --background none", "index x", "search"],
+    ["fly", "embed x --threads 0", "embed x --query --prompt p", "embed x --background none", "index x", "search"],
 )
 def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -220,7 +220,7 @@ def test_wrong_usage_is_status_2(argv: str, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("argv", "advice"),
     [
-        (["embed", "x.txt", "--out", "x.parquet"], "x.parquet: a Parquet file needs pyarrow"),
+        (["embed", "{folder}", "--out", "x.parquet"], "x.parquet: a Parquet file needs pyarrow"),
         (["index", "{folder}", "--db", "{folder}.db"], "a database needs lancedb"),
     ],
 )
@@ -493,12 +493,14 @@ CLOSED = "import os, sys; os.close(int(sys.argv[1])); os.execv(sys.executable, [
         (["1", "-m", "jina_omni", "models"], "error: stdout is closed"),
         (["1", "-m", "jina_omni", "--version"], "error: stdout is closed"),
         (["0", "-m", "jina_omni", "embed", "-"], "error: can't read stdin"),
-        (["2", "-m", "jina_omni", "embed", "{text}.missing"], ""),
+        (["2", "-m", "jina_omni", "embed", "{broken}"], ""),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_closed_stream_ends_in_a_message(argv: list[str], message: str, folder: Path) -> None:
-    done = run("-c", CLOSED, *(word.format(text=folder / "b.txt") for word in argv))
+    broken = folder / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04....")
+    done = run("-c", CLOSED, *(word.format(text=folder / "b.txt", broken=broken) for word in argv))
     assert done.returncode == (1 if argv[0] == "2" else 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -516,7 +518,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(folder: Path, tmp_path: Path
 def test_a_text_that_is_too_long_is_cut_between_characters_when_asked_to(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("x" + "é" * 600_000, "utf-8")
-    assert read_inputs(path, truncate=True) == ["x" + "é" * 524_287]
+    assert read_inputs(path, truncate=True) == [jina_omni.Text("x" + "é" * 524_287)]
     with pytest.raises(jina_omni.InputTooLongError, match="over 1,048,576 bytes"):
         read_inputs(path)
 

@@ -14,13 +14,17 @@ import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
 from jina_omni import __version__
 from jina_omni.cli import bench, db, demo, download, duplicates, embed, index, info, models, search
 from jina_omni.cli import map as map_
+from jina_omni.cli.parser import CommandParser
+from jina_omni.cli.problems import CommandError
 from jina_omni.cli.streams import replace_closed_streams
+from jina_omni.cli.wording import OptionFormatter, name_options
 from jina_omni.errors import JinaOmniError
 
 __all__ = ["create_parser", "main", "run"]
@@ -50,12 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         Without the program's name; by default those of this process.
     """
     replace_closed_streams()
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OptionFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack characters of a file's name
     try:
         args = create_parser().parse_args(argv)
-        status: int = args.run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -70,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if message := _flush_output():
             return _fail(message)
         raise
-    except (JinaOmniError, ValueError) as error:  # a ValueError names a wrong argument
+    except CommandError as error:
         return _fail(str(error))
+    except (JinaOmniError, ValueError) as error:  # a ValueError names a wrong argument
+        return _fail(name_options(str(error)))
     return status
 
 
@@ -91,14 +101,15 @@ def run() -> NoReturn:
 
 def create_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="jina-omni",
         description="Embed text, images, video, audio and PDFs into one shared vector space.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.set_defaults(run=lambda _: _print_help(parser))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for module in _COMMANDS:
         command = commands.add_parser(
             module.__name__.rpartition(".")[2],
@@ -108,7 +119,7 @@ def create_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_options(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, parser=command)
     return parser
 
 
@@ -125,6 +136,17 @@ def _flush_output() -> str:
 def _drop_output() -> None:
     """Redirect stdout to devnull, so that Python can flush the rest of the output when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_help(parser: argparse.ArgumentParser) -> int:
+    """Print what ``--help`` prints: it is what someone needs who runs the program by its name alone."""
+    parser.print_help()
+    return 0
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning in one line, without the place in the source."""
+    print("warning:", name_options(str(message)), file=sys.stderr)
 
 
 def _fail(message: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +23,10 @@ from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identi
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
+from jina_omni.describe import suggest
 from jina_omni.errors import DecodeError, InputError, LocatedError
+from jina_omni.file_names import find_file_name
+from jina_omni.inputs import Text
 from jina_omni.media.texts import decode_text
 from jina_omni.model import Model
 from jina_omni.precision import CALIBRATED, PRECISIONS, Precision, check_precision, quantize_embeddings
@@ -70,14 +75,14 @@ class _Item:
     """A file or a text, with the name of its embedding."""
 
     name: str
-    source: Path | str
+    source: Path | Text
 
     def read_inputs(self, *, truncate: bool) -> list[FileInput]:
-        return [self.source] if isinstance(self.source, str) else read_inputs(self.source, truncate=truncate)
+        return [self.source] if isinstance(self.source, Text) else read_inputs(self.source, truncate=truncate)
 
     def get_size(self) -> int:
         try:
-            return len(self.source) if isinstance(self.source, str) else self.source.stat().st_size
+            return len(self.source.text) if isinstance(self.source, Text) else self.source.stat().st_size
         except OSError:
             return 0  # reading the file raises the error to report
 
@@ -126,10 +131,32 @@ def _list_items(paths: Sequence[str], failures: list[str]) -> Iterator[_Item]:
             raise CommandError(error.message_for("stdin")) from error
         except OSError as error:
             raise CommandError(f"can't read stdin: {error.strerror}") from error
-        yield from (_Item(line, line) for line in (line.removesuffix("\r") for line in lines) if line)
+        texts = [text for line in lines if (text := line.removesuffix("\r"))]
+        if name := find_file_name(texts):
+            print(
+                f"warning: the lines of stdin are texts, also {name!r}, which is the name of a file; to embed files, "
+                f"pass their names: jina-omni embed {shlex.quote(name)}",
+                file=sys.stderr,
+            )
+        yield from (_Item(text, Text(text)) for text in texts)
         return
+    _check_existence(paths)
     for path in map(Path, paths):
         yield from (_Item(str(file), file) for file in (find_files(path, add_failure) if path.is_dir() else [path]))
+
+
+def _check_existence(paths: Sequence[str]) -> None:
+    """Raise an error if none of the paths exists; those of a few that don't are failures beside the others."""
+    if any(map(os.path.lexists, paths)):
+        return
+    path = Path(paths[0])
+    with contextlib.suppress(OSError):
+        if close := suggest(path.name, os.listdir(path.parent)):  # noqa: PTH208 - the names alone
+            raise CommandError(f"there is no file or folder {paths[0]!r}{close}")
+    raise CommandError(
+        f"there is no file or folder {paths[0]!r}; to embed a text, pass it as a line of stdin: "
+        f"printf '%s\\n' {shlex.quote(paths[0])} | jina-omni embed -"
+    )
 
 
 def _choose_prompt(model: Model, args: argparse.Namespace) -> str:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from jina_omni.cli.collection.database import is_database
 from jina_omni.cli.collection.selection import Selection
 from jina_omni.errors import InputError, InputTooLongError
-from jina_omni.inputs import make_file_part
+from jina_omni.inputs import Text, make_file_part
 from jina_omni.media.audio import Audio
 from jina_omni.media.files import open_path, read_media_type
 from jina_omni.media.image import Image
@@ -23,7 +23,7 @@ from jina_omni.media.video import Video
 
 __all__ = ["FileInput", "find_files", "read_inputs"]
 
-FileInput: TypeAlias = str | Image | Pdf | Audio | Video
+FileInput: TypeAlias = Text | Image | Pdf | Audio | Video
 """An input of a file: the content of a text, a page of a PDF, an excerpt of a sound or video, or a whole medium."""
 
 _log = logging.getLogger("jina_omni")
@@ -99,7 +99,7 @@ def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, tru
     with open_path(path) as file:
         media_type = read_media_type(file)
     if media_type == "text/plain":
-        return [_read_text(path, truncate=truncate)]
+        return [Text(_read_text(path, truncate=truncate))]
     part = make_file_part(path)
     if isinstance(part, Pdf) and by_page:
         return _split(part)

@@ -7,12 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jina_omni.cli.wording import name_options
 from jina_omni.errors import JinaOmniError, LocatedError
 
 __all__ = ["CommandError", "advise_removal", "describe_failure", "escape", "report"]
-
-# What errors of the library advise, and what that is in a command: nothing where there is no option for it.
-_ADVICE = {"truncate=True": "--truncate", "; Audio.split() returns its parts": ""}
 
 
 class CommandError(JinaOmniError):
@@ -21,11 +19,7 @@ class CommandError(JinaOmniError):
 
 def describe_failure(error: LocatedError, name: str) -> str:
     """Return an error's message with a name in the place of the input's index, and its advice for the command line."""
-    message = error.message_for(escape(name))
-    problem = error.problem
-    for in_python, in_commands in _ADVICE.items():
-        problem = problem.replace(in_python, in_commands)
-    return message.removesuffix(error.problem) + problem
+    return error.message_for(escape(name)).removesuffix(error.problem) + name_options(error.problem)
 
 
 def advise_removal(folder: Path | str, db: Path) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from jina_omni.cli.chunks import encode_groups
 from jina_omni.cli.collection.database import Content, Database, Hit, Place
 from jina_omni.cli.collection.scan import is_gone
 from jina_omni.cli.collection.scope import Scope
-from jina_omni.cli.files import read_inputs
+from jina_omni.cli.files import FileInput, read_inputs
 from jina_omni.cli.model_choice import describe_identity
 from jina_omni.cli.problems import CommandError, describe_failure
 from jina_omni.errors import InputError, LocatedError
+from jina_omni.file_names import find_file_name
+from jina_omni.inputs import Text
 from jina_omni.model import Model
 
 __all__ = ["Finding", "Findings", "Query", "embed_query", "find_nearest", "find_nearest_by_kind", "read_present"]
@@ -90,9 +93,11 @@ def embed_query(database: Database, model: Model, query: Query, *, truncate: boo
             "don't compare; pass the database's model with --model"
         )
     name = "QUERY" if query.file is None else str(query.file) if query.text is None else f"QUERY with {query.file}"
-    parts = [] if query.text is None else [query.text]
+    if query.file is None and find_file_name(query.text):
+        print(f"warning: {query.text!r} is searched as a text; to search by this file, pass --file", file=sys.stderr)
+    inputs: list[FileInput] = [] if query.text is None else [Text(query.text)]
     try:
-        inputs = [*parts, *([] if query.file is None else read_inputs(query.file, truncate=truncate))]
+        inputs += [] if query.file is None else read_inputs(query.file, truncate=truncate)
     except InputError as error:
         raise CommandError(describe_failure(error, name)) from error
     group = inputs if len(inputs) == 1 else [inputs]
