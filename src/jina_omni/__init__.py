@@ -27,6 +27,7 @@ from jina_omni.media.video import Video
 from jina_omni.model import Model
 from jina_omni.native import CancelToken
 from jina_omni.precision import quantize_embeddings
+from jina_omni.progress import Progress
 from jina_omni.published import PublishedModel, list_models
 from jina_omni.repository import ModelPaths
 from jina_omni.similarity import cosine_similarity
@@ -51,6 +52,7 @@ __all__ = [
     "ModelPaths",
     "NativeError",
     "Pdf",
+    "Progress",
     "PublishedModel",
     "Text",
     "UnsupportedMediaError",

@@ -33,6 +33,7 @@ from jina_omni.native import CancelToken, Priority
 from jina_omni.options import EncodeOptions, PromptedOptions
 from jina_omni.parsing import iterate_inputs
 from jina_omni.precision import Embeddings, Precision
+from jina_omni.progress import following
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -170,7 +171,8 @@ class AsyncEncoding(ABC):
             As in `encode`. A list and what it holds must not change until the call ends. A generator is read in the
             event loop, before anything is awaited.
         **options
-            The others of `encode`. A `fetch` function runs in a thread, with the context variables of the task.
+            The others of `encode`. A `fetch` or an `on_progress` function runs in a thread, with the context variables
+            of the task.
 
         Returns
         -------
@@ -186,7 +188,8 @@ class AsyncEncoding(ABC):
         """
         check_argument_names("encode_async", options, _OPTIONS, ENCODE_HINTS)
         call = self._make_call(inputs, on_error=on_error, **options)
-        return call.result(await self._run(call))
+        with following(call.options.progress, call.items):
+            return call.result(await self._run(call))
 
     @overload
     async def encode_query_async(
@@ -317,11 +320,12 @@ class AsyncEncoding(ABC):
         self, inputs: Iterable[Input] | AsyncIterable[Input], options: CallOptions, *, raises: bool
     ) -> AsyncIterator[Embeddings | LocatedError]:
         first = 0
-        async for window in self._read_windows(inputs, options.priority or "background"):
-            call = make_window(window, first, options)
-            for found in call.stream(await self._run(call), raises=raises):
-                yield found
-            first += len(window)
+        with following(options.progress, inputs):
+            async for window in self._read_windows(inputs, options.priority or "background"):
+                call = make_window(window, first, options)
+                for found in call.stream(await self._run(call), raises=raises):
+                    yield found
+                first += len(window)
 
     async def _read_windows(
         self, inputs: Iterable[Input] | AsyncIterable[Input], priority: Priority

@@ -15,6 +15,7 @@ from jina_omni.inputs import Fetch
 from jina_omni.native import CancelToken, Priority
 from jina_omni.precision import Embeddings, Precision
 from jina_omni.preparing import PreparedInput
+from jina_omni.progress import ProgressTracker
 
 __all__ = [
     "ENCODE_HINTS",
@@ -64,7 +65,7 @@ class CallOptions:
     truncate: bool
     batch_tokens: int
     precision: Precision
-    show_progress: bool
+    progress: ProgressTracker | None
     cancel: CancelToken | None
     fetch: Fetch | None
     priority: Priority | None

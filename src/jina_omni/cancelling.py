@@ -17,8 +17,15 @@ Result = TypeVar("Result")
 _POLL = 0.02  # seconds between two checks of the cancel token, and for Ctrl-C
 
 
-def wait_for(future: Future[Result], cancel: CancelToken | None) -> Result:
+def wait_for(future: Future[Result], cancel: CancelToken | None, meanwhile: Callable[[], None] | None = None) -> Result:
     """Return the result of a future.
+
+    Parameters
+    ----------
+    future : Future
+    cancel : CancelToken or None
+    meanwhile : callable, optional
+        Is called again and again while the future is not done.
 
     Raises
     ------
@@ -30,6 +37,8 @@ def wait_for(future: Future[Result], cancel: CancelToken | None) -> Result:
             cancel.check()
         if wait([future], timeout=_POLL).done:
             return future.result()
+        if meanwhile is not None:
+            meanwhile()
 
 
 def run_beside(function: Callable[[threading.Event], Result], cancel: CancelToken | None) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from jina_omni.batching import make_batches, make_portions
 from jina_omni.cancelling import wait_for
 from jina_omni.errors import InputError, LocatedError, located, naming_file
-from jina_omni.media.medium import DecodedMedium, TokenLayout
+from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
 from jina_omni.native import CancelToken, Priority
 from jina_omni.preparing import InputPreparer, PreparedInput
+from jina_omni.progress import ProgressTracker
 from jina_omni.replicas import Replica, Replicas
 from jina_omni.spreading import spread
 
@@ -59,6 +60,8 @@ class _Job:
         Of each distinct input its positions among them.
     inputs : list of PreparedInput
         The distinct ones.
+    report, meanwhile : callable or None
+        See `decode_ahead` and `wait_for`.
     """
 
     prepared: Sequence[PreparedInput | LocatedError]
@@ -67,6 +70,8 @@ class _Job:
     priority: Priority
     cancel: CancelToken | None
     errors: dict[int, LocatedError] | None
+    report: Callable[[Medium, float], None] | None
+    meanwhile: Callable[[], None] | None
 
     def count_tokens(self, batches: Sequence[list[int]]) -> int:
         return sum(len(self.inputs[m]) for members in batches for m in members)
@@ -93,6 +98,7 @@ class Encoder:
         priority: Priority,
         cancel: CancelToken | None,
         errors: dict[int, LocatedError] | None,
+        progress: ProgressTracker | None = None,
     ) -> Generator[PooledBatch, None, None]:
         """Compute the inputs, longest first, in batches of at most `batch_tokens` tokens; equal ones only once.
 
@@ -107,6 +113,8 @@ class Encoder:
         cancel : CancelToken or None
         errors : dict or None
             Receives the errors of inputs whose media can't be decoded, by position; None raises them.
+        progress : ProgressTracker, optional
+            Of these inputs.
         """
         positions: dict[Hashable, list[int]] = {}
         for i, item in enumerate(prepared):
@@ -114,25 +122,29 @@ class Encoder:
                 positions.setdefault(item.identity, []).append(i)
         groups = list(positions.values())
         inputs = [item for i, *_ in groups if isinstance(item := prepared[i], PreparedInput)]
-        job = _Job(prepared, groups, inputs, priority, cancel, errors)
+        report, meanwhile = (None, None) if progress is None else (progress.report, progress.update)
+        job = _Job(prepared, groups, inputs, priority, cancel, errors, report, meanwhile)
         n_devices = len(self._replicas)
         batches = make_batches([len(item) for item in inputs], batch_tokens, n_devices)
         if n_devices == 1 or len(batches) < 2:
-            return self._compute(job, batches)
-        stop = CancelToken() if cancel is None else cancel.make_linked()
-        stoppable = replace(job, cancel=stop)
-        portions = make_portions(batches, n_devices)
-        return spread(portions, lambda portion: self._compute(stoppable, portion), min(n_devices, len(portions)), stop)
+            found = self._compute(job, batches)
+        else:
+            stop = CancelToken() if cancel is None else cancel.make_linked()
+            in_thread = replace(job, cancel=stop, meanwhile=None)
+            portions = make_portions(batches, n_devices)
+            n_threads = min(n_devices, len(portions))
+            found = spread(portions, lambda portion: self._compute(in_thread, portion), n_threads, stop, meanwhile)
+        return found if progress is None else _follow(found, errors, progress)
 
     def _compute(self, job: _Job, batches: Sequence[list[int]]) -> Generator[PooledBatch, None, None]:
         """Compute batches, one after the other, on the device with the least to do."""
         media = [medium for members in batches for m in members for medium in job.inputs[m].media]
         with (
             self._replicas.take(job.count_tokens(batches)) as replica,
-            contextlib.closing(decode_ahead(media, job.priority)) as decoded,
+            contextlib.closing(decode_ahead(media, job.priority, job.report)) as decoded,
         ):
             for members in batches:
-                batch = _Batch(replica, job.priority, job.cancel)
+                batch = _Batch(replica, job.priority, job.cancel, job.meanwhile)
                 tokens: dict[int, Ints] = {}
                 for m in members:
                     try:
@@ -178,6 +190,17 @@ class Encoder:
         raise failure
 
 
+def _follow(
+    found: Generator[PooledBatch, None, None], errors: dict[int, LocatedError] | None, progress: ProgressTracker
+) -> Generator[PooledBatch, None, None]:
+    """Record the inputs of the batches as they come, and those that failed meanwhile."""
+    with contextlib.closing(found):
+        for batch in found:
+            progress.finish([*batch.indices, *(errors or ())])
+            yield batch
+    progress.finish(list(errors or ()))
+
+
 def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputError:
     """Return the error of an equal input, with that one's index."""
     index = item.index if isinstance(item, PreparedInput) else None
@@ -191,18 +214,25 @@ def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputErr
 class _Batch:
     """The forward passes of one batch: media first, as they are decoded, then the sequences."""
 
-    def __init__(self, replica: Replica, priority: Priority, cancel: CancelToken | None) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        priority: Priority,
+        cancel: CancelToken | None,
+        meanwhile: Callable[[], None] | None,
+    ) -> None:
         self._files = replica.files
         self._context = replica.context
         self._priority = priority
         self._cancel = cancel
+        self._meanwhile = meanwhile
         self._embeddings: dict[int, list[Floats | None]] = {}
         self._waiting: list[tuple[list[Floats | None], int, DecodedMedium]] = []
         self._n_waiting = 0
 
     def wait(self, future: Future[DecodedMedium]) -> DecodedMedium:
         """Return a decoded medium; raise `Cancelled` when the caller cancels."""
-        return wait_for(future, self._cancel)
+        return wait_for(future, self._cancel, self._meanwhile)
 
     def add(self, key: int, medium: DecodedMedium) -> None:
         """Add a medium of the input `key`, whose media come in order."""

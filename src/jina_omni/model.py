@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from jina_omni.arguments import (
     check_argument_names,
@@ -73,6 +71,7 @@ from jina_omni.options import COMPUTES, Compute, EncodeOptions, ModelOptions, Pr
 from jina_omni.parsing import iterate_inputs, split_inputs
 from jina_omni.precision import CALIBRATED, Embeddings, Precision, check_precision, quantize_embeddings
 from jina_omni.preparing import InputPreparer, PreparedInput
+from jina_omni.progress import OnProgress, ProgressTracker, following
 from jina_omni.replicas import Replica, Replicas
 from jina_omni.repository import Modality, ModelPaths
 from jina_omni.similarity import cosine_similarity, scale_to_unit_length
@@ -395,6 +394,7 @@ class Model(AsyncEncoding):
         batch_tokens: int | None = None,
         precision: Precision = "float32",
         show_progress_bar: bool = False,
+        on_progress: OnProgress | None = None,
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
@@ -428,7 +428,10 @@ class Model(AsyncEncoding):
             one call only, since they are spread over the range of its own embeddings. To keep them, take float32 and
             pass it to that function with ranges.
         show_progress_bar : bool
-            Show a progress bar on stderr.
+            Show a progress bar on stderr; where that is not a terminal nor in a notebook, a line every few seconds.
+        on_progress : callable, optional
+            Is called with a `Progress` in the thread of the call: when the call begins to compute, at most every 0.1
+            seconds while it waits or computes, and at its end. What it raises ends the call.
         on_error : {"raise", "return"}
             Raise the first error, or leave failing inputs out and return their errors.
         cancel : CancelToken, optional
@@ -476,11 +479,13 @@ class Model(AsyncEncoding):
             batch_tokens=batch_tokens,
             precision=precision,
             show_progress_bar=show_progress_bar,
+            on_progress=on_progress,
             cancel=cancel,
             fetch=fetch,
             priority=priority,
         )
-        return call.result(self._encode(call))
+        with following(call.options.progress, call.items):
+            return call.result(self._encode(call))
 
     @overload
     def encode_query(
@@ -580,6 +585,7 @@ class Model(AsyncEncoding):
         batch_tokens: int | None = None,
         precision: Precision = "float32",
         show_progress_bar: bool = False,
+        on_progress: OnProgress | None = None,
         on_error: Literal["raise", "return"] = "raise",
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
@@ -595,7 +601,7 @@ class Model(AsyncEncoding):
             Raise the first error, or yield it in place of the embedding.
         precision
             As in `encode`, except ``int8`` and ``uint8``, which need all embeddings at once.
-        truncate_dim, normalize_embeddings, prompt_name, prompt, truncate, batch_tokens, show_progress_bar
+        truncate_dim, normalize_embeddings, prompt_name, prompt, truncate, batch_tokens, show_progress_bar, on_progress
             As in `encode`.
         cancel, fetch, priority
             As in `encode`.
@@ -620,6 +626,7 @@ class Model(AsyncEncoding):
             batch_tokens=batch_tokens,
             precision=precision,
             show_progress_bar=show_progress_bar,
+            on_progress=on_progress,
             cancel=cancel,
             fetch=fetch,
             priority=priority,
@@ -632,14 +639,15 @@ class Model(AsyncEncoding):
     ) -> Iterator[Embeddings | LocatedError]:
         window: list[Any] = []
         first = 0
-        for item in inputs:
-            window.append(item)
-            if len(window) == WINDOW:
+        with following(options.progress, inputs):
+            for item in inputs:
+                window.append(item)
+                if len(window) == WINDOW:
+                    yield from self._encode_window(window, first, options, raises=raises)
+                    first += len(window)
+                    window = []
+            if window:
                 yield from self._encode_window(window, first, options, raises=raises)
-                first += len(window)
-                window = []
-        if window:
-            yield from self._encode_window(window, first, options, raises=raises)
 
     def _encode_window(
         self, window: list[Any], first: int, options: CallOptions, *, raises: bool
@@ -676,16 +684,16 @@ class Model(AsyncEncoding):
     def _compute(self, plan: Plan) -> Embeddings:
         call, options = plan.call, plan.call.options
         out = np.full((len(call.items), options.width), np.nan, np.float32)
-        with tqdm(total=len(call.items), unit="input", disable=not (options.show_progress and _can_show())) as bar:
-            bar.update(len(call.errors or ()))
-            with closing(
-                self._encoder.encode(plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors)
-            ) as batches:
-                for batch in batches:
-                    vectors = batch.pooled[:, : options.width]
-                    out[batch.indices] = scale_to_unit_length(vectors) if options.normalize else vectors
-                    bar.update(len(batch.indices))
-            bar.update(len(call.items) - bar.n)  # those whose media could not be decoded
+        if options.progress is not None:
+            options.progress.begin(plan.prepared)
+        with closing(
+            self._encoder.encode(
+                plan.prepared, options.batch_tokens, plan.priority, options.cancel, call.errors, options.progress
+            )
+        ) as batches:
+            for batch in batches:
+                vectors = batch.pooled[:, : options.width]
+                out[batch.indices] = scale_to_unit_length(vectors) if options.normalize else vectors
         return out if options.precision == "float32" else quantize_embeddings(out, options.precision)
 
     @overload
@@ -851,6 +859,7 @@ class Model(AsyncEncoding):
         batch_tokens: int | None = None,
         precision: Precision = "float32",
         show_progress_bar: bool = False,
+        on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
         fetch: Fetch | None = None,
         priority: Priority | None = None,
@@ -869,6 +878,8 @@ class Model(AsyncEncoding):
         _check_cancel(cancel)
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch is of the type {type(fetch).__name__}; it takes a function from a URL to bytes")
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress is of the type {type(on_progress).__name__}; it takes a function")
         if priority is not None:
             check_choice("priority", priority, PRIORITIES)
         return CallOptions(
@@ -878,7 +889,7 @@ class Model(AsyncEncoding):
             truncate=truncate,
             batch_tokens=batch_tokens or self._batch_tokens,
             precision=precision,
-            show_progress=show_progress_bar,
+            progress=ProgressTracker(on_progress, show=show_progress_bar) if show_progress_bar or on_progress else None,
             cancel=cancel,
             fetch=fetch,
             priority=priority,
@@ -976,11 +987,6 @@ def _describe(
         n_bytes=sum(file.n_bytes for file in files.distinct),
         packed_bytes=packed_bytes,
     )
-
-
-def _can_show() -> bool:
-    """Return whether there is a stderr for a progress bar: a service, or a program with windows, may have none."""
-    return sys.stderr is not None and not getattr(sys.stderr, "closed", False)
 
 
 def _open(arguments: dict[str, Any]) -> Model:

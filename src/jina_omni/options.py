@@ -10,6 +10,7 @@ from jina_omni.dialects import Dialect, PromptName
 from jina_omni.inputs import Fetch
 from jina_omni.media.picture_options import Background, Orientation
 from jina_omni.native import CancelToken, Priority
+from jina_omni.progress import OnProgress
 
 __all__ = ["COMPUTES", "Compute", "EncodeOptions", "ModelOptions", "PromptedOptions"]
 
@@ -41,6 +42,7 @@ class EncodeOptions(TypedDict, total=False):
     truncate: bool
     batch_tokens: int | None
     show_progress_bar: bool
+    on_progress: OnProgress | None
     cancel: CancelToken | None
     fetch: Fetch | None
     priority: Priority | None

@@ -28,7 +28,11 @@ class _End:
 
 
 def spread(
-    portions: Iterable[Portion], compute: Callable[[Portion], Iterator[Result]], n_threads: int, stop: CancelToken
+    portions: Iterable[Portion],
+    compute: Callable[[Portion], Iterator[Result]],
+    n_threads: int,
+    stop: CancelToken,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Generator[Result, None, None]:
     """Compute portions of work in threads, each the next one when it has ended one, and yield the results as they come.
 
@@ -42,6 +46,8 @@ def spread(
     n_threads : int
     stop : CancelToken
         That `compute` looks at.
+    meanwhile : callable, optional
+        Is called again and again, in the thread of the caller, while no result has come.
     """
     waiting: queue.SimpleQueue[Portion | None] = queue.SimpleQueue()
     for portion in (*portions, *[None] * n_threads):  # a None ends a thread
@@ -56,7 +62,7 @@ def spread(
             with as_thread_error():
                 thread.start()
             threads.append(thread)
-        yield from _receive(found, n_threads)
+        yield from _receive(found, n_threads, meanwhile)
     finally:
         stop.cancel()
         for thread in threads:
@@ -80,11 +86,15 @@ def _run(
         found.put(_End(None))
 
 
-def _receive(found: queue.SimpleQueue[Result | _End], n_running: int) -> Iterator[Result]:
+def _receive(
+    found: queue.SimpleQueue[Result | _End], n_running: int, meanwhile: Callable[[], None] | None
+) -> Iterator[Result]:
     while n_running:
         try:
             result = found.get(timeout=_INTERRUPT_POLL)
         except queue.Empty:
+            if meanwhile is not None:
+                meanwhile()
             continue
         if not isinstance(result, _End):
             yield result

@@ -1,4 +1,4 @@
-"""Memory that a Vulkan device lacks: the backend reads limits from the environment once, so each is tried in a process."""
+"""Memory that a Vulkan device lacks: the backend reads its limits once, so each is tried in a process of its own."""
 
 from __future__ import annotations
 

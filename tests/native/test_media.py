@@ -470,7 +470,7 @@ def test_the_bar_counts_inputs_with_media(model: Model, capfd: pytest.CaptureFix
     _, errors = model.encode(given, show_progress_bar=True, on_error="return")
     out, err = capfd.readouterr()
     assert (out, len(errors)) == ("", 3)
-    assert f"{len(given)}/{len(given)}" in err.rpartition("\r")[2]
+    assert f"100%: {len(given)} of {len(given)} inputs, " in err
 
 
 def test_a_stream_of_paths_is_read_a_window_at_a_time(model: Model, tmp_path: Path) -> None:

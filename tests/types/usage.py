@@ -29,6 +29,7 @@ def embed(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.encode_document(["a"], on_error="return"), tuple[Floats, Errors])
     assert_type(m.encode_iter(["a"]), Iterator[Floats])
     assert_type(m.encode_iter(["a"], on_error="return"), Iterator[Embeddings | LocatedError])
+    m.encode("a", on_progress=lambda progress: print(progress.fraction))
     m.encode("a", batch_size=8)  # type: ignore[call-overload]
     m.encode_query("a", prompt_name="document")  # type: ignore[call-overload]
     m.encode("a", truncate_dim="32")  # type: ignore[call-overload]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
 from jina_omni.cli.files import FileInput, find_files, read_inputs
@@ -23,6 +22,7 @@ from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identi
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
+from jina_omni.cli.progress import CommandProgress
 from jina_omni.describe import suggest
 from jina_omni.errors import DecodeError, InputError, LocatedError
 from jina_omni.file_names import find_file_name
@@ -207,7 +207,7 @@ def _embed(
     n_embedded = 0
     n_skipped = len(items) - len(remaining)
     options = {key: getattr(args, key) for key in ("truncate_dim", "prompt_name", "prompt", "truncate", "batch_tokens")}
-    with tqdm(total=len(items), initial=n_skipped, unit="input", disable=None) as bar:
+    with contextlib.closing(CommandProgress(len(remaining), "inputs")) as progress:
         for chunk in split_into_chunks(remaining, _Item.get_size):
             names, groups = [], []
             for item in chunk:
@@ -216,14 +216,15 @@ def _embed(
                     names.append(item.name)
                 except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
                     failures.append(describe_failure(error, item.name))
-            for name, result in zip(names, encode_groups(model, groups, **options), strict=True):
+            with progress.chunk(len(chunk)):
+                results = encode_groups(model, groups, on_progress=progress.update, **options)
+            for name, result in zip(names, results, strict=True):
                 if isinstance(result, LocatedError):
                     failures.append(describe_failure(result, name))
                 else:
                     journal.add(name, quantize_embeddings(result[0], precision))
                     n_embedded += 1
             journal.flush()
-            bar.update(len(chunk))
             if failures and args.on_error == "stop":
                 break
     report({"embedded": n_embedded, "already done": n_skipped}, failures)

@@ -206,7 +206,7 @@ def measure_track(
         n_samples = round(min(seconds, MAX_AUDIO_SECONDS) * SAMPLING_RATE)
         return np.pad(samples, (0, max(n_samples, MIN_SAMPLES) - len(samples)))
 
-    return _measure_samples(round(seconds * SAMPLING_RATE), read, tower)
+    return replace(_measure_samples(round(seconds * SAMPLING_RATE), read, tower), seconds=0.0)
 
 
 def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Projector) -> Medium:
@@ -221,7 +221,8 @@ def _measure_samples(n_samples: int, read: Callable[[], Samples], tower: Project
         layout = TokenLayout((audio_token_count(n_frames),))
         return DecodedMedium(layout, compute_log_mel(samples, tower.n_mel), (n_frames,))
 
-    return Medium("audio", TokenLayout((audio_token_count(count_mel_frames(n_samples)),)), decode)
+    layout = TokenLayout((audio_token_count(count_mel_frames(n_samples)),))
+    return Medium("audio", layout, decode, seconds=min(n_samples, MAX_SAMPLES) / SAMPLING_RATE)
 
 
 def read_samples(audio: Audio, *, truncate: bool = False) -> Samples:

@@ -74,6 +74,10 @@ class Medium:
         Of the part that it comes from, for errors of `decode`.
     file : str or None
         The path that it comes from, for errors of `decode`.
+    seconds : float
+        Of a sound or a video, as far as the header says; of the sound of a video 0.
+    n_pages : int
+        1 for the page of a document.
     """
 
     tower: Tower
@@ -81,6 +85,8 @@ class Medium:
     decode: Callable[[threading.Event], DecodedMedium]
     location: Location = ()
     file: str | None = None
+    seconds: float = 0.0
+    n_pages: int = 0
 
 
 def make_still(

@@ -173,10 +173,11 @@ def measure(
         The vision tower is not loaded.
     """
     geometry = towers.require_vision("a PDF")
-    return [
+    media = (
         make_still(find_grid(page, geometry), functools.partial(read_patches, page, geometry), geometry)
         for page in list_pages(pdf, stop)
-    ]
+    )
+    return [replace(medium, n_pages=1) for medium in media]
 
 
 def list_pages(pdf: Pdf, stop: threading.Event | None = None) -> list[PdfPage]:

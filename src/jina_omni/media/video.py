@@ -47,6 +47,7 @@ from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
 from jina_omni.media.picture_options import DEFAULT_OPTIONS, Background, Orientation, PictureOptions
 from jina_omni.media.picture_options import check_options as check_picture_options
+from jina_omni.media.reports import report_decoded
 from jina_omni.media.towers import Towers
 from jina_omni.media.video_streams import Film, Frame, has_sound
 
@@ -210,7 +211,7 @@ def _measure_frames(video: Video, selection: FrameSelection, geometry: VisionGeo
         patches, found = read_patches(video, selection, geometry, towers.dialect, stop, towers.pictures)
         return DecodedMedium(make_layout(found), patches, found.grid)
 
-    return Medium("vision", make_layout(selection), decode)
+    return Medium("vision", make_layout(selection), decode, seconds=selection.n_frames / selection.fps)
 
 
 def select(
@@ -401,6 +402,7 @@ def _decode_selection(
             if count in positions:
                 selected[positions[count]] = _resize(frame.read(), height, width)
             count += 1
+            report_decoded(count / max(selection.n_frames, 1))
     return selected, count, size
 
 

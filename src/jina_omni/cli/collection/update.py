@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-from tqdm import tqdm
 
 from jina_omni import __version__
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
@@ -16,6 +15,7 @@ from jina_omni.cli.collection.outcome import Outcome
 from jina_omni.cli.collection.scan import File, Scan, is_gone
 from jina_omni.cli.files import FileInput, read_inputs
 from jina_omni.cli.problems import describe_failure, escape
+from jina_omni.cli.progress import CommandProgress
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, LocatedError, ModalityNotLoadedError
 from jina_omni.media.audio import Audio
 from jina_omni.media.files import open_path, read_media_type
@@ -56,6 +56,7 @@ class Update:
         self._add_states(database.read_states())
         self._failures = database.failures.read()
         self._outcome = Outcome()
+        self._progress = CommandProgress(0, "files")
 
     def run(self, folders: Collection[Folder]) -> Outcome:
         """Bring the database up to date with the files of folders."""
@@ -70,10 +71,10 @@ class Update:
                 self._outcome.add_failure(failure, is_known=True)
             else:
                 to_do.append(file)
-        with tqdm(total=len(to_do), unit="file", disable=None) as bar:
+        with contextlib.closing(CommandProgress(len(to_do), "files")) as self._progress:
             for chunk in split_into_chunks(sorted(to_do), lambda file: file.size):
-                self._store(chunk)
-                bar.update(len(chunk))
+                with self._progress.chunk(len(chunk)):
+                    self._store(chunk)
         self._outcome.removed += self._remove(scan.gone)
         self._forget_failures(scan.settled)
         self._forget_folders()
@@ -142,6 +143,7 @@ class Update:
             truncate_dim=self._database.settings.dim,
             truncate=self._truncate,
             batch_tokens=self._batch_tokens,
+            on_progress=self._progress.update,
         )
         for (digest, items), result in zip(inputs.items(), results, strict=True):
             if isinstance(result, LocatedError):
