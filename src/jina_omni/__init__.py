@@ -2,9 +2,12 @@
 """Embed text, images, video, audio and PDFs in process with the jina-embeddings-v5-omni models."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from jina_omni._version import __version__ as __version__
+from jina_omni.cosines import cosine_similarity
 from jina_omni.demo import demo_model
+from jina_omni.describe import suggest as _suggest
 from jina_omni.errors import (
     Cancelled,
     ClosedError,
@@ -30,7 +33,6 @@ from jina_omni.precision import quantize_embeddings
 from jina_omni.progress import Progress
 from jina_omni.published import PublishedModel, list_models
 from jina_omni.repository import ModelPaths
-from jina_omni.similarity import cosine_similarity
 
 # Without a handler, Python would print the warnings of this library on stderr.
 logging.getLogger("jina_omni").addHandler(logging.NullHandler())
@@ -63,3 +65,9 @@ __all__ = [
     "list_models",
     "quantize_embeddings",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, which knows the names, it would mean that there is any
+
+    def __getattr__(name: str) -> object:
+        """Raise the error of a name that is not there, with the one that was meant."""
+        raise AttributeError(f"module 'jina_omni' has no attribute {name!r}{_suggest(name, __all__)}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +12,8 @@ MODEL_LICENSE = "CC BY-NC 4.0 (Jina AI's model files; this library is Apache-2.0
 
 # Matryoshka sizes that jina-embeddings-v5-omni was trained for (its paper and model cards).
 TRAINED_DIMS = (32, 64, 128, 256, 512, 768, 1024)
+
+_MAX_VALUE = 1_000  # characters of a value in a notebook
 
 # The names that llama-quantize has (its QUANT_OPTIONS), also with the prefix of Unsloth's dynamic ones; then a mark of
 # an importance matrix, and the numbers that llama-gguf-split appends to the name of a part.
@@ -113,6 +116,14 @@ class ModelInfo:
     def __str__(self) -> str:
         width = max(len(field.name) for field in fields(self))
         return "\n".join(f"{field.name:<{width}}  {getattr(self, field.name)!r}" for field in fields(self))
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook. What a file says of itself, such as its license, is escaped and cut."""
+        rows = "".join(
+            f"<tr><th>{field.name}</th><td>{html.escape(repr(getattr(self, field.name))[:_MAX_VALUE])}</td></tr>"
+            for field in fields(self)
+        )
+        return f"<table>{rows}</table>"
 
 
 def trained_dims(n_embd: int) -> tuple[int, ...]:

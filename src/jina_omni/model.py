@@ -33,6 +33,7 @@ from jina_omni.calls import (
     choose_priority,
     make_window,
 )
+from jina_omni.cosines import cosine_similarity, scale_to_unit_length
 from jina_omni.describe import short_repr
 from jina_omni.dialects import (
     AUDIO_DELIMITERS,
@@ -74,7 +75,6 @@ from jina_omni.preparing import InputPreparer, PreparedInput
 from jina_omni.progress import OnProgress, ProgressTracker, following
 from jina_omni.replicas import Replica, Replicas
 from jina_omni.repository import Modality, ModelPaths
-from jina_omni.similarity import cosine_similarity, scale_to_unit_length
 from jina_omni.tokenizer import UNLIMITED
 
 if TYPE_CHECKING:

@@ -261,7 +261,7 @@ def test_advice_for_python_is_advice_for_the_command_line() -> None:
 OF_PYTHON_ALONE = {
     "arguments.py", "asynchronous.py", "demo/comparison.py", "inputs.py", "media/file_types.py",
     "media/image_errors.py", "media/open_files.py", "media/picture_options.py", "media/pixels.py", "parsing.py",
-    "similarity.py",
+    "cosines.py",
 }  # fmt: skip
 # Messages of other modules that no command can cause, by their beginnings.
 OF_ARGUMENTS = re.compile(

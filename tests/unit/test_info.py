@@ -121,12 +121,16 @@ def test_a_task_that_is_passed_wins(clustering: Path) -> None:
         assert (model.info.task, model.info.query_prompt) == ("clustering", "")
 
 
-@pytest.mark.parametrize("task", ["", "Retrieval", "text_matching", "search"])
-def test_a_task_that_does_not_exist_is_refused_with_those_that_do(task: str, clustering: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "meant"), [("", None), ("Retrieval", "retrieval"), ("text_matching", "text-matching"), ("search", None)]
+)
+def test_a_task_that_does_not_exist_is_refused_with_those_that_do(
+    task: str, meant: str | None, clustering: Path
+) -> None:
     with pytest.raises(ValueError, match="task is") as caught:
         Model(clustering, device="cpu", task=task)
     message = f"task is {task!r}; it is one of retrieval, text-matching, clustering, classification"
-    assert str(caught.value) == message
+    assert str(caught.value) == message + (f"; did you mean {meant!r}?" if meant else "")
 
 
 def test_what_was_loaded_is_told(clustering: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ LAYERS = (
     ("located_parts",),
     ("requests",),
     ("parsing",),
-    ("info", "similarity", "precision", "file_names"),
+    ("info", "cosines", "precision", "file_names"),
     ("published",),
     ("repository",),
     ("hub",),

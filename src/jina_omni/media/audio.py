@@ -41,6 +41,7 @@ from jina_omni.media.mel import (
     count_mel_frames,
     require_mel_frames,
 )
+from jina_omni.media.notebook import play_sound, render_medium
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.samples import Numbers, unpack_samples
 from jina_omni.media.towers import Towers
@@ -92,6 +93,10 @@ class Audio:
 
     def __repr__(self) -> str:
         return f"Audio({describe_source(self.source)}{describe_options(self, 'sampling_rate', 'start', 'end')})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a player of the first 30 seconds."""
+        return render_medium(self, lambda: play_sound(read_samples(self, truncate=True)))
 
     def split(self, seconds: float = MAX_AUDIO_SECONDS, overlap: float = 0) -> list[Audio]:
         """Return consecutive excerpts as sounds of their own, for one vector per excerpt.

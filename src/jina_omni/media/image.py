@@ -33,6 +33,7 @@ from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, desc
 from jina_omni.media.image_errors import as_image_error
 from jina_omni.media.image_files import Draw, load, open_image
 from jina_omni.media.medium import Medium, make_still
+from jina_omni.media.notebook import render_medium, show_picture
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry, pack_patches
 from jina_omni.media.picture_options import DEFAULT_OPTIONS, Background, Orientation, PictureOptions, check_options
@@ -87,6 +88,10 @@ class Image:
     def __repr__(self) -> str:
         return f"Image({describe_source(self.source)}{describe_options(self, 'orientation', 'background')})"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture, small."""
+        return render_medium(self, lambda: show_picture(_draw(self)))
+
 
 def check(image: Image) -> None:
     """Check that an image's source is of a type that is taken, and its options.
@@ -102,6 +107,11 @@ def check(image: Image) -> None:
             "file, a PIL image or an array of uint8"
         )
     check_options("Image", image.orientation, image.background)
+
+
+def _draw(image: Image) -> PILImage.Image:
+    check(image)
+    return decode(image)
 
 
 def measure(

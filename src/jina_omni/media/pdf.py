@@ -25,6 +25,7 @@ from jina_omni.media.files import BYTES_LIKE, FileSource, describe_options, desc
 from jina_omni.media.image import patch_pixels
 from jina_omni.media.limits import MAX_DPI, MAX_PIXELS, MIN_DPI
 from jina_omni.media.medium import Medium, make_still
+from jina_omni.media.notebook import render_medium, show_picture
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.open_pdfs import count_pages, draw_page, measure_pages
 from jina_omni.media.patches import Patches, PatchGrid, VisionGeometry
@@ -80,6 +81,10 @@ class Pdf:
         forms = "" if self.forms else ", forms=False"
         password = "" if self.password is None else ", password=..."  # logs and messages show reprs
         return f"Pdf({describe_source(self.source)}{describe_options(self, 'pages')}{dpi}{forms}{password})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first page, small."""
+        return render_medium(self, lambda: _draw(self))
 
     def split(self) -> list[Pdf]:
         """Return each page as a document of its own, for one vector per page.
@@ -145,6 +150,13 @@ def check(pdf: Pdf) -> None:
         raise InputError(f"is a Pdf whose forms is {short_repr(pdf.forms)}; pass True or False")
     if pdf.password is not None and not (isinstance(pdf.password, str) and _is_unicode(pdf.password)):
         raise InputError(f"is a Pdf whose password is {describe_type(pdf.password)}; pass a str without surrogates")
+
+
+def _draw(pdf: Pdf) -> str:
+    check(pdf)
+    pages = list_pages(pdf)
+    n_more = f"<p>and {len(pages) - 1:,} more</p>" if len(pages) > 1 else ""
+    return show_picture(decode(pages[0])) + n_more
 
 
 def measure(

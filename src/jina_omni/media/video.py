@@ -43,6 +43,7 @@ from jina_omni.media.frame_selection import (
 )
 from jina_omni.media.frames import Pictures, unpack_frames
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
+from jina_omni.media.notebook import play_film, render_medium, show_picture
 from jina_omni.media.open_files import read_if_open
 from jina_omni.media.patches import Patches, VisionGeometry, pack_patches
 from jina_omni.media.picture_options import DEFAULT_OPTIONS, Background, Orientation, PictureOptions
@@ -111,6 +112,10 @@ class Video:
         names = (option.name for option in fields(self) if option.name != "source")
         return f"Video({describe_source(self.source)}{describe_options(self, *names)})"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a player of a small film, otherwise its first frame."""
+        return render_medium(self, lambda: _draw(self))
+
     def split(self, seconds: float = 30, overlap: float = 0) -> list[Video]:
         """Return consecutive excerpts as videos of their own, for one vector per excerpt.
 
@@ -160,6 +165,20 @@ def check(video: Video) -> None:
             "file, an array of frames or a list of pictures"
         )
     check_picture_options("Video", video.orientation, video.background)
+
+
+def _draw(video: Video) -> str:
+    check(video)
+    source, excerpt = video.source, _find_excerpt(video)
+    if excerpt.is_whole and not isinstance(source, np.ndarray) and (player := play_film(source)) is not None:
+        return player
+    pictures = DEFAULT_OPTIONS.override(video.orientation, video.background)
+    _measure(video, excerpt, pictures)
+    with as_decode_error("a video"), contextlib.closing(_decode(video, 1, pictures, None)) as frames:
+        frame = next(frames, None)
+        if frame is None:
+            raise InputError(f"has no frame from {excerpt}")
+        return show_picture(PILImage.fromarray(np.ascontiguousarray(frame.read())))
 
 
 def measure(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from jina_omni import Model, cosine_similarity, quantize_embeddings, similarity
+from jina_omni import Model, cosine_similarity, cosines, quantize_embeddings
+from jina_omni.cosines import scale_to_unit_length
 from jina_omni.precision import Precision
-from jina_omni.similarity import scale_to_unit_length
 
 
 def vectors(n: int, dim: int, seed: int) -> NDArray[np.float32]:
@@ -143,7 +143,7 @@ def test_unit_length_keeps_directions(n: int, dim: int, scale: float, seed: int)
 
 
 def test_the_examples_run() -> None:
-    assert doctest.testmod(similarity).failed == 0
+    assert doctest.testmod(cosines).failed == 0
 
 
 @pytest.mark.parametrize("codes", [[[3, -4]], np.array([[3, -4]], np.int16), np.array([[3, 4]], np.uint32)], ids=str)
