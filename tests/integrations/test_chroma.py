@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import jina_omni
+from tests.integrations.conftest import TEXT
 from tests.integrations.packages import import_framework
 
 chromadb = import_framework("chromadb")
@@ -68,3 +70,36 @@ def test_a_collection_that_is_opened_again_remembers_its_model(
     found = again.query(query_texts=TEXTS[2], n_results=1, include=["documents", "embeddings"])
     assert found["documents"] == [[TEXTS[2]]]
     assert np.shape(found["embeddings"]) == (1, 1, 32)
+
+
+def test_a_collection_of_other_settings_is_refused(
+    open_model: partial[jina_omni.Model], model: jina_omni.Model, client: object
+) -> None:
+    function = JinaOmniEmbeddingFunction(model)
+    collection = client.create_collection("all", embedding_function=function)
+    JinaOmniEmbeddingFunction(model, truncate=True).check_collection(collection)
+    with open_model(device="cpu", dialect="sentence-transformers") as other_model:
+        other = JinaOmniEmbeddingFunction(other_model)
+        with pytest.raises(
+            ValueError, match=r"collection .all. has vectors of another identity.*: dialect 'card' and 'sent"
+        ):
+            other.check_collection(client.get_collection("all", embedding_function=other))
+        with pytest.raises(
+            ValueError, match=r"the collection has vectors of another identity.*call modify with the former"
+        ):
+            collection.modify(configuration={"embedding_function": other})
+        collection.modify(configuration={"embedding_function": function})
+    np.testing.assert_array_equal(client.get_collection("all")._embed(["a"]), model.encode_document(["a"]))
+    with pytest.raises(ValueError, match="the collection 'plain' stores no function 'jina-omni'"):
+        function.check_collection(client.create_collection("plain", embedding_function=None))
+
+
+def test_a_collection_whose_model_file_was_replaced_is_refused(tmp_path: Path, client: object) -> None:
+    path = Path(shutil.copy(TEXT, tmp_path / "text.gguf"))
+    client.create_collection("all", embedding_function=JinaOmniEmbeddingFunction(path)).add(ids=["0"], documents=["a"])
+    data = bytearray(path.read_bytes())
+    data[-1000] ^= 1
+    path.with_suffix(".new").write_bytes(data)
+    path.with_suffix(".new").replace(path)
+    with pytest.raises(jina_omni.ModelLoadError, match="not those that JinaOmniEmbeddingFunction was stored with"):
+        client.get_collection("all").query(query_texts="a")

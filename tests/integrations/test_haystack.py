@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 import jina_omni
+from tests.integrations.conftest import TEXT
 from tests.integrations.packages import import_framework
 
 import_framework("haystack")
 retrievers = import_framework("haystack.components.retrievers.in_memory")
 stores = import_framework("haystack.document_stores.in_memory")
 writers = import_framework("haystack.components.writers")
-from haystack import Document, Pipeline
+from haystack import Document, Pipeline, default_from_dict
 from haystack.dataclasses import ByteStream
 
 from jina_omni.integrations.haystack import JinaOmniDocumentEmbedder, JinaOmniTextEmbedder
@@ -83,7 +85,52 @@ def test_a_pipeline_in_yaml_comes_back_with_its_model_and_options(open_model: pa
     np.testing.assert_array_equal(made["query"]["embedding"], query)
 
 
-def test_the_model_is_opened_by_the_warm_up_and_not_before(tmp_path: Path) -> None:
-    embedder = JinaOmniTextEmbedder({"model": str(tmp_path / "none.gguf")})
+def test_a_stored_model_is_opened_by_the_warm_up_and_not_before(tmp_path: Path) -> None:
+    path = Path(shutil.copy(TEXT, tmp_path))
+    stored = JinaOmniTextEmbedder(path).to_dict()
+    path.unlink()
+    with pytest.raises(jina_omni.ModelLoadError):
+        JinaOmniTextEmbedder(path)
+    embedder = default_from_dict(JinaOmniTextEmbedder, stored)
     with pytest.raises(jina_omni.ModelLoadError):
         embedder.warm_up()
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip", "return"])
+def test_a_document_that_fails_is_raised_left_out_or_returned_with_its_reason(
+    model: jina_omni.Model, on_error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = ByteStream(b"\x89PNG\r\n\x1a\n")
+    given = [
+        Document(id="good", content="a"),
+        Document(id="none", meta={"n": 1}),
+        Document(id="torn", content="b", blob=damaged),
+        Document(id="last", content="c", meta={"embedding_error": "of another run"}),
+    ]
+    embedder = JinaOmniDocumentEmbedder(model, on_error=on_error)
+    if on_error == "raise":
+        with pytest.raises(jina_omni.InputError, match="document none has neither"):
+            embedder.run(given)
+        with pytest.raises(jina_omni.DecodeError, match="document torn, part 1 "):
+            embedder.run(given[2:])
+        return
+    made = {document.id: document for document in embedder.run(given)["documents"]}
+    np.testing.assert_array_equal([made["good"].embedding, made["last"].embedding], model.encode_document(["a", "c"]))
+    assert made["last"].meta == {}
+    if on_error == "skip":
+        assert list(made) == ["good", "last"]
+        assert [record.message.split(" ", 4)[2:4] for record in caplog.records] == [
+            ["document", "none"],
+            ["document", "torn,"],
+        ]
+    else:
+        assert list(made) == ["good", "none", "torn", "last"]
+        assert (made["none"].embedding, made["torn"].embedding) == (None, None)
+        assert made["none"].meta["embedding_error"].startswith("document none has neither")
+        assert made["torn"].meta["embedding_error"].startswith("document torn, part 1 ")
+    assert given[1].meta == {"n": 1}
+
+
+def test_an_unknown_policy_is_refused(model: jina_omni.Model) -> None:
+    with pytest.raises(ValueError, match="on_error is 'ignore'; it is one of raise, skip, return"):
+        JinaOmniDocumentEmbedder(model, on_error="ignore")

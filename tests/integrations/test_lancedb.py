@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ TEXTS = ["a red circle", "a blue square", "what is the weather like?"]
 
 
 def create(**options: object) -> object:
-    return embeddings.get_registry().get("jina-omni").create(model=ARGUMENTS, options=options)
+    return embeddings.get_registry().get("jina-omni").create(model=ARGUMENTS, **options)
 
 
 def test_a_table_of_texts_finds_the_nearest_of_the_model(model: jina_omni.Model, tmp_path: Path) -> None:
@@ -94,3 +95,75 @@ def test_a_damaged_picture_is_an_error_at_once(pictures: list[Path]) -> None:
     damaged = pictures[0].read_bytes()[:60]
     with pytest.raises(jina_omni.DecodeError):  # not tried again, for seconds
         create().compute_source_embeddings_with_retry([damaged])
+
+
+def test_each_option_is_honoured_or_refused(model: jina_omni.Model) -> None:
+    function = create(truncate_dim=64, prompt="Topic: ", normalize_embeddings=False)
+    assert function.ndims() == 64
+    options = {"truncate_dim": 64, "prompt": "Topic: ", "normalize_embeddings": False}
+    np.testing.assert_array_equal(function.compute_source_embeddings(TEXTS), model.encode_document(TEXTS, **options))
+    for wrong, hint in [
+        ({"dim": 64}, "pass truncate_dim="),
+        ({"options": {"truncate_dim": 64}}, "it takes model, truncate_dim"),
+        ({"max_retries": 3}, "would only repeat"),
+        ({"name": "small"}, "it takes model"),
+        ({"truncate_dim": 65}, "truncate_dim is 65"),
+        ({"on_error": "return"}, "on_error is 'return'; it is one of raise, skip"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=hint):
+            create(**wrong)
+
+
+def test_the_registry_takes_a_model_and_variables(model: jina_omni.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = embeddings.get_registry()
+    assert registry.get("jina-omni").create(model=model)._source.model is model
+    monkeypatch.setitem(registry._variables, "text_file", str(TEXT))
+    function = registry.get("jina-omni").create(model="$var:text_file")
+    assert function.model["model"] == str(TEXT)
+
+
+@pytest.mark.parametrize("on_bad_vectors", ["null", "drop"])
+def test_a_value_that_fails_has_no_vector_and_the_table_decides_about_its_row(
+    model: jina_omni.Model, tmp_path: Path, on_bad_vectors: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    function = create(on_error="skip")
+
+    class Row(schemas.LanceModel):
+        name: str
+        file: bytes = function.SourceField()
+        vector: schemas.Vector(function.ndims()) | None = function.VectorField()
+
+    good = Image.new("RGB", (32, 32))
+    good.save(tmp_path / "good.png")
+    rows = [
+        {"name": "good", "file": (tmp_path / "good.png").read_bytes()},
+        {"name": "torn", "file": b"\x89PNG\r\n\x1a\n"},
+    ]
+    table = lancedb.connect(tmp_path).create_table("files", schema=Row)
+    table.add(rows, on_bad_vectors=on_bad_vectors)
+    held = {row["name"]: row["vector"] for row in table.to_arrow().to_pylist()}
+    np.testing.assert_array_equal(held.pop("good"), model.encode_document(tmp_path / "good.png"))
+    assert held == ({"torn": None} if on_bad_vectors == "null" else {})
+    assert [record.message for record in caplog.records if record.message.startswith("left out: row 1 ")]
+
+
+def test_a_table_whose_model_file_was_replaced_is_refused(tmp_path: Path) -> None:
+    path = Path(shutil.copy(TEXT, tmp_path))
+    function = embeddings.get_registry().get("jina-omni").create(model=path)
+
+    class Row(schemas.LanceModel):
+        text: str = function.SourceField()
+        vector: schemas.Vector(function.ndims()) = function.VectorField()
+
+    lancedb.connect(tmp_path / "db").create_table("texts", schema=Row).add([{"text": text} for text in TEXTS])
+    data = bytearray(path.read_bytes())
+    data[-1000] ^= 1
+    path.with_suffix(".new").write_bytes(data)
+    path.with_suffix(".new").replace(path)
+    again = lancedb.connect(tmp_path / "db").open_table("texts")
+    for use in (lambda: again.search("a circle").to_list(), lambda: again.add([{"text": "more"}])):
+        # LanceDB puts the error of a column into a RuntimeError of its own
+        with pytest.raises(
+            (jina_omni.ModelLoadError, RuntimeError), match="not those that JinaOmniEmbeddings was stored"
+        ):
+            use()

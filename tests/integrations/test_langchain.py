@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from jina_omni.integrations.langchain import JinaOmniEmbeddings
 
+cached = import_framework("langchain_classic.embeddings")
+stores = import_framework("langchain_core.stores")
 unit_tests = import_framework("langchain_tests.unit_tests")
 integration_tests = import_framework("langchain_tests.integration_tests")
 
@@ -90,3 +93,25 @@ def test_chroma_of_langchain_finds_an_image_by_itself(
     store.add_images([str(path) for path in pictures], metadatas=[{"name": path.name} for path in pictures])
     found = store.similarity_search_by_vector(model.encode_document(pictures[1]).tolist(), k=1)
     assert found[0].metadata["name"] == pictures[1].name
+
+
+def test_one_cache_with_the_identity_as_its_namespace_keeps_the_vectors_of_all_settings_apart(
+    open_model: partial[jina_omni.Model], model: jina_omni.Model
+) -> None:
+    store = stores.InMemoryByteStore()
+    with open_model(device="cpu", dialect="sentence-transformers") as other:
+        for used, options in ((model, {}), (model, {"prompt": "Topic: "}), (other, {})):
+            for _ in range(2):  # computed, then found in the cache
+                embeddings = JinaOmniEmbeddings(used, **options)
+                cache = cached.CacheBackedEmbeddings.from_bytes_store(
+                    embeddings, store, namespace=embeddings.identity, key_encoder="sha256"
+                )
+                np.testing.assert_array_equal(cache.embed_documents(TEXTS), used.encode_document(TEXTS, **options))
+    assert len(list(store.yield_keys())) == 3 * len(TEXTS)
+
+
+def test_a_pickle_has_the_identity_and_opens_the_model_again(model: jina_omni.Model) -> None:
+    embeddings = JinaOmniEmbeddings(model, truncate_dim=32)
+    again = pickle.loads(pickle.dumps(embeddings))
+    assert again.identity == embeddings.identity
+    assert again.embed_query("a") == embeddings.embed_query("a")

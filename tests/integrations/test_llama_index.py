@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
+import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import jina_omni
 from tests.integrations.packages import import_framework
@@ -12,6 +16,9 @@ from tests.integrations.packages import import_framework
 import_framework("llama_index.core")
 indices = import_framework("llama_index.core.indices")
 schema = import_framework("llama_index.core.schema")
+callbacks = import_framework("llama_index.core.callbacks")
+ingestion = import_framework("llama_index.core.ingestion")
+stores = import_framework("llama_index.core.storage.kvstore")
 from llama_index.core import VectorStoreIndex
 
 from jina_omni.integrations.llama_index import JinaOmniEmbedding
@@ -69,3 +76,89 @@ def test_a_multimodal_index_finds_images_by_a_text(model: jina_omni.Model, pictu
     found = index.as_retriever(image_similarity_top_k=3).text_to_image_retrieve("a circle")
     cosines = model.similarity(model.encode_query("a circle"), model.encode_document(pictures))[0]
     assert [Path(hit.node.image_path) for hit in found] == [pictures[i] for i in np.argsort(-cosines)]
+
+
+def test_one_cache_of_an_ingestion_pipeline_keeps_the_vectors_of_all_settings_apart(
+    open_model: partial[jina_omni.Model], model: jina_omni.Model
+) -> None:
+    cache = ingestion.IngestionCache()
+    with (
+        open_model(device="cpu", dialect="sentence-transformers") as other_dialect,
+        open_model(device="cpu", compute="exact") as exact,
+    ):
+        for used, options in ((model, {}), (model, {"prompt": "Topic: "}), (other_dialect, {}), (exact, {})):
+            for _ in range(2):  # computed, then found in the cache
+                embedding = JinaOmniEmbedding(used, **options)
+                pipeline = ingestion.IngestionPipeline(transformations=[embedding], cache=cache)
+                (node,) = pipeline.run(nodes=[schema.TextNode(text=TEXTS[0], id_="0")])
+                np.testing.assert_array_equal(node.embedding, used.encode_document(TEXTS[0], **options))
+
+
+def test_a_cache_by_the_text_alone_is_refused(model: jina_omni.Model) -> None:
+    with pytest.raises(ValueError, match="embeddings_cache has one vector for each text"):
+        JinaOmniEmbedding(model, embeddings_cache=stores.SimpleKVStore())
+    with pytest.raises(ValueError, match="frozen"):
+        JinaOmniEmbedding(model).embeddings_cache = stores.SimpleKVStore()
+
+
+def test_what_decides_the_vectors_are_fields_that_do_not_change(model: jina_omni.Model) -> None:
+    embedding = JinaOmniEmbedding(model, truncate_dim=32, prompt="x")
+    assert (embedding.truncate_dim, embedding.prompt, embedding.truncate) == (32, "x", False)
+    assert embedding.model["dialect"] == "card"
+    assert embedding.model["files"][0]["name"] == Path(model.info.path).name
+    for name in ("truncate_dim", "prompt", "model", "on_error"):
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(embedding, name, getattr(embedding, name))
+
+
+def test_arguments_of_the_base_class_reach_it_and_survive_a_dict(model: jina_omni.Model) -> None:
+    manager = callbacks.CallbackManager([])
+    embedding = JinaOmniEmbedding(
+        model, embed_batch_size=2, num_workers=3, model_name="mine", callback_manager=manager, truncate_dim=32
+    )
+    assert embedding.callback_manager is manager
+    for made in (
+        embedding,
+        JinaOmniEmbedding.from_dict(embedding.to_dict()),
+        JinaOmniEmbedding.from_json(embedding.to_json()),
+        pickle.loads(pickle.dumps(embedding)),
+        copy.deepcopy(embedding),
+    ):
+        assert (made.embed_batch_size, made.num_workers, made.model_name) == (2, 3, "mine")
+        expected = model.encode_document(TEXTS, truncate_dim=32)
+        np.testing.assert_array_equal(made.get_text_embedding_batch(TEXTS), expected)
+        assert made.to_dict() == embedding.to_dict()
+    assert JinaOmniEmbedding(model).embed_batch_size == 256
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("on_error", ["raise", "skip", "return"])
+def test_a_node_that_fails_is_raised_left_out_or_returned_with_its_reason(
+    model: jina_omni.Model, on_error: str, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [schema.TextNode(text=text, id_=str(i)) for i, text in enumerate(["a", "", "b"])]
+    embedding = JinaOmniEmbedding(model, on_error=on_error)
+    pipeline = ingestion.IngestionPipeline(transformations=[embedding])
+
+    def ingest(nodes: list[object]) -> list[object]:
+        return pipeline.run(nodes=nodes) if run == "sync" else asyncio.run(pipeline.arun(nodes=nodes))
+
+    if on_error == "raise":
+        with pytest.raises(jina_omni.InputError, match="input 1 is an empty text"):
+            ingest(given)
+        return
+    made = {node.node_id: node for node in ingest(given)}
+    np.testing.assert_array_equal([made["0"].embedding, made["2"].embedding], model.encode_document(["a", "b"]))
+    if on_error == "skip":
+        assert list(made) == ["0", "2"]
+        assert [record.message for record in caplog.records] == [
+            "left out: node 1 is an empty text, which has no embedding; leave it out"
+        ]
+        return
+    assert made["1"].embedding is None
+    assert made["1"].metadata["embedding_error"].startswith("node 1 is an empty text")
+    assert made["1"].get_content(metadata_mode=schema.MetadataMode.EMBED) == ""
+    made["1"].text = "no longer empty"
+    (again,) = ingest([made["1"]])
+    np.testing.assert_array_equal(again.embedding, model.encode_document("no longer empty"))
+    assert "embedding_error" not in again.metadata

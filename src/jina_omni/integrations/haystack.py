@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jina_omni.errors import InputError, located
+from jina_omni.arguments import check_choice
+from jina_omni.errors import InputError, LocatedError
 from jina_omni.inputs import Value
-from jina_omni.integrations.shared.model_source import ModelSource
+from jina_omni.integrations.shared.failures import ON_ERROR, OnError, embed_documents, log_skipped
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
 from jina_omni.media.file_types import detect_media_type
 from jina_omni.media.kinds import wrap_file
-from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
-from jina_omni.options import EncodeOptions
 
 with needs_extra("haystack"):
     from haystack import Document, component, default_to_dict
@@ -25,21 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["JinaOmniDocumentEmbedder", "JinaOmniTextEmbedder"]
 
 
+_ERROR_KEY = "embedding_error"
+
+
 class _Embedder:
     """What both have: a model that `warm_up` opens, and that the file of a pipeline stores as its arguments."""
 
-    def __init__(self, model: Model | Mapping[str, Any], **options: Unpack[EncodeOptions]) -> None:
-        self._source = ModelSource(model)
-        self._options = options
+    _source: ModelSource
 
     def warm_up(self) -> None:
         """Open the model, unless it is open."""
         _ = self._source.model
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the arguments that make this component again, as Haystack stores them."""
-        stored: dict[str, Any] = default_to_dict(self, model=self._source.arguments, **self._options)
-        return stored
 
 
 @component
@@ -48,20 +43,35 @@ class JinaOmniTextEmbedder(_Embedder):
 
     Parameters
     ----------
-    model : Model or dict
-        A dict has the arguments of `Model`, such as ``{"model": "text.gguf"}``.
+    model : Model, str, PathLike or dict
+        A model, or what `Model` takes: a file, a folder, a name, or a dict of arguments.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is unknown, of another type, or out of its range.
+    ModelLoadError
+        As in `Model`.
 
     Examples
     --------
     >>> pipeline.add_component("embedder", JinaOmniTextEmbedder(model))  # doctest: +SKIP
     """
 
+    def __init__(self, model: ModelLike, **options: Unpack[AdapterOptions]) -> None:
+        self._source = ModelSource(model, options, adapter=type(self).__name__)
+
     @component.output_types(embedding=list[float])
     def run(self, text: str) -> dict[str, list[float]]:
         """Embed the text as a query."""
-        return {"embedding": self._source.model.encode_query(text, **self._options).tolist()}
+        return {"embedding": self._source.model.encode_query(text, **self._source.options).tolist()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arguments that make this component again, as Haystack stores them."""
+        stored: dict[str, Any] = default_to_dict(self, model=self._source.arguments, **self._source.options)
+        return stored
 
 
 @component
@@ -72,10 +82,20 @@ class JinaOmniDocumentEmbedder(_Embedder):
 
     Parameters
     ----------
-    model : Model or dict
-        A dict has the arguments of `Model`, such as ``{"model": "text.gguf"}``.
+    model : Model, str, PathLike or dict
+        A model, or what `Model` takes: a file, a folder, a name, or a dict of arguments.
+    on_error : {"raise", "skip", "return"}
+        What happens to a document that can't be embedded: its error is raised; the document is left out, with a warning
+        in the log; or it is returned without an embedding, with the reason as ``embedding_error`` in its ``meta``.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is unknown, of another type, or out of its range.
+    ModelLoadError
+        As in `Model`.
 
     Examples
     --------
@@ -83,19 +103,39 @@ class JinaOmniDocumentEmbedder(_Embedder):
     >>> embedder.run([Document(content="a caption", blob=ByteStream.from_file_path("a.jpg"))])  # doctest: +SKIP
     """
 
+    def __init__(self, model: ModelLike, *, on_error: OnError = "raise", **options: Unpack[AdapterOptions]) -> None:
+        check_choice("on_error", on_error, ON_ERROR)
+        self._source = ModelSource(model, options, adapter=type(self).__name__)
+        self._on_error = on_error
+
     @component.output_types(documents=list[Document])
     def run(self, documents: list[Document]) -> dict[str, list[Document]]:
         """Return copies of the documents, with their embeddings."""
-        inputs = [_make_input(document) for document in documents]
-        vectors = self._source.model.encode_document(inputs, **self._options).tolist()
-        return {"documents": [replace(d, embedding=v) for d, v in zip(documents, vectors, strict=True)]}
+        names = [("document", document.id) for document in documents]
+        results = embed_documents(self._source, documents, _make_input, names, on_error=self._on_error)
+        made = []
+        for document, result in zip(documents, results, strict=True):
+            meta = {key: value for key, value in document.meta.items() if key != _ERROR_KEY}
+            if not isinstance(result, LocatedError):
+                made.append(replace(document, embedding=result.tolist(), meta=meta))
+            elif self._on_error == "skip":
+                log_skipped(result)
+            else:
+                made.append(replace(document, embedding=None, meta={**meta, _ERROR_KEY: str(result)}))
+        return {"documents": made}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arguments that make this component again, as Haystack stores them."""
+        stored: dict[str, Any] = default_to_dict(
+            self, model=self._source.arguments, on_error=self._on_error, **self._source.options
+        )
+        return stored
 
 
 def _make_input(document: Document) -> list[Value]:
     parts: list[Value] = [document.content] if document.content else []
-    with located(document=document.id):
-        if document.blob is not None:
-            parts.append(wrap_file(document.blob.data, detect_media_type(document.blob.data)))
-        if not parts:
-            raise InputError("has neither a content nor a blob, so there is nothing to embed; leave it out")
+    if document.blob is not None:
+        parts.append(wrap_file(document.blob.data, detect_media_type(document.blob.data)))
+    if not parts:
+        raise InputError("has neither a content nor a blob, so there is nothing to embed; leave it out")
     return parts

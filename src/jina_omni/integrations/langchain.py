@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jina_omni.inputs import Input
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
 from jina_omni.media.image import Image
-from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
-from jina_omni.options import EncodeOptions
 
 with needs_extra("langchain"):
     from langchain_core.embeddings import Embeddings
@@ -24,29 +23,44 @@ __all__ = ["JinaOmniEmbeddings"]
 class JinaOmniEmbeddings(Embeddings):
     """A model as LangChain's ``Embeddings``, which any vector store takes.
 
+    It pickles as the arguments of the model, the identities of its files and the options.
+
     Parameters
     ----------
-    model : Model
+    model : Model, str, PathLike or dict
+        A model, or what `Model` takes: a file, a folder, a name, or a dict of arguments.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is unknown, of another type, or out of its range.
+    ModelLoadError
+        As in `Model`.
 
     Examples
     --------
     >>> store = InMemoryVectorStore(JinaOmniEmbeddings(model, truncate_dim=256))  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, **options: Unpack[EncodeOptions]) -> None:
-        self._model = model
-        self._options = options
+    def __init__(self, model: ModelLike, **options: Unpack[AdapterOptions]) -> None:
+        self._source = ModelSource(model, options, adapter=type(self).__name__)
+
+    @property
+    def identity(self) -> str:
+        """A name for what decides the vectors: the model's files and all options. A cache needs it as its namespace."""
+        return self._source.identity_digest
 
     def embed_documents(self, texts: Sequence[Input]) -> list[list[float]]:
         """Embed documents: texts, or any other inputs of `Model.encode`."""
-        vectors: list[list[float]] = self._model.encode_document(list(texts), **self._options).tolist()
+        source = self._source
+        vectors: list[list[float]] = source.model.encode_document(list(texts), **source.options).tolist()
         return vectors
 
     def embed_query(self, text: Input) -> list[float]:
         """Embed a query: a text, or any other input of `Model.encode`."""
-        vector: list[float] = self._model.encode_query(text, **self._options).tolist()
+        vector: list[float] = self._source.model.encode_query(text, **self._source.options).tolist()
         return vector
 
     def embed_image(self, uris: Sequence[str]) -> list[list[float]]:

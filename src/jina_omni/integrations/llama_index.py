@@ -7,17 +7,22 @@ import asyncio
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from jina_omni.arguments import check_choice
+from jina_omni.errors import LocatedError
 from jina_omni.inputs import Input
+from jina_omni.integrations.shared.failures import ON_ERROR, OnError, embed_documents, log_skipped
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
 from jina_omni.media.image import Image
-from jina_omni.model import Model
+from jina_omni.native import Priority
 from jina_omni.optional_packages import needs_extra
-from jina_omni.options import EncodeOptions
 
 with needs_extra("llama-index"):
-    from llama_index.core.bridge.pydantic import PrivateAttr
+    from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
+    from llama_index.core.callbacks import CallbackManager
     from llama_index.core.embeddings import MultiModalEmbedding
+    from llama_index.core.schema import BaseNode, MetadataMode
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,15 +31,49 @@ __all__ = ["JinaOmniEmbedding"]
 
 _INPUTS_PER_CALL = 256  # the model makes its own batches of them, of similar lengths
 
+_ERROR_KEY = "embedding_error"
+
+
+class _BaseOptions(TypedDict, total=False):
+    """Arguments of LlamaIndex's own class."""
+
+    callback_manager: CallbackManager
+    embed_batch_size: int
+    model_name: str
+    num_workers: int | None
+    rate_limiter: Any
+
+
+class _Options(AdapterOptions, _BaseOptions, total=False):
+    """What the adapter takes."""
+
 
 class JinaOmniEmbedding(MultiModalEmbedding):
     """A model as LlamaIndex's ``MultiModalEmbedding``, for texts and images.
 
+    All that decides its vectors are fields: ``model``, with the arguments of the model and the identities of its files,
+    and the options. An ingestion cache thus keeps the vectors of different settings apart, and `from_dict` makes the
+    adapter again of what `to_dict` returned; it opens the model at its first use.
+
     Parameters
     ----------
-    model : Model
+    model : Model, str, PathLike or dict
+        A model, or what `Model` takes: a file, a folder, a name, or a dict of arguments.
+    on_error : {"raise", "skip", "return"}
+        What happens to a node that can't be embedded where the adapter is a transformation, as in an
+        ``IngestionPipeline``: its error is raised; the node is left out, with a warning in the log; or it is returned
+        without an embedding, with the reason as ``embedding_error`` in its metadata.
     **options
-        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
+        Of `Model.encode`, such as ``truncate_dim`` or ``truncate``; or of LlamaIndex's ``BaseEmbedding``:
+        ``embed_batch_size``, ``num_workers``, ``callback_manager``, ``rate_limiter`` and ``model_name``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is unknown, of another type, or out of its range; or it is ``embeddings_cache``, whose entries are
+        found by a text alone.
+    ModelLoadError
+        As in `Model`.
 
     Examples
     --------
@@ -42,21 +81,63 @@ class JinaOmniEmbedding(MultiModalEmbedding):
     >>> MultiModalVectorStoreIndex(nodes, embed_model=embedding, image_embed_model=embedding)  # doctest: +SKIP
     """
 
-    _model: Model = PrivateAttr()
-    _options: EncodeOptions = PrivateAttr()
+    model_config = ConfigDict(extra="forbid")
 
-    def __init__(self, model: Model, **options: Unpack[EncodeOptions]) -> None:
-        super().__init__(model_name=Path(model.info.path).stem, embed_batch_size=_INPUTS_PER_CALL)
-        self._model = model
-        self._options = options
+    model: dict[str, Any] = Field(frozen=True)
+    on_error: OnError = Field(frozen=True)
+    truncate_dim: int | None = Field(default=None, frozen=True)
+    normalize_embeddings: bool = Field(default=True, frozen=True)
+    prompt: str | None = Field(default=None, frozen=True)
+    truncate: bool = Field(default=False, frozen=True)
+    batch_tokens: int | None = Field(default=None, frozen=True)
+    show_progress_bar: bool = Field(default=False, frozen=True)
+    priority: Priority | None = Field(default=None, frozen=True)
+    embeddings_cache: None = Field(default=None, frozen=True)
+
+    _source: ModelSource = PrivateAttr()
+
+    def __init__(
+        self,
+        model: ModelLike,
+        *,
+        on_error: OnError = "raise",
+        embeddings_cache: None = None,
+        **options: Unpack[_Options],
+    ) -> None:
+        if embeddings_cache is not None:
+            raise ValueError(
+                "embeddings_cache has one vector for each text, whatever model and options made it, and the same for "
+                "queries and documents; leave it out, and pass cache=IngestionCache() to an IngestionPipeline"
+            )
+        check_choice("on_error", on_error, ON_ERROR)
+        base = {name: value for name, value in options.items() if name in _BaseOptions.__annotations__}
+        ours = {name: value for name, value in options.items() if name not in base}
+        source = ModelSource(model, ours, adapter=type(self).__name__)
+        defaults = {"model_name": Path(source.arguments["files"][0]["name"]).stem, "embed_batch_size": _INPUTS_PER_CALL}
+        super().__init__(**{**defaults, **base, **ours}, model=source.arguments, on_error=on_error)
+        self._source = source
 
     @classmethod
     def class_name(cls) -> str:
         """Return the name of this class in LlamaIndex."""
         return "JinaOmniEmbedding"
 
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes as a transformation of a pipeline."""
+        if self.on_error == "raise":
+            embedded: Sequence[BaseNode] = super().__call__(nodes, **kwargs)
+            return embedded
+        return self._embed_nodes(nodes)
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes as a transformation of a pipeline."""
+        if self.on_error == "raise":
+            embedded: Sequence[BaseNode] = await super().acall(nodes, **kwargs)
+            return embedded
+        return await asyncio.to_thread(self._embed_nodes, nodes)
+
     def _get_query_embedding(self, query: str) -> list[float]:
-        vector: list[float] = self._model.encode_query(query, **self._options).tolist()
+        vector: list[float] = self._source.model.encode_query(query, **self._source.options).tolist()
         return vector
 
     def _get_text_embedding(self, text: str) -> list[float]:
@@ -87,5 +168,26 @@ class JinaOmniEmbedding(MultiModalEmbedding):
         return await asyncio.to_thread(self._get_image_embeddings, img_file_paths)
 
     def _embed_documents(self, inputs: Sequence[Input]) -> list[list[float]]:
-        vectors: list[list[float]] = self._model.encode_document(list(inputs), **self._options).tolist()
+        source = self._source
+        vectors: list[list[float]] = source.model.encode_document(list(inputs), **source.options).tolist()
         return vectors
+
+    def _embed_nodes(self, nodes: Sequence[BaseNode]) -> list[BaseNode]:
+        texts = [node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes]
+        names = [("node", node.node_id) for node in nodes]
+        results = embed_documents(self._source, texts, lambda text: text, names, on_error=self.on_error)
+        kept = []
+        for node, result in zip(nodes, results, strict=True):
+            node.metadata.pop(_ERROR_KEY, None)  # of an earlier run
+            if isinstance(result, LocatedError):
+                if self.on_error == "skip":
+                    log_skipped(result)
+                    continue
+                node.embedding = None
+                node.metadata[_ERROR_KEY] = str(result)
+                for keys in (node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys):
+                    keys.extend({_ERROR_KEY}.difference(keys))  # else it would become a part of the text
+            else:
+                node.embedding = result.tolist()
+            kept.append(node)
+        return kept

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.inputs import Value
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
 from jina_omni.media.audio import Audio
 from jina_omni.media.image import Image
-from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
-from jina_omni.options import EncodeOptions
 
 with needs_extra("mteb"):
     from mteb.models.abs_encoder import AbsEncoder
@@ -34,28 +33,36 @@ class JinaOmniEncoder(AbsEncoder):
     """A model as MTEB's encoder, for tasks of texts, images and sounds.
 
     Queries and documents get their prompts; anything else is embedded without a prompt name. The modalities of a row
-    are embedded together as one fused input. MTEB stores results by the name of the text model file and by the options.
+    are embedded together as one fused input. MTEB stores results by the name of the text model file, by a revision that
+    is a digest of the files and of what else decides the vectors, and by the options.
 
     Parameters
     ----------
-    model : Model
-        The file of the task to evaluate: retrieval, text-matching, clustering or classification.
+    model : Model, str, PathLike or dict
+        A model, or what `Model` takes: a file, a folder, a name, or a dict of arguments. Of the task to evaluate:
+        retrieval, text-matching, clustering or classification.
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option is unknown, of another type, or out of its range.
+    ModelLoadError
+        As in `Model`.
 
     Examples
     --------
     >>> mteb.evaluate(JinaOmniEncoder(model, truncate=True), mteb.get_tasks(["NanoNQRetrieval"]))  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, **options: Unpack[EncodeOptions]) -> None:
-        info = model.info
-        self.model = model
-        self._options = options
+    def __init__(self, model: ModelLike, **options: Unpack[AdapterOptions]) -> None:
+        self._source = ModelSource(model, options, adapter=type(self).__name__)
+        info = self._source.model.info
         self.mteb_model_meta = ModelMeta.create_empty(
             {
                 "name": f"jina-omni/{Path(info.path).stem}",
-                "revision": "local",
+                "revision": self._source.identity_digest,
                 "n_parameters": info.n_params,
                 "max_tokens": info.max_seq_length,
                 "embed_dim": options.get("truncate_dim") or info.dim,
@@ -78,7 +85,7 @@ class JinaOmniEncoder(AbsEncoder):
         """Embed the batches of MTEB's loader."""
         prompt_name = None if prompt_type is None else prompt_type.value
         stream = (row for batch in inputs for row in _make_inputs(batch))
-        return np.stack(list(self.model.encode_iter(stream, prompt_name=prompt_name, **self._options)))
+        return np.stack(list(self._source.model.encode_iter(stream, prompt_name=prompt_name, **self._source.options)))
 
 
 def _make_inputs(batch: Mapping[str, Any]) -> Iterator[list[Value]]:
