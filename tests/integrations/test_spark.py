@@ -49,7 +49,7 @@ def test_a_frame_of_texts_has_the_vectors_and_errors_of_one_process(
     embed = embed_udf(open_model, batch_size=7, truncate_dim=32)
     frame = spark.createDataFrame(list(enumerate(TEXTS)), "id int, text string").repartition(4)
     found = frame.select("id", embed("text").alias("made")).select("id", "made.*").orderBy("id").collect()
-    expected = embed_rows(model, TEXTS, {"truncate_dim": 32})
+    expected = embed_rows(model, TEXTS, lambda text: text, {"truncate_dim": 32})
     np.testing.assert_array_equal(np.array([row.embedding for row in found], np.float32), expected["embedding"])
     assert [row.error for row in found] == expected["error"].tolist()
 
@@ -58,11 +58,13 @@ def test_a_function_makes_an_input_of_the_values_of_a_row(
     spark: object, open_model: partial[jina_omni.Model], model: jina_omni.Model, pictures: list[Path]
 ) -> None:
     embed = embed_udf(open_model, lambda text, data: [text, jina_omni.Image(data)], batch_size=2)
-    rows = [(path.stem, path.read_bytes()) for path in pictures]
+    rows = [(path.stem, path.read_bytes()) for path in pictures] + [("none", None)]
     frame = spark.createDataFrame(rows, "text string, data binary").coalesce(1)
-    found = [row.made.embedding for row in frame.select(embed("text", "data").alias("made")).collect()]
+    *found, failed = [row.made for row in frame.select(embed("text", "data").alias("made")).collect()]
     expected = model.encode_document([[path.stem, path] for path in pictures])
-    np.testing.assert_array_equal(np.array(found, np.float32), expected)
+    np.testing.assert_array_equal(np.array([row.embedding for row in found], np.float32), expected)
+    assert np.isnan(failed.embedding).all()
+    assert "Error: " in failed.error  # of the function: there is no image
 
 
 def test_a_worker_has_one_model_with_as_many_threads_as_a_task_has_processors(spark: object, tmp_path: Path) -> None:

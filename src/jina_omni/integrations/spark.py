@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from jina_omni.inputs import Input
-from jina_omni.integrations.shared.rows import Rows, embed_rows
+from jina_omni.integrations.shared.model_source import ModelLike
+from jina_omni.integrations.shared.rows import Rows, embed_rows, open_in_worker
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
 from jina_omni.options import PromptedOptions
@@ -28,7 +29,7 @@ __all__ = ["embed_udf"]
 
 
 def embed_udf(
-    open_model: Callable[..., Model],
+    model: ModelLike | Callable[..., Model],
     make_input: Callable[..., Input] = lambda value: value,
     *,
     batch_size: int = 256,
@@ -41,14 +42,14 @@ def embed_udf(
 
     Parameters
     ----------
-    open_model : callable
-        Returns the worker's `Model` from its keyword argument ``n_threads``, such as
-        ``functools.partial(jina_omni.Model, "text.gguf", device="cpu")``. Each worker must have the file under this
-        path.
+    model : str, PathLike, dict, Model or callable
+        What `Model` takes, such as ``{"model": "text.gguf", "device": "cpu"}``; a model, whose arguments are used; or
+        what returns the worker's model from the keyword argument ``n_threads``. Each worker must have the file under
+        this path.
     make_input : callable
         From the values of a row, one for each column that the function is called with, to an input of `Model.encode`,
-        such as ``lambda title, data: [title, jina_omni.Image(data)]``. By default there is one column, which has the
-        inputs.
+        such as ``lambda title, data: [title, jina_omni.Image(data)]``. What it raises is the error of the row. By
+        default there is one column, which has the inputs.
     batch_size : int
         Rows that a worker embeds together.
     **options
@@ -62,16 +63,16 @@ def embed_udf(
 
     Examples
     --------
-    >>> embed = embed_udf(functools.partial(jina_omni.Model, "text.gguf", device="cpu"))  # doctest: +SKIP
+    >>> embed = embed_udf({"model": "text.gguf", "device": "cpu"}, truncate_dim=64)  # doctest: +SKIP
     >>> frame.select("id", embed("text").alias("made")).select("id", "made.*")  # doctest: +SKIP
     """
 
     def make_predict_function() -> Callable[..., Rows]:
         task = TaskContext.get()
-        model = open_model(n_threads=task.cpus() if task else 1)
+        opened = open_in_worker(model, n_threads=task.cpus() if task else 1)
 
         def predict(*columns: npt.NDArray[Any]) -> Rows:
-            return embed_rows(model, [make_input(*row) for row in zip(*columns, strict=True)], options)
+            return embed_rows(opened, zip(*columns, strict=True), lambda row: make_input(*row), options)
 
         vars(predict)["__signature__"] = inspect.signature(make_input)  # Spark counts the columns by it
         return predict
