@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.similarity import scale_to_unit_length
+from jina_omni.cosines import scale_to_unit_length
 
 __all__ = ["choose_number", "cluster", "find_positions", "subtract_kinds"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.cli.collection.database import Content
-from jina_omni.similarity import scale_to_unit_length
+from jina_omni.cosines import scale_to_unit_length
 
 __all__ = ["Duplicate", "find_duplicates"]
 

@@ -16,8 +16,8 @@ from jina_omni.cli.collection.places import describe_copies, find_url
 from jina_omni.cli.collection.previews import render_preview
 from jina_omni.cli.collection.scope import FILE_KINDS
 from jina_omni.cli.collection.templates import POLICY, fill_template, read_template
+from jina_omni.cosines import scale_to_unit_length
 from jina_omni.media.picture_options import PictureOptions
-from jina_omni.similarity import scale_to_unit_length
 
 __all__ = ["Point", "count_files", "make_map", "render_map"]
 
