@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import os
@@ -112,7 +113,8 @@ class Side:
         result
             What the engine returned.
         """
-        self._pipe.send(work)
+        with contextlib.suppress(BrokenPipeError):  # the answer is then that the process has ended
+            self._pipe.send(work)
         seconds, self.peak_mib, result = self._receive("done")
         return seconds, result
 
@@ -131,7 +133,7 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.is_alive():
+        with contextlib.suppress(BrokenPipeError):
             self._pipe.send(None)
         self._end()
 

@@ -253,8 +253,8 @@ class DeviceBench:
 
     def _warm_up(self, part: str, row: str, sides: list[Side], work: Any, until: float) -> bool:
         """Run each side once, and take those away that fail. Returns whether ours is there, and time."""
-        if sides and time.monotonic() > until:
-            self._leave_out(part, row, "all", _TIME_IS_UP)
+        if time.monotonic() > until or not sides:
+            self._leave_out(part, row, "all", "jina_omni did not start, or has failed" if not sides else _TIME_IS_UP)
             return False
         for side in tuple(sides):
             free = self._read_free()

@@ -14,17 +14,21 @@ from typing import Any
 
 import pytest
 
-from benchmarks import on_device
+from benchmarks import checkpoint, on_device
 from benchmarks.compare import Side
 from benchmarks.device_figures import DeviceFigures
+from benchmarks.device_work import DRY_RUN
 from benchmarks.engines import OursText, name_torch_device
 from benchmarks.models import OursModel
 from benchmarks.towers import OursAudio, OursVision
 from testing.accelerator import GraphCount
+from testing.checkpoints.shapes import TINY
 from testing.engine import build
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "check_gpu.py"
+ENGINE = build.engine_dir()
+MAKE_LLAMA = on_device.DeviceBench._make_llama
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 
@@ -121,9 +125,13 @@ def test_a_dry_run_measures_every_part_beside_the_others(run: Run):
 def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out(
     run: Run, tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    def fail(*_: Any, **__: Any) -> None:
+        raise build.EngineError("libllama.so is missing: run python -m testing.engine.build")
+
+    monkeypatch.setattr(checkpoint, "quantize", fail)
     monkeypatch.setattr(tool, "TYPES", ("Q4_K_M",))
     monkeypatch.setattr(tool, "program_path", lambda *_: tmp_path / "none")
-    status, results, page = run("--parts", "text,counts")
+    status, results, page = run("--parts", "text,counts", "--cache", str(tmp_path))
     assert status == 0
     assert [(result["part"], result["row"]) for result in results] == [("text", "Q4_K_M"), ("counts", "inputs")]
     assert "run python -m testing.engine.build" in page
@@ -132,11 +140,20 @@ def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out
 
 def test_sides_that_cannot_start_or_fail_are_left_out_and_the_others_go_on(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(on_device, "_TORCH_TEXT", {"torch": int, "torch-bf16": Wrong})
+    engines = {"libllama": OursText, "llama-cpp-python": Ended}
+    monkeypatch.setattr(on_device.DeviceBench, "_make_llama", lambda *_: engines)
     status, results, page = run("--parts", "text")
     print(page)
     assert status == 0
-    left_out = [(result["row"], result["side"]) for result in results if "left_out" in result]
-    assert left_out == [("F16", "torch"), ("F16, one query of 12 tokens", "torch-bf16")]
+    left_out = [(result["row"], result["side"], result["left_out"]) for result in results if "left_out" in result]
+    query, ended = "F16, one query of 12 tokens", "llama-cpp-python: its process ended with status 3"
+    assert left_out[0][:2] == ("F16", "torch")
+    assert "TypeError" in left_out[0][2]
+    assert left_out[1] == (query, "torch-bf16", "ValueError: cannot embed 1 texts")
+    # its process is started again for each group
+    assert left_out[2:] == [
+        (row, "llama-cpp-python", ended) for row in (query, "F16, 4 of 16 tokens", "F16, 1 of 40 tokens")
+    ]
     sides = find_sides([result for result in results if "left_out" not in result])
     assert list(sides.values()) == [["jina_omni", "libllama"]] * 4
 
@@ -146,19 +163,50 @@ class Wrong(SimpleNamespace):
         raise ValueError(f"cannot embed {len(work)} texts")
 
 
-def test_what_there_is_no_time_for_is_left_out(run: Run, tool: ModuleType, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tool, "SECONDS", dict.fromkeys(tool.SECONDS, -1.0))
-    status, results, _ = run("--parts", "text,image,sound")
+class Ended(SimpleNamespace):
+    def run(self, _: Any) -> Any:
+        os._exit(3)
+
+
+@pytest.mark.usefixtures("engine")
+def test_llama_cpp_embeds_the_same_files(run: Run, tool: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JINA_OMNI_ENGINE", str(ENGINE))
+    monkeypatch.setattr(on_device.DeviceBench, "_make_llama", MAKE_LLAMA)
+    monkeypatch.setattr(on_device, "_TORCH_TEXT", {})
+    monkeypatch.setattr(tool, "TYPES", ("F16", "Q4_K_M"))
+    status, results, _ = run("--parts", "text")
     assert status == 0
-    assert {result["left_out"] for result in results} == {"the time was up"}
-    assert {result["part"] for result in results} == {"start"}
+    for ftype, least in (("F16", 0.9999), ("Q4_K_M", 0.98)):
+        found = [r for r in results if r["part"] == "text" and r["row"].startswith(f"{ftype}, ") and "side" in r]
+        assert {r["side"] for r in found if "left_out" not in r} >= {"libllama", "libllama-512", "libllama-separate"}
+        assert min(r["cosine"] for r in found if "left_out" not in r) > least
+
+
+@pytest.mark.parametrize(("limit", "options"), [("DRY_RUN_SECONDS", ()), ("ALL_SECONDS", ("--full",))])
+def test_what_there_is_no_time_for_is_left_out(
+    run: Run, tool: ModuleType, monkeypatch: pytest.MonkeyPatch, limit: str, options: tuple[str, ...]
+):
+    monkeypatch.setattr(tool, limit, -1.0)
+    monkeypatch.setattr(tool.shapes, "FULL", TINY)  # whose files are small
+    monkeypatch.setattr(tool, "FULL", DRY_RUN)
+    status, results, _ = run("--parts", "text,image,sound", *options)
+    assert status == 0
+    assert {result["left_out"] for result in results if result["part"] == "start"} == {"the time was up"}
+    rows = ["F16, one query of 12 tokens", "F16, 4 of 16 tokens", "F16, 1 of 8 tokens", "F16, 1 of 40 tokens"]
+    rows += [f"{tower}{work}" for work in ("1 of 512 x 512", "1 of 2 s") for tower in ("", "the tower on ")]
+    assert [result["row"] for result in results if result["part"] != "start"] == rows
+    assert all("left_out" in result for result in results)
 
 
 def test_ours_that_fails_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(on_device, "OursText", Ended)
     monkeypatch.setattr(on_device, "OursModel", int)
-    status, results, _ = run("--parts", "image")
+    status, results, page = run("--parts", "text,image")
     assert status == 1
-    assert results[0]["side"] == "jina_omni"
+    ours = [(result["row"], result["side"]) for result in results if "left_out" in result]
+    assert ours[:2] == [("F16, one query of 12 tokens", "jina_omni"), ("F16, 4 of 16 tokens", "all")]
+    assert ("image", "jina_omni") in ours
+    assert "jina_omni: its process ended with status 3" in page
 
 
 @pytest.mark.parametrize(
@@ -173,7 +221,7 @@ def test_the_device_part_of_the_suite_is_run_in_its_time(
     run: Run, tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, status: int, text: str
 ):
     monkeypatch.setattr(tool, "ROOT", write_suite(tmp_path, more))
-    monkeypatch.setitem(tool.SECONDS, "suite", 20.0)
+    monkeypatch.setattr(tool, "DRY_RUN_SECONDS", 20.0)
     start = time.monotonic()
     found, results, page = run("--parts", "suite")
     assert time.monotonic() - start < 60
