@@ -11,6 +11,7 @@ import pytest
 # Before numpy is imported: threads of its own would fight ours for the processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from jina_omni.native import Device, find_device
 from testing.checkpoints.shapes import TINY
 from testing.checkpoints.writer import Checkpoint, write_checkpoint
 
@@ -54,6 +55,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """Return the files of the tiny nano model."""
     return write_checkpoint(tmp_path_factory.mktemp("nano"), TINY["nano"])
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> Device:
+    """Return the device that ``--device`` names."""
+    return find_device(request.config.getoption("device"))
 
 
 @pytest.fixture(scope="session")

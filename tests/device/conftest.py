@@ -1,4 +1,4 @@
-"""The device that these tests compute on, and float32 results to compare with."""
+"""Contexts for the device that these tests compute on, and for float32 results to compare with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.device)
-
-
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> Device:
-    return find_device(request.config.getoption("device"))
 
 
 @pytest.fixture(scope="session")

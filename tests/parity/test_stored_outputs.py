@@ -15,7 +15,7 @@ from PIL import Image
 import jina_omni
 from jina_omni.media.image import find_grid, read_patches
 from jina_omni.media.patches import VisionGeometry
-from jina_omni.native import Context, Projector, find_device
+from jina_omni.native import Context, Device, Projector, find_device
 from testing.checkpoints.cases import AUDIO_LENGTHS, STAGE_CASE, all_cases, media_cases, mel
 from testing.checkpoints.spans import Audio, Part, Video
 from testing.checkpoints.writer import Checkpoint, sha256
@@ -33,10 +33,10 @@ class Subject:
 
 
 @pytest.fixture(scope="module", params=["small", "nano"])
-def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+def subject(request: pytest.FixtureRequest, device: Device) -> Iterator[Subject]:
     files = request.getfixturevalue(request.param)
     stored = np.load(DATA / f"{request.param}.npz")
-    with jina_omni.Model(files.text, [files.vision, files.audio]) as model:
+    with jina_omni.Model(files.text, [files.vision, files.audio], device=device.name) as model:
         yield Subject(model, files, stored)
 
 
@@ -54,6 +54,7 @@ def test_every_input_has_as_many_tokens_as_in_torch(subject: Subject) -> None:
     assert subject.model.count_tokens(inputs()) == subject.stored["n_positions"].tolist()
 
 
+@pytest.mark.device
 def test_every_embedding_equals_torch(subject: Subject) -> None:
     cosine = (subject.model.encode(inputs()) * subject.stored["embeddings"]).sum(1, dtype=np.float64)
     assert dict(zip(subject.stored["names"].tolist(), cosine, strict=True)) == pytest.approx(
@@ -90,13 +91,14 @@ def as_ours(part: Part) -> Any:
     return part
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("dialect", ["card", "sentence-transformers"])
-def test_sounds_videos_and_their_mixtures_equal_torch(subject: Subject, dialect: Any) -> None:
+def test_sounds_videos_and_their_mixtures_equal_torch(subject: Subject, device: Device, dialect: Any) -> None:
     chosen = [i for i, case in enumerate(media_cases()) if case.dialect == dialect]
     given = [[as_ours(part) for part in media_cases()[i].parts] for i in chosen]
     names = subject.stored["media_names"][chosen].tolist()
     files = subject.files
-    with jina_omni.Model(files.text, [files.vision, files.audio], dialect=dialect) as model:
+    with jina_omni.Model(files.text, [files.vision, files.audio], device=device.name, dialect=dialect) as model:
         counts, ours = model.count_tokens(given), model.encode(given)
     assert dict(zip(names, counts, strict=True)) == dict(
         zip(names, subject.stored["media_positions"][chosen].tolist(), strict=True)
