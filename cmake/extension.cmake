@@ -22,6 +22,7 @@ add_library(omni STATIC
     csrc/native_log.cpp
     csrc/packed_memory.cpp
     csrc/page_guard.cpp
+    csrc/passes.cpp
     csrc/piece_rate.cpp
     csrc/printable.cpp
     csrc/rotary_table.cpp

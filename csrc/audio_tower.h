@@ -49,6 +49,7 @@ public:
 
     int64_t n_position(const tower_inputs & inputs) const override;
     int64_t n_output(const tower_inputs & inputs) const override;
+    int64_t n_value(const tower_inputs & inputs) const override { return n_position(inputs) * hparams_.n_mel; }
     int64_t n_pass_position(const compute_device & device) const override;
     void    encode(compute_lane & lane, const tower_inputs & clips, float * embeddings, cancel_flag cancel) const override;
 

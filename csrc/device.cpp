@@ -13,24 +13,65 @@
 
 namespace omni {
 
+namespace {
+
+// What is left to the backend, which ends the process where its own allocations fail: ggml-cuda's conversions of rows and
+// weights and its partial results of attention, which are smaller than the rows that a graph has in memory, and the workspace
+// of cuBLAS, 32 MiB on Hopper by default. And a large pass leaves memory to the small ones of the other lane.
+constexpr size_t n_byte_backend = (size_t) 64 << 20;
+constexpr size_t backend_fraction = 4;
+
+size_t usable_memory(size_t n_free) {
+    const size_t n_reserved = n_free / backend_fraction + n_byte_backend;
+    return n_free - std::min(n_free, n_reserved);
+}
+
+} // namespace
+
+std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 20) - 1) >> 20) + " MiB"; }
+
 compute_lane::compute_lane(compute_device & device, priority order, ggml_backend_t backend)
     : device_(device), order_(order), backend_(backend),
       allocator_(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend))) {}
 
 void compute_lane::allocate(ggml_cgraph * graph) {
-    while (!ggml_gallocr_alloc_graph(allocator_.get(), graph)) {
+    size_t n_byte = 0, n_free = 0;
+    while (!allocate_by(allocator_.get(), graph, n_byte, n_free)) {
         // the old one would count on memory that it failed to allocate
         allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
-        if (kept_.n_graph() == 0) {
+        if (kept_.n_graph() > 0) {
+            kept_.clear();
+            continue;
+        }
+        if (device_.is_cpu) {
             throw std::bad_alloc();
         }
-        kept_.clear();
+        throw pass_too_large(OMNI_OUT_OF_MEMORY, "an input takes " + to_mebibytes(n_byte) + " to compute on the device " +
+                                                     device_.name() + ", of which " + to_mebibytes(n_free) + " are free and " +
+                                                     to_mebibytes(usable_memory(n_free)) +
+                                                     " may be used; use a smaller input, or device=\"cpu\"");
     }
 }
 
 ggml_gallocr_ptr compute_lane::allocate_own(ggml_cgraph * graph) const {
     ggml_gallocr_ptr own(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
-    return ggml_gallocr_alloc_graph(own.get(), graph) ? std::move(own) : nullptr;
+    size_t           n_byte = 0, n_free = 0;
+    return allocate_by(own.get(), graph, n_byte, n_free) ? std::move(own) : nullptr;
+}
+
+bool compute_lane::allocate_by(ggml_gallocr_t allocator, ggml_cgraph * graph, size_t & n_byte, size_t & n_free) const {
+    if (!device_.is_cpu) {
+        ggml_gallocr_reserve_n_size(allocator, graph, nullptr, nullptr, &n_byte);
+        if (ggml_gallocr_get_buffer_size(allocator, 0) == 0) { // what it had did not suffice, and has been released
+            size_t n_total = 0;
+            ggml_backend_dev_memory(device_.device, &n_free, &n_total);
+            const bool fits = n_total == 0 || n_byte <= usable_memory(n_free);
+            if (!fits || !ggml_gallocr_reserve(allocator, graph)) {
+                return false;
+            }
+        }
+    }
+    return ggml_gallocr_alloc_graph(allocator, graph);
 }
 
 void linear_work::add(const linear_operands & layer) {

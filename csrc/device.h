@@ -14,11 +14,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace omni {
 
 struct compute_device;
+
+std::string to_mebibytes(size_t n_byte); // for messages
 
 // What the linear layers of a device have computed so far.
 class linear_work {
@@ -48,12 +51,16 @@ public:
     kept_graphs & kept() { return kept_; } // on a device without our kernels
 
     // Memory for the tensors of a graph until the next is allocated. What is kept makes room for it where there is too little.
-    void allocate(ggml_cgraph * graph); // throws std::bad_alloc
+    // Throws std::bad_alloc on a CPU, elsewhere pass_too_large.
+    void allocate(ggml_cgraph * graph);
 
     // The same that is the graph's own. Null: there is too little.
     ggml_gallocr_ptr allocate_own(ggml_cgraph * graph) const;
 
 private:
+    // False where there is too little: the graph takes n_byte then, and the device has n_free.
+    bool allocate_by(ggml_gallocr_t allocator, ggml_cgraph * graph, size_t & n_byte, size_t & n_free) const;
+
     compute_device & device_;
     priority         order_;
     ggml_backend_t   backend_;

@@ -20,6 +20,12 @@ private:
     omni_status status_;
 };
 
+// A forward pass that a device can't compute at once; one of fewer inputs may fit.
+class pass_too_large : public error {
+public:
+    using error::error;
+};
+
 // Returns the status of the exception that is being handled, and writes its text to `out` unless that is null. To be called
 // in a handler.
 omni_status describe_current_exception(omni_error * out) noexcept;

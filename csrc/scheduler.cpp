@@ -2,6 +2,7 @@
 #include "scheduler.h"
 
 #include "error.h"
+#include "passes.h"
 
 #include <algorithm>
 #include <chrono>
@@ -88,7 +89,7 @@ void call_queue::run(const std::shared_ptr<const tower> & on, const tower_inputs
 
             call_queue & queue;
         } const running(*this);
-        on->encode(lane_, inputs, out, cancel);
+        encode_in_passes(*on, lane_, inputs, out, cancel);
         return;
     }
     const auto mine = std::make_shared<call>(on, inputs);
@@ -190,7 +191,7 @@ bool call_queue::compute_together(batch & taken) const {
             n_out += one->out.size();
         }
         std::vector<float> out(n_out);
-        taken.calls.front()->on->encode(lane_, inputs.view(), out.data(), cancel_flag(&taken.cancelled));
+        encode_in_passes(*taken.calls.front()->on, lane_, inputs.view(), out.data(), cancel_flag(&taken.cancelled));
         auto found = out.cbegin();
         for (const std::shared_ptr<call> & one : taken.calls) {
             std::copy_n(found, one->out.size(), one->out.begin());
@@ -206,7 +207,7 @@ void call_queue::compute_alone(call & one) const {
     try {
         const cancel_flag cancel(&one.cancelled);
         if (!cancel.is_set()) {
-            one.on->encode(lane_, one.inputs.view(), one.out.data(), cancel);
+            encode_in_passes(*one.on, lane_, one.inputs.view(), one.out.data(), cancel);
         }
     } catch (...) {
         one.status = describe_current_exception(&one.failure);

@@ -23,8 +23,8 @@ public:
     call_queue(const call_queue &) = delete;
     call_queue & operator=(const call_queue &) = delete;
 
-    // Computes the inputs on a tower, as tower::encode does, and throws what that throws. A call that others are computed before
-    // or with is left at once when it is cancelled.
+    // Computes the inputs on a tower, as encode_in_passes does, and throws what that throws. A call that others are computed
+    // before or with is left at once when it is cancelled.
     void run(const std::shared_ptr<const tower> & on, const tower_inputs & inputs, float * out, cancel_flag cancel);
 
 private:

@@ -2,6 +2,7 @@
 #include "text_tower.h"
 
 #include "described_graph.h"
+#include "error.h"
 #include "printable.h"
 
 #include <algorithm>
@@ -155,14 +156,19 @@ text_tower::layer text_tower::load_layer(int index) {
     return l;
 }
 
+int64_t text_tower::n_value(const tower_inputs & inputs) const {
+    const int32_t * tokens = inputs.tokens.data;
+    return hparams_.n_embd * std::count_if(tokens, tokens + inputs.tokens.size, [](int32_t token) { return token < 0; });
+}
+
 int64_t text_tower::n_pass_position(const compute_device & device) const { return device.is_cpu ? 4096 : 16384; }
 
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
     const int64_t n_token = n_position(sequences);
     if (!lane.device().is_cpu && n_token > n_device_token_max) {
-        throw error(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
-                                     std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
-                                     " computes; split it, or use device=\"cpu\"");
+        throw pass_too_large(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
+                                              std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
+                                              " computes; split it, or use device=\"cpu\"");
     }
     text_batch batch(hparams_, sequences, !lane.device().runs_kernels());
     graph_key  key = {identity(), {}};

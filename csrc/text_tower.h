@@ -48,6 +48,7 @@ public:
 
     int64_t n_position(const tower_inputs & inputs) const override { return (int64_t) inputs.tokens.size; }
     int64_t n_output(const tower_inputs & inputs) const override { return (int64_t) inputs.shapes.size * hparams_.n_embd; }
+    int64_t n_value(const tower_inputs & inputs) const override;
     int64_t n_pass_position(const compute_device & device) const override;
     void    encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const override;
 

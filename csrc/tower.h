@@ -33,10 +33,14 @@ public:
     virtual int64_t n_position(const tower_inputs & inputs) const = 0; // tokens, patches or mel frames
     virtual int64_t n_output(const tower_inputs & inputs) const = 0;   // floats
 
+    virtual size_t  n_shape() const { return 1; }                   // numbers that describe an input
+    virtual int64_t n_value(const tower_inputs & inputs) const = 0; // floats that belong to the tokens and shapes
+
     // Positions of one forward pass: more do not compute faster, and take memory.
     virtual int64_t n_pass_position(const compute_device & device) const = 0;
 
-    // Writes n_output floats: see the functions of the C header. All shapes and ids are in range.
+    // Writes n_output floats: see the functions of the C header. All shapes and ids are in range. Throws pass_too_large where
+    // all at once are too many for the device: encode_in_passes computes fewer then.
     virtual void encode(compute_lane & lane, const tower_inputs & inputs, float * out, cancel_flag cancel) const = 0;
 
 private:

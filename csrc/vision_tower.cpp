@@ -170,6 +170,10 @@ int64_t vision_tower::n_position(const tower_inputs & inputs) const {
     return n_patch;
 }
 
+int64_t vision_tower::n_value(const tower_inputs & inputs) const {
+    return n_position(inputs) * 3 * 2 * hparams_.patch_size * hparams_.patch_size;
+}
+
 int64_t vision_tower::n_pass_position(const compute_device &) const { return n_batch_patch; }
 
 void vision_tower::encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const {

@@ -68,6 +68,8 @@ public:
     int64_t n_output(const tower_inputs & inputs) const override {
         return n_position(inputs) / hparams_.n_merge() * hparams_.n_embd_out;
     }
+    size_t  n_shape() const override { return 3; }
+    int64_t n_value(const tower_inputs & inputs) const override;
     int64_t n_pass_position(const compute_device & device) const override;
     void    encode(compute_lane & lane, const tower_inputs & images, float * embeddings, cancel_flag cancel) const override;
 

@@ -197,13 +197,12 @@ void weights::map() {
 
 ggml_backend_buffer_ptr weights::allocate() const {
     ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
-    const auto                 mebibytes = [](size_t n) { return std::to_string((n + (1 << 20) - 1) >> 20) + " MiB"; };
     const std::string          on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
     const size_t               n_most = ggml_backend_buft_get_max_size(memory);
     for (ggml_tensor * t = ggml_get_first_tensor(context_.get()); t != nullptr; t = ggml_get_next_tensor(context_.get(), t)) {
         if (t->data == nullptr && t->view_src == nullptr && ggml_nbytes(t) > n_most) {
-            throw file_->error(std::string("tensor '") + t->name + "' takes " + mebibytes(ggml_nbytes(t)) + on_device +
-                               ", which has buffers of " + mebibytes(n_most) + " at most; use device=\"cpu\"");
+            throw file_->error(std::string("tensor '") + t->name + "' takes " + to_mebibytes(ggml_nbytes(t)) + on_device +
+                               ", which has buffers of " + to_mebibytes(n_most) + " at most; use device=\"cpu\"");
         }
     }
     ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), memory));
@@ -215,9 +214,9 @@ ggml_backend_buffer_ptr weights::allocate() const {
     }
     size_t n_free = 0, n_total = 0;
     ggml_backend_dev_memory(device_, &n_free, &n_total);
-    throw file_->error("the weights take " + mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) +
-                       on_device + ", of which " + mebibytes(n_free) +
-                       " are free; use a smaller quantisation or device=\"cpu\"");
+    throw file_->error("the weights take " +
+                       to_mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) + on_device +
+                       ", of which " + to_mebibytes(n_free) + " are free; use a smaller quantisation or device=\"cpu\"");
 }
 
 void weights::copy(const placement & p) {

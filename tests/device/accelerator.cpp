@@ -2,6 +2,7 @@
 
 #include "ggml-impl.h" // ggml_op_is_empty
 
+#include <algorithm>
 #include <utility>
 
 namespace {
@@ -16,6 +17,19 @@ const char * memory_name(ggml_backend_buffer_type_t) { return "test"; }
 
 void drop_values(ggml_backend_buffer_t, ggml_tensor *, const void *, size_t, size_t) {}
 
+void (*free_on_cpu)(ggml_backend_buffer_t);
+
+void release(ggml_backend_buffer_t buffer) {
+    owner(buffer->buft->device).n_byte_live -= buffer->size;
+    free_on_cpu(buffer);
+}
+
+void get_memory(ggml_backend_dev_t device, size_t * n_free, size_t * n_total) {
+    const test_accelerator & of = owner(device);
+    *n_total = of.n_memory;
+    *n_free = of.n_memory - std::min(of.n_memory, of.n_byte_live);
+}
+
 ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t memory, size_t n_byte) {
     test_accelerator & of = owner(memory->device);
     if (!passes(of.n_allocation)) {
@@ -25,6 +39,9 @@ ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t memory, size_t n_byte)
     if (buffer != nullptr) {
         buffer->buft = memory;
         of.n_byte += (int64_t) n_byte;
+        of.n_byte_live += buffer->size;
+        free_on_cpu = buffer->iface.free_buffer;
+        buffer->iface.free_buffer = release;
         if (of.is_hollow) {
             buffer->iface.set_tensor = drop_values;
         }
@@ -40,6 +57,9 @@ bool is_host(ggml_backend_buffer_type_t) { return false; }
 
 ggml_status compute(ggml_backend_t backend, ggml_cgraph * graph) {
     test_accelerator & of = owner(backend->device);
+    if (of.before_graph) {
+        of.before_graph();
+    }
     if (!passes(of.n_graph)) {
         return GGML_STATUS_FAILED;
     }
@@ -51,7 +71,7 @@ ggml_status compute(ggml_backend_t backend, ggml_cgraph * graph) {
         return GGML_STATUS_SUCCESS;
     }
     ggml_backend_t cpu = ggml_backend_cpu_init();
-    ggml_backend_cpu_set_n_threads(cpu, 1); // several would wait for each other actively, on processors that others use too
+    ggml_backend_cpu_set_n_threads(cpu, 1); // on a busy machine several wait for each other at each operation
     const ggml_status status = ggml_backend_graph_compute(cpu, graph);
     ggml_backend_free(cpu);
     return status;
@@ -93,6 +113,7 @@ test_accelerator::test_accelerator() : device_(*ggml_backend_reg_dev_get(ggml_ba
     device_.context = this;
     device_.iface.get_name = name;
     device_.iface.get_type = [](ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; };
+    device_.iface.get_memory = get_memory;
     device_.iface.get_buffer_type = [](ggml_backend_dev_t device) { return &owner(device).memory_; };
     device_.iface.init_backend = start;
     device_.iface.supports_op = supports;

@@ -6,6 +6,7 @@
 #include "ggml-cpu.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct test_accelerator {
     int64_t n_graph = -1;
 
     size_t n_byte_max = SIZE_MAX; // of a buffer
+    size_t n_memory = SIZE_MAX;   // that it says to have, which its buffers take of
+    size_t n_byte_live = 0;       // of the buffers that there are
+
+    std::function<void()> before_graph; // called where it is set
 
     int64_t n_submit = 0; // graphs
     int64_t n_replay = 0; // of these, those that were submitted before, with tensors where they lay then

@@ -2,6 +2,7 @@
 
 #include "cancel_flag.h"
 #include "gguf_file.h"
+#include "passes.h"
 #include "text_architecture.h"
 
 #include <algorithm>
@@ -51,8 +52,9 @@ inputs sounds(const omni::audio_tower & tower, const std::string & name, std::ve
     return made;
 }
 
-std::vector<float> compute(const omni::tower & tower, omni::compute_device & device, const inputs & of) {
+std::vector<float> compute(const omni::tower & tower, omni::compute_device & device, const inputs & of,
+                           const int32_t * cancel) {
     std::vector<float> out(tower.n_output(of.view()));
-    tower.encode(device.lane(omni::priority::interactive), of.view(), out.data(), omni::cancel_flag(nullptr));
+    omni::encode_in_passes(tower, device.lane(omni::priority::interactive), of.view(), out.data(), omni::cancel_flag(cancel));
     return out;
 }

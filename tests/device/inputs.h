@@ -32,4 +32,5 @@ inputs texts(const omni::text_tower & tower, const std::string & name, std::vect
 inputs images(const omni::vision_tower & tower, const std::string & name, std::vector<int32_t> grids);
 inputs sounds(const omni::audio_tower & tower, const std::string & name, std::vector<int32_t> lengths);
 
-std::vector<float> compute(const omni::tower & tower, omni::compute_device & device, const inputs & of);
+std::vector<float> compute(const omni::tower & tower, omni::compute_device & device, const inputs & of,
+                           const int32_t * cancel = nullptr);

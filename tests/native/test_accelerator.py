@@ -56,6 +56,19 @@ def test_graphs_are_kept_and_replayed(program: Path, checkpoint: Checkpoint, tmp
     assert max(float(line.split()[-1]) for line in found) < 3e-3  # as above
 
 
+def test_what_does_not_fit_the_memory_is_computed_in_smaller_passes(program: Path, checkpoint: Checkpoint) -> None:
+    """And an input that does not fit alone is an error, after which the next call is well."""
+    found = run(program, "memory", checkpoint.text, checkpoint.vision, checkpoint.audio).splitlines()
+    print("\n".join(found))
+    assert len(found) == 6
+
+
+def test_a_cancelled_call_ends_with_the_piece_in_progress(program: Path, checkpoint: Checkpoint) -> None:
+    found = run(program, "cancel", checkpoint.text, checkpoint.vision, checkpoint.audio).splitlines()
+    assert [line.rsplit(" ", 1)[0] for line in found] == ["texts", "images of one size", "images", "sounds"]
+    assert all(int(line.split()[-1]) >= 10 for line in found)  # pieces
+
+
 def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:
     run(program, "errors")
 

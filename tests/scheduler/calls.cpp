@@ -36,6 +36,7 @@ public:
 
     int64_t n_position(const omni::tower_inputs & inputs) const override { return (int64_t) inputs.tokens.size; }
     int64_t n_output(const omni::tower_inputs & inputs) const override { return 2 * (int64_t) inputs.shapes.size; }
+    int64_t n_value(const omni::tower_inputs & inputs) const override { return (int64_t) inputs.shapes.size; }
     int64_t n_pass_position(const omni::compute_device &) const override { return n_pass; }
 
     void encode(omni::compute_lane & lane, const omni::tower_inputs & inputs, float * out,
@@ -56,6 +57,9 @@ public:
             }
         } const end{*this, lane.order()};
         n_begun_++;
+        if ((int64_t) inputs.tokens.size > n_fit) {
+            throw omni::pass_too_large(OMNI_OUT_OF_MEMORY, "an input is too large");
+        }
         while (!take_permit()) {
             if (cancel.is_set()) {
                 n_stopped_++;
@@ -76,6 +80,8 @@ public:
             *out++ = inputs.values.data[i];
         }
     }
+
+    int64_t n_fit = INT64_MAX; // tokens that a pass may have
 
     // From now on a run waits until there is a permit for it.
     void hold() { n_permit_ = 0; }
@@ -288,6 +294,19 @@ TEST(a_call_larger_than_a_pass_is_computed_alone) {
     busy.finish();
     demand(busy.tower->shapes() == lengths({{3, 1}, {50, 50}, {1}}), "each in a run of its own");
     demand(b.is_right() && c.is_right(), "each gets its own");
+}
+
+TEST(what_does_not_fit_is_computed_in_halves_and_only_what_is_too_large_alone_fails) {
+    busy_queue busy;
+    test_call  b({9, 8, 7, 6, 5}, 10), c({17}, 100), d({16}, 200);
+    busy.tower->n_fit = 16;
+    for (test_call * call : {&b, &c, &d}) {
+        busy.add(*call);
+    }
+    busy.finish();
+    demand(b.is_right() && b.status == OMNI_OK, "in smaller passes");
+    demand(c.status == OMNI_OUT_OF_MEMORY && std::string(c.failure.text) == "an input is too large", "its error");
+    demand(d.is_right() && d.status == OMNI_OK, "the others get their own");
 }
 
 TEST(calls_for_other_towers_are_not_packed_and_the_oldest_goes_first) {
