@@ -211,7 +211,9 @@ def least_cosine(a: Any, b: Any) -> float:
     return float((dots / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
-def take_turns(sides: Sequence[Side], work: Any, repeats: int, pause: float = _PAUSE) -> list[list[float]]:
+def take_turns(
+    sides: Sequence[Side], work: Any, repeats: int, *, pause: float = _PAUSE, until: float = math.inf
+) -> list[list[float]]:
     """Run the sides in turn (A B A B ...).
 
     Parameters
@@ -224,6 +226,8 @@ def take_turns(sides: Sequence[Side], work: Any, repeats: int, pause: float = _P
         Turns of each.
     pause
         Seconds before each turn.
+    until
+        A time of `time.monotonic`, after which each side that has had one turn gets no other.
 
     Returns
     -------
@@ -231,7 +235,9 @@ def take_turns(sides: Sequence[Side], work: Any, repeats: int, pause: float = _P
         The seconds of the turns, by side.
     """
     seconds: list[list[float]] = [[] for _ in sides]
-    for _ in range(repeats):
+    for turn in range(repeats):
+        if turn > 0 and time.monotonic() > until:
+            break
         for taken, side in zip(seconds, sides, strict=True):
             time.sleep(pause)
             taken.append(side.run(work)[0])
@@ -249,6 +255,7 @@ def compare(
     comparable: bool = True,
     reference: Any = None,
     pause: float = _PAUSE,
+    until: float = math.inf,
 ) -> list[Result]:
     """Run the sides in turn (A B A B ...) after one turn that isn't counted.
 
@@ -270,8 +277,8 @@ def compare(
         Whether the sides compute the same, so that the cosine between what they return says something.
     reference
         The embeddings that all sides approximate, if there are any.
-    pause
-        Seconds before each turn that counts.
+    pause, until
+        As in `take_turns`.
 
     Returns
     -------
@@ -279,7 +286,7 @@ def compare(
         One per side.
     """
     outputs = [side.run(work)[1] for side in sides]
-    seconds = take_turns(sides, work, repeats, pause)
+    seconds = take_turns(sides, work, repeats, pause=pause, until=until)
     return [
         Result(
             row,

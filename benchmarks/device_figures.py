@@ -100,7 +100,7 @@ def _format_row(part: str, row: str, measured: Sequence[Mapping[str, Any]]) -> s
         found = min((sides[name] for name in names if name in sides), key=_seconds, default=None)
         cells.append(_describe(found) if found else "")
         held = found and found.get("held_bytes")
-        memory.append(f"{held / 2**20:,.0f}" if held else "-")
+        memory.append(f"{held / 2**20:,.0f}" if held and held > 0 else "-")
         if found and found["side"] != "jina_omni" and found.get("cosine") is not None:
             cosines.append(f"{found['side']} {found['cosine']:.6f}")
     return f"| {part}, {row} | {' | '.join(cells)} | {', '.join(memory)} | {'; '.join(cosines)} |"

@@ -223,33 +223,43 @@ class DeviceBench:
         *,
         comparable: bool = True,
     ) -> None:
-        try:
-            if self._warm_up(part, row, sides, work, until):
-                found = compare(row, sides, work, amount, unit, _REPEATS, comparable=comparable, pause=0)
-                held = [{"held_bytes": self._held[result.side]} for result in found]
-                self._figures.add(part, row, [r.as_dict() | more for r, more in zip(found, held, strict=True)])
-        except RuntimeError as error:
-            self._leave_out(part, row, "all", error)
-            sides.clear()
+        def measure() -> list[dict[str, Any]]:
+            options = {"comparable": comparable, "pause": 0, "until": until}
+            return [r.as_dict() for r in compare(row, sides, work, amount, unit, _REPEATS, **options)]
+
+        self._add(part, row, sides, work, until, measure)
 
     def _measure_query(self, row: str, sides: list[Side], work: Any, until: float) -> None:
-        try:
-            if not self._warm_up("query", row, sides, work, until):
-                return
-            taken = take_turns(sides, work, self._work.queries, pause=0)
-        except RuntimeError as error:
-            self._leave_out("query", row, "all", error)
-            sides.clear()
-            return
-        p50, p99 = (np.percentile(taken, p, axis=1, method="higher").tolist() for p in (50, 99))
-        self._figures.add(
-            "query",
-            row,
-            [
-                {"side": side.name, "p50_s": a, "p99_s": b, "times": a / p50[0], "held_bytes": self._held[side.name]}
+        def measure() -> list[dict[str, Any]]:
+            taken = take_turns(sides, work, self._work.queries, pause=0, until=until)
+            p50, p99 = (np.percentile(taken, p, axis=1, method="higher").tolist() for p in (50, 99))
+            return [
+                {"side": side.name, "p50_s": a, "p99_s": b, "times": a / p50[0]}
                 for side, a, b in zip(sides, p50, p99, strict=True)
-            ],
-        )
+            ]
+
+        self._add("query", row, sides, work, until, measure)
+
+    def _add(
+        self,
+        part: str,
+        row: str,
+        sides: list[Side],
+        work: Any,
+        until: float,
+        measure: Callable[[], list[dict[str, Any]]],
+    ) -> None:
+        """Keep what is measured, without the sides that fail."""
+        if not self._warm_up(part, row, sides, work, until):
+            return
+        try:
+            found = measure()
+        except RuntimeError as error:
+            self._drop(part, row, sides, error)
+            if sides:
+                self._add(part, row, sides, work, until, measure)
+            return
+        self._figures.add(part, row, [result | {"held_bytes": self._held[result["side"]]} for result in found])
 
     def _warm_up(self, part: str, row: str, sides: list[Side], work: Any, until: float) -> bool:
         """Run each side once, and take those away that fail. Returns whether ours is there, and time."""
@@ -261,14 +271,19 @@ class DeviceBench:
             try:
                 side.run(work)
             except RuntimeError as error:
-                self._leave_out(part, row, side.name, error)
-                if side is sides[0]:
-                    sides.clear()
+                self._drop(part, row, sides, error)
+                if not sides:
                     break
-                sides.remove(side)
             # what a side has taken it keeps for the next turn
             self._held[side.name] += free - self._read_free()
         return bool(sides)
+
+    def _drop(self, part: str, row: str, sides: list[Side], error: RuntimeError) -> None:
+        """Take away the side whose error it is; with ours all, since there is nothing to compare with."""
+        name = str(error).partition(":")[0]  # as `Side` begins its errors
+        self._leave_out(part, row, name, error)
+        others = [side for side in sides if side.name != name]
+        sides[:] = others if others and others[0].name == "jina_omni" and len(others) < len(sides) else []
 
     def _leave_out(self, part: str, row: str, side: str, why: object) -> None:
         self._figures.leave_out(part, row, side, str(why).strip().splitlines()[-1])

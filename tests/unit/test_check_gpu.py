@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import checkpoint, on_device
-from benchmarks.compare import Side
+from benchmarks.compare import Side, take_turns
 from benchmarks.device_figures import DeviceFigures
 from benchmarks.device_work import DRY_RUN
 from benchmarks.engines import OursText, name_torch_device
@@ -140,7 +142,7 @@ def test_a_type_that_cannot_be_made_and_a_program_that_is_not_built_are_left_out
 
 def test_sides_that_cannot_start_or_fail_are_left_out_and_the_others_go_on(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(on_device, "_TORCH_TEXT", {"torch": int, "torch-bf16": Wrong})
-    engines = {"libllama": OursText, "llama-cpp-python": Ended}
+    engines = {"libllama": OursText, "libllama-512": Tired, "llama-cpp-python": Ended}
     monkeypatch.setattr(on_device.DeviceBench, "_make_llama", lambda *_: engines)
     status, results, page = run("--parts", "text")
     print(page)
@@ -152,7 +154,9 @@ def test_sides_that_cannot_start_or_fail_are_left_out_and_the_others_go_on(run: 
     assert left_out[1] == (query, "torch-bf16", "ValueError: cannot embed 1 texts")
     # its process is started again for each group
     assert left_out[2:] == [
-        (row, "llama-cpp-python", ended) for row in (query, "F16, 4 of 16 tokens", "F16, 1 of 40 tokens")
+        found
+        for row, n in ((query, 1), ("F16, 4 of 16 tokens", 4), ("F16, 1 of 40 tokens", 1))
+        for found in ((row, "llama-cpp-python", ended), (row, "libllama-512", f"ValueError: cannot embed {n} texts"))
     ]
     sides = find_sides([result for result in results if "left_out" not in result])
     assert list(sides.values()) == [["jina_omni", "libllama"]] * 4
@@ -161,6 +165,12 @@ def test_sides_that_cannot_start_or_fail_are_left_out_and_the_others_go_on(run: 
 class Wrong(SimpleNamespace):
     def run(self, work: Any) -> Any:
         raise ValueError(f"cannot embed {len(work)} texts")
+
+
+class Tired(SimpleNamespace):
+    def run(self, work: Any) -> Any:
+        self.__class__ = Wrong
+        return np.ones((len(work), 256), np.float32)
 
 
 class Ended(SimpleNamespace):
@@ -267,6 +277,11 @@ def test_a_side_that_does_not_answer_is_ended():
         with pytest.raises(RuntimeError, match=r"stuck: no answer within 0\.2 s"):
             side.run(600)
         assert not side._process.is_alive()
+
+
+def test_turns_end_with_the_time_but_each_side_has_one():
+    with Side("quick", SimpleNamespace, run=abs) as side:
+        assert [len(take_turns([side], -1, 3, pause=0, until=until)[0]) for until in (0.0, math.inf)] == [1, 3]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("metal", "mps")])
