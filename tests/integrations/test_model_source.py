@@ -58,6 +58,19 @@ def test_equal_settings_are_stored_equally_however_they_are_given(model: jina_om
     assert given.identity_digest == make_source(model).identity_digest
 
 
+def test_values_of_numpy_and_the_order_of_projectors_are_stored_as_others(model: jina_omni.Model) -> None:
+    source = make_source(model, truncate_dim=np.int64(32), truncate=np.True_)
+    plain = make_source(model, truncate_dim=32, truncate=True)
+    assert json.dumps(source.options) == json.dumps(plain.options)
+    audio = DATA / "toy-retrieval-audio-mmproj-F16.gguf"
+    both = [
+        make_source({"model": TEXT, "mmproj": order, "n_threads": np.int32(1)})
+        for order in ([audio, VISION], [VISION, audio])
+    ]
+    assert json.dumps(both[0].arguments["files"]) == json.dumps(both[1].arguments["files"])
+    assert both[0].identity == both[1].identity
+
+
 def test_a_path_is_stored_so_that_it_is_found_from_everywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     source = make_source({"model": TEXT.name, "mmproj": [VISION.name]})

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
+import numpy as np
+
 from jina_omni.arguments import check_argument_names
 from jina_omni.calls import ENCODE_HINTS
 from jina_omni.errors import ModelLoadError
@@ -98,7 +100,7 @@ class ModelSource:
 
     def __init__(self, model: ModelLike, options: Mapping[str, Any], *, adapter: str) -> None:
         check_argument_names(adapter, options, ["model", *AdapterOptions.__annotations__], _HINTS)
-        self.options = cast(AdapterOptions, dict(options))
+        self.options = cast(AdapterOptions, {name: _convert_to_json(value) for name, value in options.items()})
         self._adapter = adapter
         self._model: Model | None = None
         self._lock = threading.Lock()
@@ -188,7 +190,8 @@ class ModelSource:
             )
 
     def _check_options(self, model: Model) -> None:
-        model.encode_document([], **self.options)  # computes nothing, and checks the options as each call does
+        quiet: AdapterOptions = {**self.options, "show_progress_bar": False}
+        model.encode_document([], **quiet)  # computes nothing, and checks the options as each call does
 
 
 def check_same_identity(stored: ModelSource, other: ModelSource, place: str) -> None:
@@ -238,11 +241,14 @@ def _complete(arguments: dict[str, Any], model: Model) -> dict[str, Any]:
 
 def _identify(model: Model) -> list[FileIdentity]:
     arguments = _read_arguments(model)
-    return describe_files([arguments["model"], *arguments["mmproj"]])
+    projectors = sorted(arguments["mmproj"], key=os.path.basename)  # in whichever order they were passed
+    return describe_files([arguments["model"], *projectors])
 
 
 def _convert_to_json(value: Any) -> Any:
-    """Return an argument in types of JSON: paths become str, sequences lists."""
+    """Return an argument in types of JSON: paths become str, sequences lists, and values of numpy those of Python."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
     return [_convert_to_json(item) for item in value] if isinstance(value, (list, tuple)) else value
