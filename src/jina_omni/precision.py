@@ -238,7 +238,7 @@ def _choose_ranges(
         warnings.warn(
             f"{len(kept)} embeddings give the ranges of {precision} themselves, which will not fit others; pass ranges "
             "or calibration_embeddings to jina_omni.quantize_embeddings",
-            stacklevel=3,
+            stacklevel=4,
         )
     return np.stack([kept.min(axis=0), kept.max(axis=0)])
 

@@ -22,7 +22,7 @@ from testing.checkpoints.shapes import AudioShape, ModelShape, TextShape, Vision
 from testing.checkpoints.writer import write_checkpoint
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"cluster.md", "integrations.md"}  # which tests/integrations runs
+ELSEWHERE = {"cluster.md", "integrations.md", "recipes.md"}  # which tests/integrations runs
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name not in ELSEWHERE]
 
 SAMPLE = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
