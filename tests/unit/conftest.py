@@ -1,4 +1,4 @@
-"""What tests of the processes that draw share."""
+"""What tests share: of the processes that draw, and of what a slow machine prints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from jina_omni import progress
 from jina_omni.media import open_pdfs
 
 # The machine may be busy: no time decides about a test.
@@ -22,6 +23,12 @@ def _no_open_pdfs(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None
     monkeypatch.setattr(open_pdfs, "_OPEN", open_pdfs._OpenDocuments())
     yield
     open_pdfs._OPEN.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that take seconds print no progress between what tests expect."""
+    monkeypatch.setattr(progress, "_SECONDS_PER_LINE", 86_400.0)
 
 
 @pytest.fixture

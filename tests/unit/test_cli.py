@@ -589,7 +589,9 @@ def test_embed_killed_midway_goes_on_and_ends_the_same(options: list[str], mixed
     assert 0 < n_done < 200
     finished = run("-m", "jina_omni", *command, str(tmp_path / "x.npz"))
     assert finished.returncode == 0
-    assert finished.stderr == f"{sum(MIXED.values()) - n_done} embedded; {n_done} already done\n"
+    *lines, report = finished.stderr.splitlines()
+    assert report == f"{sum(MIXED.values()) - n_done} embedded; {n_done} already done"
+    assert all("tokens/s" in line for line in lines)  # the progress of a slow machine
     with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "x.npz") as found:
         np.testing.assert_array_equal(found["names"], expected["names"])
         np.testing.assert_array_equal(found["vectors"], expected["vectors"])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,9 @@ class CommandError(JinaOmniError):
 
 def describe_failure(error: LocatedError, name: str) -> str:
     """Return an error's message with a name in the place of the input's index, and its advice for the command line."""
-    return error.message_for(escape(name)).removesuffix(error.problem) + name_options(error.problem)
+    named = copy.copy(error)
+    named.file = None  # the name says it, and may be that of another file with the same content
+    return named.message_for(escape(name)).removesuffix(error.problem) + name_options(error.problem)
 
 
 def advise_removal(folder: Path | str, db: Path) -> str:
