@@ -101,7 +101,8 @@ def open_display(unit: str = "inputs") -> Display | None:
     import tqdm.auto  # takes a tenth of a second, as it finds out whether this is a notebook
 
     is_notebook = tqdm.auto.tqdm is not tqdm.asyncio.tqdm
-    return _Bar(tqdm.auto.tqdm, unit) if is_notebook or sys.stderr.isatty() else _Lines(unit)
+    is_terminal = getattr(sys.stderr, "isatty", bool)  # what a program puts in its place may only be written to
+    return _Bar(tqdm.auto.tqdm, unit) if is_notebook or is_terminal() else _Lines(unit)
 
 
 class _Bar:
