@@ -113,13 +113,7 @@ class Check:
             counts = count_inputs(self._files.shape, list(self._work.counts), Path(folder), program)
         for name, (n_kernels, n_bytes) in counts.items():
             text = f"{n_kernels:,} kernels, {n_bytes / 2**20:,.1f} MiB of compute memory"
-<<<<<<< ours
-            self._figures.add("counts", name, [{"text": text, "n_kernels": n_kernels}])
-=======
-            self._figures.add(
-                "counts", f"texts of {name} tokens", [{"text": text, "n_kernels": n_kernels, "n_bytes": n_bytes}]
-            )
->>>>>>> theirs
+            self._figures.add("counts", name, [{"text": text, "n_kernels": n_kernels, "n_bytes": n_bytes}])
 
     @property
     def parts(self) -> dict[str, Callable[[float], None]]:
