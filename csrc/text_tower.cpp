@@ -127,6 +127,7 @@ text_hparams::text_hparams(const gguf_file & file, const text_architecture & arc
 text_tower::text_tower(const std::shared_ptr<const gguf_file> & file, const text_architecture & architecture, int32_t n_token,
                        ggml_backend_dev_t device)
     : hparams_(*file, architecture), token_embeddings_(file, n_token, hparams_.n_embd), weights_(file, device),
+      device_table_(weights_.lookup_table("token_embd.weight")),
       output_norm_(weights_.rms_norm("output_norm", hparams_.n_embd)) {
     for (int i = 0; i < hparams_.n_layer; i++) {
         layers_.push_back(load_layer(i));
@@ -173,21 +174,27 @@ void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, flo
     text_batch batch(hparams_, sequences, !lane.device().runs_kernels());
     graph_key  key = {identity(), {}};
     if (batch.is_padded()) {
-        key.shape = {batch.n_token, batch.n_sequence};
+        key.shape = {batch.n_token, batch.n_sequence, looks_up_on_device(sequences) ? 1 : 0};
     }
     compute_batch(lane, std::move(key), std::move(batch), pooled, n_output(sequences), cancel,
                   [this](graph & g, const text_batch & described) { return describe(g, described); });
 }
 
-ggml_tensor * text_tower::describe(graph & g, const text_batch & batch) const {
-    const text_hparams & hp = hparams_;
-    const int64_t        n_token = batch.n_token;
-    const auto           rotation = g.make_rotation(batch.position, 1, hp.head_dim, hp.rope_base);
-    const auto           last_rotation = g.make_rotation(batch.last_position, 1, hp.head_dim, hp.rope_base);
-    ggml_tensor *        last_rows = g.input(GGML_TYPE_I32, batch.n_sequence, 1, [&batch](void * data) {
-        std::memcpy(data, batch.last_rows.data(), batch.last_rows.size() * sizeof(int32_t));
-    });
-    ggml_tensor *        x = g.input(GGML_TYPE_F32, hp.n_embd, n_token, [this, &batch](void * data) {
+bool text_tower::looks_up_on_device(const tower_inputs & sequences) const {
+    return device_table_ != nullptr && sequences.values.size == 0;
+}
+
+// What pads is the first token once more.
+ggml_tensor * text_tower::look_up(graph & g, const text_batch & batch) const {
+    if (looks_up_on_device(batch.given)) {
+        ggml_tensor * ids = g.input(GGML_TYPE_I32, batch.n_token, 1, [&batch](void * data) {
+            const auto & tokens = batch.given.tokens;
+            int32_t *    out = std::copy_n(tokens.data, tokens.size, static_cast<int32_t *>(data));
+            std::fill_n(out, batch.n_token - (int64_t) tokens.size, tokens.data[0]);
+        });
+        return g.select_rows(device_table_, ids);
+    }
+    return g.input(GGML_TYPE_F32, hparams_.n_embd, batch.n_token, [this, &batch](void * data) {
         const int64_t n_embd = hparams_.n_embd, n_given = (int64_t) batch.given.tokens.size;
         float *       rows = static_cast<float *>(data);
         token_embeddings_.look_up(batch.given.tokens.data, n_given, batch.given.values.data, rows);
@@ -195,6 +202,16 @@ ggml_tensor * text_tower::describe(graph & g, const text_batch & batch) const {
             std::copy_n(rows, n_embd, rows + i * n_embd);
         }
     });
+}
+
+ggml_tensor * text_tower::describe(graph & g, const text_batch & batch) const {
+    const text_hparams & hp = hparams_;
+    const auto           rotation = g.make_rotation(batch.position, 1, hp.head_dim, hp.rope_base);
+    const auto           last_rotation = g.make_rotation(batch.last_position, 1, hp.head_dim, hp.rope_base);
+    ggml_tensor *        last_rows = g.input(GGML_TYPE_I32, batch.n_sequence, 1, [&batch](void * data) {
+        std::memcpy(data, batch.last_rows.data(), batch.last_rows.size() * sizeof(int32_t));
+    });
+    ggml_tensor *        x = look_up(g, batch);
 
     // everything behind attention: output projection and feed-forward, each added to the residual stream
     const auto finish = [&](const layer & l, ggml_tensor * residual, ggml_tensor * attention) {

@@ -40,8 +40,8 @@ public:
 
     const text_hparams & hparams() const { return hparams_; }
     int32_t              n_vocab() const { return token_embeddings_.n_vocab(); }
-    int64_t              n_params() const { return weights_.n_params() + token_embeddings_.n_params(); }
-    int64_t              n_bytes() const { return weights_.n_bytes() + token_embeddings_.n_bytes(); }
+    int64_t n_params() const { return weights_.n_params() + (device_table_ != nullptr ? 0 : token_embeddings_.n_params()); }
+    int64_t n_bytes() const { return weights_.n_bytes() + (device_table_ != nullptr ? 0 : token_embeddings_.n_bytes()); }
 
     // As weights::pack.
     int64_t pack(compute_device & device) { return weights_.pack(device); }
@@ -63,10 +63,13 @@ private:
 
     layer         load_layer(int index);
     ggml_tensor * describe(graph & g, const text_batch & batch) const; // returns the embeddings of the batch
+    bool          looks_up_on_device(const tower_inputs & sequences) const;
+    ggml_tensor * look_up(graph & g, const text_batch & batch) const; // returns the embeddings of its tokens
 
     text_hparams       hparams_;
     token_embeddings   token_embeddings_;
     weights            weights_;
+    ggml_tensor *      device_table_; // of token embeddings; null: the host looks them up
     norm_layer         output_norm_;
     std::vector<layer> layers_;
 };

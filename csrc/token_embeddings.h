@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of token embeddings of a text model file. It is looked up on the host: so every weight type works with every device,
-// and no device holds a copy.
+// The table of token embeddings of a text model file, which the host looks up: on the CPU, for devices that can't, and where media
+// embeddings stand between those of tokens.
 #pragma once
 
 #include "gguf_file.h"

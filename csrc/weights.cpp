@@ -16,6 +16,10 @@ namespace {
 
 constexpr size_t n_tensor_each = 3; // of a tensor of the file, at most: with those that it lies in, and that are parts of it
 
+// The least that the specification lets a device have as maxStorageBufferRange, which is how much of a buffer a shader sees. ggml
+// does not say how much it is, and of what lies behind it looks up zeros.
+constexpr size_t n_vulkan_range = (size_t) 128 << 20;
+
 std::string describe_shape(const gguf_tensor & t) {
     std::string s = "[";
     for (int i = 0; i < t.n_dims; i++) {
@@ -174,6 +178,21 @@ void weights::rms_norms_of_heads(head_layers & heads, const std::string & q_name
 
 norm_layer weights::layer_norm(const std::string & name, int64_t n) {
     return {vector(name + ".weight", n), vector(name + ".bias", n)};
+}
+
+bool can_look_up_rows(ggml_backend_dev_t device, ggml_type type, int64_t n_in, int64_t n_row) {
+    tensor_memory described(3 * ggml_tensor_overhead());
+    ggml_tensor * table = ggml_new_tensor_2d(described.get(), type, n_in, n_row);
+    ggml_tensor * rows = ggml_get_rows(described.get(), table, ggml_new_tensor_1d(described.get(), GGML_TYPE_I32, 1));
+    const bool    is_vulkan = std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
+    const size_t  n_most = ggml_backend_buft_get_max_size(ggml_backend_dev_buffer_type(device));
+    return ggml_nbytes(table) <= (is_vulkan ? std::min(n_most, n_vulkan_range) : n_most) &&
+           ggml_backend_dev_supports_op(device, rows);
+}
+
+ggml_tensor * weights::lookup_table(const std::string & name) {
+    const gguf_tensor & t = require(name);
+    return !maps() && can_look_up_rows(device_, t.type, t.ne[0], t.ne[1]) ? declare(t, t.type, t.ne[0], t.ne[1]) : nullptr;
 }
 
 // ---- placing ------------------------------------------------------------------------------------------------------------

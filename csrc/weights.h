@@ -40,6 +40,10 @@ public:
     // One tensor by its whole name: n_out rows of n_in elements as float32.
     ggml_tensor * matrix_f32(const std::string & name, int64_t n_in, int64_t n_out);
 
+    // A tensor whose rows the device looks up. Null, and not declared: on the CPU, where the file is read instead, and where the
+    // device can't.
+    ggml_tensor * lookup_table(const std::string & name);
+
     // Maps or copies all declared tensors.
     void place();
 
@@ -88,6 +92,9 @@ private:
     int64_t                              n_params_ = 0;
     int64_t                              n_bytes_ = 0;
 };
+
+// Whether a device looks up rows of a tensor of that type and size.
+bool can_look_up_rows(ggml_backend_dev_t device, ggml_type type, int64_t n_in, int64_t n_row);
 
 // The float32 values of a tensor of the file.
 std::vector<float> to_float(const gguf_tensor & tensor);

@@ -90,9 +90,16 @@ ggml_backend_t start(ggml_backend_dev_t device, const char *) {
     return new ggml_backend{&guid, interface, device, nullptr};
 }
 
-bool supports(ggml_backend_dev_t, const ggml_tensor *) { return true; }
+bool supports(ggml_backend_dev_t device, const ggml_tensor * operation) {
+    return owner(device).looks_up || operation->op != GGML_OP_GET_ROWS;
+}
 
 } // namespace
+
+void test_accelerator::be_vulkan() {
+    registry_.iface.get_name = [](ggml_backend_reg_t) { return "Vulkan"; };
+    device_.reg = &registry_;
+}
 
 void test_accelerator::record(ggml_cgraph * graph) {
     n_submit++;
@@ -109,7 +116,7 @@ void test_accelerator::record(ggml_cgraph * graph) {
     recorded_[graph->uid] = std::move(places);
 }
 
-test_accelerator::test_accelerator() : device_(*ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0)), memory_() {
+test_accelerator::test_accelerator() : device_(*ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0)), memory_(), registry_() {
     device_.context = this;
     device_.iface.get_name = name;
     device_.iface.get_type = [](ggml_backend_dev_t) { return GGML_BACKEND_DEVICE_TYPE_GPU; };

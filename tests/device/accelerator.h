@@ -25,7 +25,9 @@ struct test_accelerator {
     size_t n_memory = SIZE_MAX;   // that it says to have, which its buffers take of
     size_t n_byte_live = 0;       // of the buffers that there are
 
-    std::function<void()> before_graph; // called where it is set
+    std::function<void()> before_graph;    // called where it is set
+    bool                  looks_up = true; // rows of tensors
+    void                  be_vulkan();     // by its name
 
     int64_t n_submit = 0; // graphs
     int64_t n_replay = 0; // of these, those that were submitted before, with tensors where they lay then
@@ -43,4 +45,5 @@ private:
 
     ggml_backend_device      device_;
     ggml_backend_buffer_type memory_;
+    ggml_backend_reg         registry_;
 };

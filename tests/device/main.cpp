@@ -7,6 +7,7 @@
 //                                           same shape with other weights
 //   device_test memory TEXT VISION AUDIO    what does not fit its memory together, or alone
 //   device_test cancel TEXT VISION AUDIO    calls that are cancelled in each piece of their graphs
+//   device_test look-up TEXT VISION AUDIO   where token embeddings are looked up
 //   device_test errors                      what exceptions of drivers become
 //   device_test count TEXT VISION AUDIO INPUTS...
 //                                           the kernels and the compute memory of inputs, such as texts:512*8, sounds:310..380*8
@@ -402,6 +403,49 @@ int cancel(char ** files) {
     return 0;
 }
 
+// The same bits by a table on the device and by that of the file, which serves where the device can't, or has no buffer as large.
+int look_up(char ** files) {
+    test_accelerator accelerator;
+    const auto       load = [&] {
+        accelerator.n_byte = 0;
+        return std::make_unique<towers>(accelerator.get(), files[0], files[1], files[2]);
+    };
+    const auto    there = load();
+    const int64_t n_byte_there = accelerator.n_byte;
+    const int64_t n_row = there->text->n_vocab(), n_embd = there->text->hparams().n_embd;
+    accelerator.looks_up = false;
+    const auto    here = load();
+    const int64_t n_byte_table = n_byte_there - accelerator.n_byte;
+    accelerator.looks_up = true;
+    demand(n_byte_table >= (int64_t) sizeof(ggml_fp16_t) * n_row * n_embd, "memory for a table of F16");
+    demand(there->text->n_bytes() == here->text->n_bytes() && there->text->n_params() == here->text->n_params(),
+           "a table counts once");
+
+    inputs fused = texts(*there->text, "fused", {20, 5});
+    fused.tokens[3] = fused.tokens[4] = fused.tokens[22] = -1;
+    fused.values.assign(3 * n_embd, 0.25f);
+    const inputs all[] = {texts(*there->text, "short", {12}), texts(*there->text, "long", {700, 3}), fused};
+    test_device  one(2, true, accelerator.get());
+    for (const inputs & of : all) {
+        const auto expected = compute_fresh(accelerator, *here->text, of);
+        for (int i = 0; i < 3; i++) {
+            demand(compute(*there->text, one, of) == expected, "the same bits: " + of.name);
+        }
+    }
+    inputs text = fused; // of the same shape without media
+    text.tokens = texts(*there->text, "text", {20, 5}).tokens;
+    text.values.clear();
+    demand(compute(*there->text, one, text) == compute_fresh(accelerator, *here->text, text), "text after media");
+    demand(omni::can_look_up_rows(accelerator.get(), GGML_TYPE_F16, 1024, 151'936), "a table of 297 MiB");
+    accelerator.n_byte_max = (size_t) 256 << 20;
+    demand(!omni::can_look_up_rows(accelerator.get(), GGML_TYPE_F16, 1024, 151'936), "larger than a buffer");
+    accelerator.be_vulkan();
+    demand(!omni::can_look_up_rows(accelerator.get(), GGML_TYPE_Q8_0, 1024, 151'936), "151 MiB, which Vulkan need not see");
+    demand(omni::can_look_up_rows(accelerator.get(), GGML_TYPE_Q6_K, 1024, 151'936), "122 MiB");
+    std::printf("%lld\n", (long long) n_byte_table);
+    return 0;
+}
+
 struct vulkan_category : std::error_category {
     const char * name() const noexcept override { return "vk::Result"; }
     std::string  message(int) const override { return "a driver's words"; }
@@ -494,6 +538,9 @@ int main(int argc, char ** argv) {
     }
     if (command == "cancel" && argc == 5) {
         return cancel(argv + 2);
+    }
+    if (command == "look-up" && argc == 5) {
+        return look_up(argv + 2);
     }
     if (command == "errors" && argc == 2) {
         return errors();

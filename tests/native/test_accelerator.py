@@ -69,6 +69,11 @@ def test_a_cancelled_call_ends_with_the_piece_in_progress(program: Path, checkpo
     assert all(int(line.split()[-1]) >= 10 for line in found)  # pieces
 
 
+def test_token_embeddings_are_looked_up_on_the_device(program: Path, checkpoint: Checkpoint) -> None:
+    """Its table takes memory there; a device that can't look up rows, and media between tokens, have that of the file."""
+    assert int(run(program, "look-up", checkpoint.text, checkpoint.vision, checkpoint.audio)) > 0
+
+
 def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:
     run(program, "errors")
 
