@@ -70,7 +70,7 @@ def test_a_cancelled_call_ends_with_the_piece_in_progress(program: Path, checkpo
 
 
 def test_token_embeddings_are_looked_up_on_the_device(program: Path, checkpoint: Checkpoint) -> None:
-    """Its table takes memory there; a device that can't look up rows, and media between tokens, have that of the file."""
+    """Its table takes memory there; where it can't look up rows, and for media, that of the file serves."""
     assert int(run(program, "look-up", checkpoint.text, checkpoint.vision, checkpoint.audio)) > 0
 
 
