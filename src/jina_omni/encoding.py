@@ -198,7 +198,8 @@ def _follow(
         for batch in found:
             progress.finish([*batch.indices, *(errors or ())])
             yield batch
-    progress.finish(list(errors or ()))
+    if errors:
+        progress.finish(list(errors))
 
 
 def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputError:

@@ -88,12 +88,23 @@ def test_a_name_is_its_device_and_a_kind_is_its_first(name: str, index: int) -> 
 
 
 @pytest.mark.usefixtures("with_cuda")
-@pytest.mark.parametrize("name", ["cuda:2", "cuda:", "cud", "rocm", "", "0", "cuda0"])
-def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("cuda:2", "cuda:1"),
+        ("cuda:", "cuda:1"),
+        ("cud", "cuda:1"),
+        ("cuda0", "cuda:0"),
+        ("rocm", ""),
+        ("", ""),
+        ("0", ""),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_names_there_are(name: str, near: str) -> None:
     with pytest.raises(ModelLoadError) as caught:
         find_device(name)
     expected = f"device {name!r} is not available; this build and machine have: cpu, cuda:0, cuda:1, metal"
-    assert str(caught.value) == expected
+    assert str(caught.value) == expected + (f"; did you mean {near!r}?" if near else "")
 
 
 @pytest.mark.usefixtures("with_cuda")
