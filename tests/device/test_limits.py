@@ -59,4 +59,4 @@ def test_a_run_over_the_largest_buffer_is_an_error_and_the_next_is_well(vulkan: 
     first, long, second = run(vulkan, small.text, BUFFER=1_000_000)
     assert first == second == "12 finite"
     assert long.startswith("900 NativeError")
-    assert 'smaller inputs or device="cpu"' in long
+    assert 'use a smaller input, or device="cpu"' in long
