@@ -229,6 +229,7 @@ class Day:
         prefix = find_prefix()
         if prefix is None:
             raise SystemExit("nothing can be forbidden here: run this as another user, or install setpriv")
+        allow_interrupts()
         self._files = files
         self._command = [*prefix, sys.executable, "-m", "jina_omni"]
         self._random = random.Random(seed)
@@ -294,6 +295,12 @@ class Day:
         assert process.returncode in (0, 1), said
         assert "Traceback" not in said, said
         return said
+
+
+def allow_interrupts() -> None:
+    """Let processes that this one starts be interrupted, also where it runs in the background and ignores that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def save_picture(rng: np.random.Generator, kind: str) -> bytes:

@@ -539,6 +539,7 @@ def test_watch_takes_in_changes_until_it_is_interrupted(folder: Path, cli: Cli) 
     pytest.importorskip("watchfiles")
     db = folder / "db"  # its own changes are not waited for
     command = [sys.executable, "-m", "jina_omni", "index", str(folder), "--db", str(db), "--watch"]
+    day.allow_interrupts()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
