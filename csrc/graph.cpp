@@ -320,10 +320,11 @@ void graph::check_operations() const {
             for (const ggml_tensor * source : node->src) {
                 n_most = source ? std::max(n_most, ggml_nbytes(source)) : n_most;
             }
-            throw error(OMNI_FAILED, std::string("device ") + device().name() + " lacks the operation " + ggml_op_desc(node) +
-                                         " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
-                                         " with tensors of " + std::to_string((n_most >> 20) + 1) +
-                                         " MiB; use smaller inputs or device=\"cpu\"");
+            // Fewer inputs have smaller tensors: what a device lacks may be the size alone, which it does not say.
+            throw pass_too_large(OMNI_FAILED,
+                                 std::string("device ") + device().name() + " lacks the operation " + ggml_op_desc(node) +
+                                     " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
+                                     " with tensors of " + to_mebibytes(n_most) + "; use a smaller input, or device=\"cpu\"");
         }
     }
 }

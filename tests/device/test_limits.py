@@ -21,13 +21,13 @@ device = find_device(sys.argv[1])
 context = Context(device, 1)
 try:
     text = TextModel(sys.argv[2], device)
-    for n in (12, 2000, 12):
+    for lengths in ([12], [2000], [300] * 8, [12]):
+        tokens, media = np.ones(sum(lengths), np.int32), np.empty((0, text.n_embd), np.float32)
         try:
-            vector = context.encode_sequences(
-                text, np.ones(n, np.int32), np.array([n], np.int32), np.empty((0, text.n_embd), np.float32))
-            print(n, "finite" if np.isfinite(vector).all() else "infinite")
+            vectors = context.encode_sequences(text, tokens, np.array(lengths, np.int32), media)
+            print(lengths, "finite" if np.isfinite(vectors).all() else "infinite")
         except JinaOmniError as error:
-            print(n, type(error).__name__, error)
+            print(lengths, type(error).__name__, error)
 except JinaOmniError as error:
     print(type(error).__name__, error)
 """
@@ -55,8 +55,11 @@ def test_a_weight_over_the_largest_buffer_is_an_error_when_the_file_loads(vulkan
     assert "has buffers of 1 MiB at most" in line
 
 
-def test_a_run_over_the_largest_buffer_is_an_error_and_the_next_is_well(vulkan: Device, small: Checkpoint) -> None:
-    first, long, second = run(vulkan, small.text, BUFFER=5_000_000)
-    assert first == second == "12 finite"
-    assert long.startswith("2000 NativeError")
+def test_a_run_over_the_largest_buffer_is_split_or_an_error_and_the_next_is_well(
+    vulkan: Device, small: Checkpoint
+) -> None:
+    first, long, several, second = run(vulkan, small.text, BUFFER=5_000_000)
+    assert first == second == "[12] finite"
+    assert long.startswith("[2000] NativeError")
     assert 'use a smaller input, or device="cpu"' in long
+    assert several.endswith("] finite")
