@@ -25,7 +25,7 @@ from .shape import SHAPE
 N_SCENES = 24  # of each kind in a batch
 DIMS = (128, 64, 32)
 
-N_STEPS = 1100
+N_STEPS = 1500
 N_WARM_UP = 50
 N_DECAY = 200  # steps at the end in which the rate falls to nothing
 RATE = 2e-3  # of AdamW
@@ -80,7 +80,7 @@ class Trainer:
             chosen = [those[i] for i in rng.choice(len(those), N_SCENES, replace=False)]
             scenes += chosen
             found.append(self.model.media(kind, chosen, rng))
-        captions = [caption(scene, rng, drop=0.0 if rng.random() < 0.6 else 0.4) for scene in scenes]
+        captions = [caption(scene, rng, drop=0.0 if rng.random() < 0.5 else 0.4) for scene in scenes]
         prompts = ["Query: " if rng.random() < 0.5 else "Document: " for _ in scenes]
         texts = self.model.texts([prompt + text for prompt, (text, _) in zip(prompts, captions, strict=True)])
         media = torch.cat(found)
