@@ -228,7 +228,7 @@ void vision_tower::encode_batch(compute_lane & lane, const float * patches, cons
     if (n_patch <= n_kept_patch) {
         key.shape = batch.grids;
     }
-    compute_batch(lane, std::move(key), std::move(batch), embeddings, n_patch / hp.n_merge() * hp.n_embd_out, cancel,
+    compute_batch(lane, std::move(key), std::move(batch), embeddings, (int64_t) n_patch / hp.n_merge() * hp.n_embd_out, cancel,
                   [this](graph & g, const vision_batch & described) { return describe(g, described); });
 }
 
