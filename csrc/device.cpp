@@ -30,6 +30,8 @@ size_t usable_memory(size_t n_free) {
 
 std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 20) - 1) >> 20) + " MiB"; }
 
+std::string to_whole_mebibytes(size_t n_byte) { return std::to_string(n_byte >> 20) + " MiB"; }
+
 compute_lane::compute_lane(compute_device & device, priority order, ggml_backend_t backend)
     : device_(device), order_(order), backend_(backend),
       allocator_(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend))) {}
@@ -43,14 +45,25 @@ void compute_lane::allocate(ggml_cgraph * graph) {
             kept_.clear();
             continue;
         }
+        if (!device_.is_cpu && device_.release_idle_memory()) {
+            continue;
+        }
         if (device_.is_cpu) {
             throw std::bad_alloc();
         }
         throw pass_too_large(OMNI_OUT_OF_MEMORY, "an input takes " + to_mebibytes(n_byte) + " to compute on the device " +
-                                                     device_.name() + ", of which " + to_mebibytes(n_free) + " are free and " +
-                                                     to_mebibytes(usable_memory(n_free)) +
+                                                     device_.name() + ", of which " + to_whole_mebibytes(n_free) +
+                                                     " are free and " + to_whole_mebibytes(usable_memory(n_free)) +
                                                      " may be used; use a smaller input, or device=\"cpu\"");
     }
+}
+
+bool compute_lane::release_idle_memory() {
+    if (in_pass_ || ggml_gallocr_get_buffer_size(allocator_.get(), 0) == 0) {
+        return false;
+    }
+    allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+    return true;
 }
 
 ggml_gallocr_ptr compute_lane::allocate_own(ggml_cgraph * graph) const {
@@ -94,6 +107,10 @@ compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const 
     }
 }
 
+bool compute_device::release_idle_memory() {
+    return std::count_if(lanes_.begin(), lanes_.end(), [](compute_lane & one) { return one.release_idle_memory(); }) > 0;
+}
+
 void compute_device::add_backend(int n_threads) {
     take_thread_errors();
     backends_.emplace_back(ggml_backend_dev_init(device, nullptr));
@@ -107,9 +124,11 @@ void compute_device::add_backend(int n_threads) {
 
 compute_pass::compute_pass(compute_lane & lane, cancel_flag cancel) : lane_(lane), cancel_(cancel) {
     lane.device().turns.begin(lane.order(), cancel);
+    lane.set_in_pass(true);
 }
 
 compute_pass::~compute_pass() {
+    lane_.set_in_pass(false);
     lane_.device().turns.end(lane_.order());
     if (lane_.order() == priority::interactive) {
         lane_.device().threads.resume_background();

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,7 +22,9 @@ namespace omni {
 
 struct compute_device;
 
-std::string to_mebibytes(size_t n_byte); // for messages
+// For messages: what is taken, and what there is.
+std::string to_mebibytes(size_t n_byte);       // rounded up
+std::string to_whole_mebibytes(size_t n_byte); // rounded down
 
 // What the linear layers of a device have computed so far.
 class linear_work {
@@ -57,15 +60,21 @@ public:
     // The same that is the graph's own. Null: there is too little.
     ggml_gallocr_ptr allocate_own(ggml_cgraph * graph) const;
 
+    // The memory of the last pass, if none is computed. Returns whether there was any. To be called in a step.
+    bool release_idle_memory();
+
+    void set_in_pass(bool value) { in_pass_ = value; } // before and after all steps of a pass
+
 private:
     // False where there is too little: the graph takes n_byte then, and the device has n_free.
     bool allocate_by(ggml_gallocr_t allocator, ggml_cgraph * graph, size_t & n_byte, size_t & n_free) const;
 
-    compute_device & device_;
-    priority         order_;
-    ggml_backend_t   backend_;
-    ggml_gallocr_ptr allocator_;
-    kept_graphs      kept_;
+    compute_device &  device_;
+    priority          order_;
+    ggml_backend_t    backend_;
+    ggml_gallocr_ptr  allocator_;
+    std::atomic<bool> in_pass_{false};
+    kept_graphs       kept_;
 };
 
 // With our kernels, a pass of each lane is computed at the same time, and the threads turn to the interactive one. Otherwise one
@@ -77,6 +86,7 @@ struct compute_device {
     bool           runs_kernels() const { return is_cpu && !portable; }
     const char *   name() const { return ggml_backend_dev_name(device); }
     compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
+    bool           release_idle_memory(); // of its lanes
 
     ggml_backend_dev_t device;
     const kernel_set & kernels;
@@ -93,7 +103,7 @@ private:
     void add_backend(int n_threads);
 
     std::vector<ggml_backend_ptr> backends_;
-    std::vector<compute_lane>     lanes_;
+    std::deque<compute_lane>      lanes_; // which do not move
 };
 
 // One pass of a lane, while it lives.

@@ -192,7 +192,16 @@ bool can_look_up_rows(ggml_backend_dev_t device, ggml_type type, int64_t n_in, i
 
 ggml_tensor * weights::lookup_table(const std::string & name) {
     const gguf_tensor & t = require(name);
-    return !maps() && can_look_up_rows(device_, t.type, t.ne[0], t.ne[1]) ? declare(t, t.type, t.ne[0], t.ne[1]) : nullptr;
+    if (maps() || !can_look_up_rows(device_, t.type, t.ne[0], t.ne[1])) {
+        return nullptr;
+    }
+    size_t n_byte = 0, n_free = 0, n_total = 0;
+    for (const gguf_tensor & one : file_->tensors()) {
+        n_byte += one.n_bytes;
+    }
+    ggml_backend_dev_memory(device_, &n_free, &n_total);
+    const bool fits = n_total == 0 || n_byte <= n_free / 4 * 3; // with memory to compute with
+    return fits ? declare(t, t.type, t.ne[0], t.ne[1]) : nullptr;
 }
 
 // ---- placing ------------------------------------------------------------------------------------------------------------
@@ -235,7 +244,7 @@ ggml_backend_buffer_ptr weights::allocate() const {
     ggml_backend_dev_memory(device_, &n_free, &n_total);
     throw file_->error("the weights take " +
                        to_mebibytes(ggml_backend_alloc_ctx_tensors_from_buft_size(context_.get(), memory)) + on_device +
-                       ", of which " + to_mebibytes(n_free) + " are free; use a smaller quantisation or device=\"cpu\"");
+                       ", of which " + to_whole_mebibytes(n_free) + " are free; use a smaller quantisation or device=\"cpu\"");
 }
 
 void weights::copy(const placement & p) {

@@ -40,8 +40,8 @@ public:
     // One tensor by its whole name: n_out rows of n_in elements as float32.
     ggml_tensor * matrix_f32(const std::string & name, int64_t n_in, int64_t n_out);
 
-    // A tensor whose rows the device looks up. Null, and not declared: on the CPU, where the file is read instead, and where the
-    // device can't.
+    // A tensor whose rows the device looks up. Null, and not declared: on the CPU, where the file is read instead, where the
+    // device can't, and where there is too little memory for it.
     ggml_tensor * lookup_table(const std::string & name);
 
     // Maps or copies all declared tensors.

@@ -16,6 +16,7 @@
 #include "accelerator.h"
 #include "error.h"
 #include "inputs.h"
+#include "passes.h"
 
 #include <algorithm>
 #include <chrono>
@@ -354,9 +355,15 @@ int memory(char ** files) {
         }
         const std::string refused = catch_error([&] { run(64); });
         demand_text(refused, "an input takes ");
-        demand_text(refused, " MiB to compute on the device test0, of which 86 MiB are free and 1 MiB may be used; use");
+        demand_text(refused, " MiB to compute on the device test0, of which 85 MiB are free and 0 MiB may be used; use");
         demand(n_pass == 0, "nothing is computed of what does not fit");
         demand(run(n_together) == expected && n_pass == 1, "the same bits in as much memory as one pass takes");
+        test_device        both(2, true, accelerator.get());
+        std::vector<float> found(expected.size());
+        omni::encode_in_passes(*w.tower, both.lane(omni::priority::background), w.all.view(), found.data(),
+                               omni::cancel_flag(nullptr));
+        n_used = 0;
+        demand(compute(*w.tower, both, w.all) == expected && n_used == n_together, "and with that of a lane that is idle");
         std::printf("%s %zu\n", w.all.name.c_str(), n_together);
     }
     accelerator.n_memory = SIZE_MAX;
@@ -442,6 +449,11 @@ int look_up(char ** files) {
     accelerator.be_vulkan();
     demand(!omni::can_look_up_rows(accelerator.get(), GGML_TYPE_Q8_0, 1024, 151'936), "151 MiB, which Vulkan need not see");
     demand(omni::can_look_up_rows(accelerator.get(), GGML_TYPE_Q6_K, 1024, 151'936), "122 MiB");
+    accelerator.n_memory = accelerator.n_byte_live + there->text->n_bytes() / 4 * 5;
+    accelerator.n_byte = 0;
+    const auto file = std::make_shared<const omni::gguf_file>(files[0], omni::file_access::map);
+    omni::text_tower(file, omni::read_text_architecture(*file), (int32_t) n_row, accelerator.get());
+    demand(accelerator.n_byte < there->text->n_bytes(), "no table where there is too little memory for it");
     std::printf("%lld\n", (long long) n_byte_table);
     return 0;
 }
