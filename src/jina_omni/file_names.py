@@ -26,8 +26,9 @@ def find_file_name(value: Any) -> str | None:
     True
     """
     for text in value if isinstance(value, (list, tuple)) else (value,):
-        if isinstance(text, str) and _is_like_path(text) and os.path.isfile(text):  # noqa: PTH113 - as any text
-            return text
+        # By its type: an object of another may claim to be a str.
+        if issubclass(type(text), str) and _is_like_path(text) and os.path.isfile(text):  # noqa: PTH113 - as any text
+            return str(text)
     return None
 
 

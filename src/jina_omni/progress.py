@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
@@ -151,7 +152,8 @@ class _Lines:
 class ProgressTracker:
     """Counts the work of a call, or of a stream window by window.
 
-    All but `report` is called by the thread of the call, which shows the progress and calls the caller's function.
+    The thread of the call shows the progress and calls the caller's function. Any thread may `report`, and may `close`:
+    that of an event loop does, whose task is cancelled while the call goes on to its end.
 
     Parameters
     ----------
@@ -171,6 +173,7 @@ class ProgressTracker:
         self._display: Display | None = None
         self._on_progress = on_progress
         self._closed = False
+        self._lock = threading.Lock()  # of the display
         self._begin = time.monotonic()
         self._next = self._begin
         self._n_before = 0  # inputs of the windows before this one
@@ -183,8 +186,9 @@ class ProgressTracker:
 
     def begin(self, items: Sequence[PreparedInput | LocatedError]) -> None:
         """Begin with the next inputs."""
-        if self._show and self._display is None:
-            self._display = open_display()
+        with self._lock:
+            if self._show and self._display is None and not self._closed:
+                self._display = open_display()
         self._n_before += len(self._items)
         self._items = items
         self._work, self._total_work = 0.0, float(sum(map(_count_work, items)))
@@ -214,20 +218,23 @@ class ProgressTracker:
     def update(self, *, at_once: bool = False) -> None:
         """Show the progress and call the function, unless that was done a moment ago."""
         now = time.monotonic()
-        if (now >= self._next or at_once) and not self._closed:
-            self._next = now + _SECONDS_PER_UPDATE
-            progress = self._make_progress(now)
+        if now < self._next and not at_once:
+            return
+        self._next = now + _SECONDS_PER_UPDATE
+        progress = self._make_progress(now)
+        with self._lock:
             if self._display is not None:
                 self._display.show(progress)
-            if self._on_progress is not None:
-                self._on_progress(progress)
+        if self._on_progress is not None and not self._closed:
+            self._on_progress(progress)
 
     def close(self) -> None:
         """End the display; what a cancelled call does afterwards is not followed."""
-        self._closed = True
-        if self._display is not None:
-            self._display.close(self._make_progress(time.monotonic()))
-            self._display = None
+        with self._lock:
+            self._closed = True
+            if self._display is not None:
+                self._display.close(self._make_progress(time.monotonic()))
+                self._display = None
 
     def _make_progress(self, now: float) -> Progress:
         decoding = list(self._decoding.copy().items())  # threads add to it

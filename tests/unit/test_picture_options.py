@@ -65,8 +65,8 @@ def test_the_options_are_facts_of_a_model_and_survive_its_copies(picture):
         with pickle.loads(pickle.dumps(model)) as copy:
             assert copy.info == model.info
             assert np.array_equal(copy.encode(jina_omni.Image(picture)), expected)
-        source = ModelSource(model)
-    with ModelSource(source.arguments).model as stored:
+        source = ModelSource(model, {}, adapter="Adapter")
+    with ModelSource(source.arguments, source.options, adapter="Adapter").model as stored:
         assert np.array_equal(stored.encode(jina_omni.Image(picture)), expected)
 
 

@@ -298,3 +298,14 @@ def test_a_display_does_not_slow_a_call_that_reports_often() -> None:
     for _ in range(10_000):
         tracker.update()
     assert len(shown) <= 2 + 10 * (time.monotonic() - begin)
+
+
+def test_a_call_that_goes_on_after_its_end_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled ends the display from the event loop, while a thread still plans the call."""
+    monkeypatch.setattr(progress, "open_display", lambda *_: pytest.fail("opened"))
+    seen: list[Progress] = []
+    tracker = progress.ProgressTracker(seen.append, show=True)
+    tracker.close()
+    tracker.begin([])
+    tracker.finish([])
+    assert seen == []
