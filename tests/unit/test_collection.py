@@ -489,6 +489,17 @@ def test_rebuild_makes_the_database_again_with_other_options(cli: Cli, folder: P
     assert not (db / "rebuild").exists()
 
 
+def test_a_size_that_the_model_was_not_trained_for_leaves_no_database(cli: Cli, folder: Path, db: Path) -> None:
+    refusal = "error: --truncate-dim is 50; this model was trained for 32, 64, 128\n"
+    assert cli("index", folder, "--db", db, "--truncate-dim", "50") == (2, refusal)
+    assert cli("db", "status", "--db", db)[0] == 2
+    assert cli("index", folder, "--db", db, "--truncate-dim", "64") == (0, "4 embedded\n")
+    held = read_rows(db)
+    assert cli("db", "rebuild", "--db", db, "--truncate-dim", "50") == (2, refusal)
+    assert not (db / "rebuild").exists()
+    assert read_rows(db) == held
+
+
 def test_rebuild_goes_on_where_it_was_stopped(
     cli: Cli, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

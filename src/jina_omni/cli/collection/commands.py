@@ -12,6 +12,7 @@ from pathlib import Path
 from jina_omni.cli.collection.database import Database, Settings
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
+from jina_omni.cli.problems import CommandError
 from jina_omni.model import Model
 
 __all__ = ["add_update_options", "keeping_work", "open_database_model"]
@@ -29,7 +30,13 @@ def add_update_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def open_database_model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
-    """Open the model that the options choose; what they don't choose is taken from the database, if it exists."""
+    """Open the model that the options choose; what they don't choose is taken from the database, if it exists.
+
+    Raises
+    ------
+    CommandError
+        The model was not trained for the size that embeddings are to be cut to.
+    """
     choice, conventions = ModelChoice.from_options(args), Conventions.from_options(args)
     dim, pages = args.truncate_dim, args.pages
     if database is not None:
@@ -37,6 +44,9 @@ def open_database_model(args: argparse.Namespace, database: Database | None) -> 
         choice = choice if args.model else known.choice
         dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
     with open_model(choice, args, conventions) as model:
+        if dim not in (None, *model.info.dims):  # or a database of this size would be created before encode refuses it
+            trained = ", ".join(map(str, model.info.dims))
+            raise CommandError(f"--truncate-dim is {dim}; this model was trained for {trained}")
         identity = describe_identity(model, dim, model.info.document_prompt)
         yield model, Settings(choice=choice, dim=dim, conventions=conventions, pages=pages, identity=identity)
 
