@@ -227,6 +227,30 @@ def test_another_database_in_the_folder_is_left_out(cli: Cli, folder: Path, db: 
     assert (status, said) == (2, f"error: {folder / 'other.db'} is a database; pass the folder of its files\n")
 
 
+def test_a_database_does_not_mingle_with_other_files(cli: Cli, folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "other", "x.txt", ".hidden")
+    for place in (folder, tmp_path / "other", folder / "sub/deep"):
+        before = sorted(place.iterdir())
+        assert cli("index", folder, "--db", place) == (
+            2,
+            f"error: {place} has other files; pass a new folder with --db\n",
+        )
+        assert sorted(place.iterdir()) == before
+    (tmp_path / "empty").mkdir()
+    refusal = f"error: {tmp_path / 'empty'} is to be indexed; pass a new folder with --db\n"
+    assert cli("index", tmp_path / "empty", "--db", tmp_path / "empty") == (2, refusal)
+    assert not list((tmp_path / "empty").iterdir())
+    assert cli("index", folder, "--db", tmp_path / "empty") == (0, "4 embedded\n")
+    assert cli("index", folder, "--db", folder / "sub/own.db") == (0, "4 embedded\n")
+    assert cli("index", folder, "--db", folder / "sub/own.db") == (0, "4 unchanged\n")
+
+
+def test_a_database_is_created_where_an_earlier_run_left_its_lock(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db, "--mmproj", "x.gguf")[0] == 2
+    assert [path.name for path in db.iterdir()] == ["index.lock"]
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+
+
 # --- renamed folders ---
 
 

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
-from jina_omni.cli.collection.database import Database, Folder, Settings, is_database, lock_database, open_database
+from jina_omni.cli.collection.database import (
+    Database,
+    Folder,
+    Settings,
+    check_place,
+    is_database,
+    lock_database,
+    open_database,
+)
 from jina_omni.cli.collection.outcome import print_outcome
 from jina_omni.cli.collection.selection import IGNORE_FILE, Selection
 from jina_omni.cli.collection.update import Update
@@ -62,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
     db = args.db.resolve()
     if not given:
         open_database(args.db)  # before a folder is made for it
+    check_place(args.db)
+    if str(db) in (folder.path for folder in given):
+        raise CommandError(f"{args.db} is to be indexed; pass a new folder with --db")
     with lock_database(db):
         known = Database.open(db)
         with open_database_model(args, known) as (model, settings):

@@ -31,6 +31,7 @@ __all__ = [
     "Hit",
     "Place",
     "Settings",
+    "check_place",
     "is_database",
     "lock_database",
     "open_database",
@@ -39,6 +40,7 @@ __all__ = [
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 _TABLE = "files"
+_LOCK = "index.lock"
 _SETTINGS_KEY = b"jina_omni"  # in the metadata of the table's schema
 _BATCH_ROWS = 1024  # of embeddings that are copied together
 
@@ -359,6 +361,18 @@ def is_database(folder: Path) -> bool:
     return os.path.isdir(folder / f"{_TABLE}.lance")  # noqa: PTH112 - Path.is_dir raises where access is denied
 
 
+def check_place(folder: Path) -> None:
+    """Check that a folder is that of a database, or may become one, whose files would mingle with others there.
+
+    Raises
+    ------
+    CommandError
+        The folder has other files.
+    """
+    if not is_database(folder) and folder.is_dir() and any(path.name != _LOCK for path in folder.iterdir()):
+        raise CommandError(f"{folder} has other files; pass a new folder with --db")
+
+
 @contextmanager
 def lock_database(folder: Path) -> Iterator[None]:
     """Keep other processes from updating the database in a folder, which is created where it is missing.
@@ -369,7 +383,7 @@ def lock_database(folder: Path) -> Iterator[None]:
         Another process updates it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "index.lock").open("a") as file:
+    with (folder / _LOCK).open("a") as file:
         lock(file)
         yield
 
