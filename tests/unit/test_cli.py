@@ -332,11 +332,42 @@ def test_embed_takes_lines_of_stdin_and_writes_to_stdout(
 ) -> None:
     lines = "\ufeffa red circle\r\n\nnaïve café\u2028one line\na red circle\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
-    assert main(["embed", "-", *options]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["embed", "-", *options]) == 1
+    captured = capsys.readouterr()
+    failure = "  line 2 of stdin is an empty text, which has no embedding; leave it out"
+    assert captured.err.splitlines() == ["3 embedded; 1 failed:", failure]
+    rows = [json.loads(line) for line in captured.out.splitlines()]
     texts = ["a red circle", "naïve café\u2028one line", "a red circle"]
     assert [row["name"] for row in rows] == texts
     np.testing.assert_array_equal(np.array([row["vector"] for row in rows], np.float32), embed(model, texts))
+
+
+@pytest.mark.parametrize(
+    ("lines", "texts"),
+    [
+        ("a\n\nb\n", ["a", "", "b"]),
+        ("\na\r\n\r\n\nb", ["", "a", "", "", "b"]),
+        ("a\nb\n\n", ["a", "b", ""]),
+        ("a\nb", ["a", "b"]),
+    ],
+)
+def test_embed_has_a_row_for_each_line_of_stdin(
+    lines: str,
+    texts: list[str],
+    model: Checkpoint,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert main(["embed", "-", "--out", str(tmp_path / "x.npy"), *options]) == (1 if "" in texts else 0)
+    rows = np.load(tmp_path / "x.npy")
+    is_blank = np.array([not text for text in texts])
+    np.testing.assert_array_equal(np.isnan(rows).all(axis=1), is_blank)
+    np.testing.assert_array_equal(rows[~is_blank], embed(model, [text for text in texts if text]))
+    named = [line.partition(" is an empty text")[0] for line in capsys.readouterr().err.splitlines()[1:]]
+    assert named == [f"  line {i} of stdin" for i, text in enumerate(texts, 1) if not text]
 
 
 @pytest.mark.filterwarnings("ignore:3 embeddings give the ranges:UserWarning")

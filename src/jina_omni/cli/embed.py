@@ -40,7 +40,7 @@ examples:
 
 Files that are text, whatever their name, are embedded as texts: UTF-8, or UTF-16 with a byte order mark. The type of
 any other file is found from its bytes. Folders are read with all folders in them and those that are linked into them,
-except hidden files. With - the lines of stdin are texts; empty lines are left out.
+except hidden files. With - the lines of stdin are texts; an empty line fails.
 
 --out takes .jsonl (name, model, vector), .npz (names, vectors), .parquet (name, vector), or .npy (a row for each input
 in order, NaN or 0 where it failed). Without --out, JSON lines go to stdout.
@@ -72,10 +72,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class _Item:
-    """A file or a text, with the name of its embedding."""
+    """A file or a text, with the name of its embedding, and with what messages call it."""
 
     name: str
     source: Path | Text
+    subject: str
 
     def read_inputs(self, *, truncate: bool) -> list[FileInput]:
         return [self.source] if isinstance(self.source, Text) else read_inputs(self.source, truncate=truncate)
@@ -131,18 +132,21 @@ def _list_items(paths: Sequence[str], failures: list[str]) -> Iterator[_Item]:
             raise CommandError(error.message_for("stdin")) from error
         except OSError as error:
             raise CommandError(f"can't read stdin: {error.strerror}") from error
-        texts = [text for line in lines if (text := line.removesuffix("\r"))]
+        if not lines[-1]:
+            lines.pop()  # after the last line break
+        texts = [line.removesuffix("\r") for line in lines]
         if name := find_file_name(texts):
             print(
                 f"warning: the lines of stdin are texts, also {name!r}, which is the name of a file; to embed files, "
                 f"pass their names: jina-omni embed {shlex.quote(name)}",
                 file=sys.stderr,
             )
-        yield from (_Item(text, Text(text)) for text in texts)
+        yield from (_Item(text, Text(text), text or f"line {i} of stdin") for i, text in enumerate(texts, 1))
         return
     _check_existence(paths)
     for path in map(Path, paths):
-        yield from (_Item(str(file), file) for file in (find_files(path, add_failure) if path.is_dir() else [path]))
+        files = find_files(path, add_failure) if path.is_dir() else [path]
+        yield from (_Item(str(file), file, str(file)) for file in files)
 
 
 def _check_existence(paths: Sequence[str]) -> None:
@@ -209,20 +213,20 @@ def _embed(
     options = {key: getattr(args, key) for key in ("truncate_dim", "prompt_name", "prompt", "truncate", "batch_tokens")}
     with contextlib.closing(CommandProgress(len(remaining), "inputs")) as progress:
         for chunk in split_into_chunks(remaining, _Item.get_size):
-            names, groups = [], []
+            read, groups = [], []
             for item in chunk:
                 try:
                     groups.append(item.read_inputs(truncate=args.truncate))
-                    names.append(item.name)
+                    read.append(item)
                 except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
-                    failures.append(describe_failure(error, item.name))
+                    failures.append(describe_failure(error, item.subject))
             with progress.chunk(len(chunk)):
                 results = encode_groups(model, groups, on_progress=progress.update, **options)
-            for name, result in zip(names, results, strict=True):
+            for item, result in zip(read, results, strict=True):
                 if isinstance(result, LocatedError):
-                    failures.append(describe_failure(result, name))
+                    failures.append(describe_failure(result, item.subject))
                 else:
-                    journal.add(name, quantize_embeddings(result[0], precision))
+                    journal.add(item.name, quantize_embeddings(result[0], precision))
                     n_embedded += 1
             journal.flush()
             if failures and args.on_error == "stop":
