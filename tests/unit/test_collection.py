@@ -473,7 +473,7 @@ def test_remove_takes_files_and_folders(
     assert list_names(db, folder) == ["../other/x.txt", "b.md"]
     (folder / "b.md").unlink()
     assert cli("db", "remove", "b.md", "--db", db) == (0, "1 removed\n")
-    assert cli("db", "remove", tmp_path / "other", "--db", db) == (0, "1 removed\n")  # and the folder is forgotten
+    assert cli("db", "remove", tmp_path / "other", "--db", db) == (0, "1 removed; 1 folder forgotten\n")
     assert cli("index", "--db", db) == (0, "3 embedded\n")
     assert list_names(db, folder) == ["a.txt", "sub/c.txt", "sub/deep/d.txt"]
 
@@ -489,13 +489,58 @@ def test_prune_removes_what_is_gone_but_not_a_disk_that_is_away(
     (tmp_path / "disk").rename(tmp_path / "away")
     monkeypatch.setattr(jina_omni.Model, "encode", None)
     status, said = cli("db", "prune", "--db", db)
-    assert (status, said.splitlines()[0]) == (0, "2 removed")
+    assert (status, said.splitlines()[0]) == (0, "2 removed; 1 failure forgotten")
     kept = f"{tmp_path / 'disk'} is not there as a whole, so its 1 files are kept; to remove its files"
     assert said.splitlines()[1].startswith(kept)
     assert list_names(db, folder) == ["../disk/x.txt", "b.md", "sub/deep/d.txt"]
     assert cli("db", "list", "--db", db, "--failed") == (0, "")
     status, said = cli("db", "rebuild", "--db", db)
     assert (status, said.partition(";")[0]) == (2, f"error: {tmp_path / 'disk'} is not there")
+
+
+def test_prune_keeps_the_failures_of_a_disk_that_is_away(cli: Cli, folder: Path, db: Path, tmp_path: Path) -> None:
+    write(tmp_path / "disk", "x.txt")
+    for broken in (folder / "broken.png", tmp_path / "disk/broken.png", tmp_path / "disk/sub.png"):
+        broken.write_bytes(BROKEN)
+    assert cli("index", folder, tmp_path / "disk", "--db", db)[0] == 1
+    (folder / "broken.png").unlink()
+    (tmp_path / "disk").rename(tmp_path / "away")
+    status, said = cli("db", "prune", "--db", db)
+    assert (status, said.splitlines()[0]) == (0, "1 failure forgotten")
+    assert cli("db", "list", "--db", db, "--failed")[1].count("\n") == 2
+    (tmp_path / "away").rename(tmp_path / "disk")
+    assert cli("index", "--db", db) == (0, "5 unchanged; 2 failed as before\n")
+    (tmp_path / "disk/sub.png").unlink()
+    assert cli("db", "prune", "--db", db) == (0, "1 failure forgotten\n")
+    assert cli("db", "prune", "--db", db) == (0, "nothing to do\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no file names that are not Unicode")
+def test_failures_of_names_that_are_not_unicode_are_pruned_and_removed(cli: Cli, folder: Path, db: Path) -> None:
+    names = [os.fsdecode(os.fsencode(folder) + name) for name in (b"/caf\xe9.txt", b"/\xff.d/a.txt", b"/\xff.d/b.txt")]
+    (folder / "\udcff.d").mkdir()
+    for name in names:
+        Path(name).write_text("x")
+    (folder / "\\udce8.png").write_bytes(BROKEN)  # whose name is like an escaped one
+    assert cli("index", folder, "--db", db)[1].startswith("4 embedded; 4 failed:\n")
+    assert cli("db", "prune", "--db", db) == (0, "nothing to do\n")
+    again = "index adds them again, unless --exclude or .jina-omni-ignore leaves them out\n"
+    assert cli("db", "remove", names[0], "--db", db) == (0, f"1 failure forgotten\n{again}")
+    assert cli("db", "remove", folder / "\udcff.d", "--db", db) == (0, f"2 failures forgotten\n{again}")
+    assert cli("index", "--db", db)[1].startswith("4 unchanged; 1 failed as before; 3 failed:\n")
+    for name in names:
+        Path(name).unlink()
+    assert cli("db", "prune", "--db", db) == (0, "3 failures forgotten\n")
+    assert cli("db", "remove", folder / "\\udce8.png", "--db", db) == (0, f"1 failure forgotten\n{again}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_prune_keeps_the_failure_of_a_link_that_is_there(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "link.txt").symlink_to("nowhere")
+    assert cli("index", folder, "--db", db)[0] == 1
+    assert cli("db", "prune", "--db", db) == (0, "nothing to do\n")
+    (folder / "link.txt").unlink()
+    assert cli("db", "prune", "--db", db) == (0, "1 failure forgotten\n")
 
 
 def test_rebuild_makes_the_database_again_with_other_options(cli: Cli, folder: Path, db: Path) -> None:

@@ -8,17 +8,17 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
 from jina_omni.cli.collection.database import Database, Folder, lock_database, open_database
 from jina_omni.cli.collection.outcome import count_types, print_outcome
-from jina_omni.cli.collection.scan import Scan, is_gone
+from jina_omni.cli.collection.scan import Scan, has_failed_file, is_gone
 from jina_omni.cli.collection.selection import IGNORE_FILE
 from jina_omni.cli.collection.update import Update
-from jina_omni.cli.problems import CommandError, advise_removal, report
+from jina_omni.cli.problems import CommandError, advise_removal, escape, report
 
 HELP = "Show what a database has, remove from it, or make it again."
 EXAMPLES = """\
@@ -100,7 +100,8 @@ def _remove(args: argparse.Namespace) -> int:
         states, failures, folders = database.read_states(), database.failures.read(), database.folders.read()
         removed: set[str] = set()
         for path in args.paths:
-            targets = Path(os.path.abspath(path)), path.resolve()  # noqa: PTH100 - what is under a link has its path
+            places = os.path.abspath(path), str(path.resolve())  # noqa: PTH100 - what is under a link has its path
+            targets = [Path(escape(place)) for place in places]  # as the names of failures are
             held = {*states, *failures, *folders}
             found = {known for known in held if any(map(Path(known).is_relative_to, targets))}
             if not found:
@@ -110,9 +111,9 @@ def _remove(args: argparse.Namespace) -> int:
         database.failures.remove(removed.intersection(failures))
         database.folders.remove(removed.intersection(folders))
         database.compact()
-    report({"removed": len(removed.intersection(states))}, [])
+    _report_removed(removed.intersection(states), removed.intersection(failures), removed.intersection(folders))
     kept = folders.keys() - removed
-    if any(Path(path).is_relative_to(folder) and os.path.lexists(path) for path in removed for folder in kept):
+    if any(Path(path).is_relative_to(folder) and has_failed_file(path) for path in removed for folder in kept):
         print(f"index adds them again, unless --exclude or {IGNORE_FILE} leaves them out", file=sys.stderr)
     return 0
 
@@ -123,13 +124,22 @@ def _prune(args: argparse.Namespace) -> int:
         gone = [Path(path) for path in database.read_states() if is_gone(Path(path))]
         removed = [str(path) for path in gone if not any(map(path.is_relative_to, absent))]
         database.remove(removed)
-        database.failures.remove([path for path in database.failures.read() if not os.path.lexists(path)])
+        failures = [path for path in database.failures.read() if not has_failed_file(path)]
+        forgotten = [path for path in failures if not any(map(Path(path).is_relative_to, absent))]
+        database.failures.remove(forgotten)
         database.compact()
-    report({"removed": len(removed)}, [])
+    _report_removed(removed, forgotten, [])
     for folder in absent:
         count, advice = sum(path.is_relative_to(folder) for path in gone), advise_removal(folder, args.db)
         print(f"{folder} is not there as a whole, so its {count:,} files are kept; {advice}", file=sys.stderr)
     return 0
+
+
+def _report_removed(files: Collection[str], failures: Collection[str], folders: Collection[str]) -> None:
+    counts = {"removed": len(files)}
+    for what, forgotten in ("failure", failures), ("folder", folders):
+        counts[f"{what}{'' if len(forgotten) == 1 else 's'} forgotten"] = len(forgotten)
+    report(counts, [])
 
 
 def _rebuild(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 from jina_omni.cli.wording import name_options
 from jina_omni.errors import JinaOmniError, LocatedError
 
-__all__ = ["CommandError", "advise_removal", "describe_failure", "escape", "report"]
+__all__ = ["CommandError", "advise_removal", "describe_failure", "escape", "report", "unescape"]
+
+_SURROGATE = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")  # as Python escapes it; stands for a byte that is not Unicode
 
 
 class CommandError(JinaOmniError):
@@ -33,6 +36,17 @@ def advise_removal(folder: Path | str, db: Path) -> str:
 def escape(text: str) -> str:
     """Return a text, such as a file's name, with escapes in the place of what is not Unicode."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def unescape(text: str) -> str:
+    r"""Return the text that `escape` got, unless that had such escapes itself.
+
+    Examples
+    --------
+    >>> unescape(escape("caf\udce9")) == "caf\udce9"
+    True
+    """
+    return _SURROGATE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def report(counts: Mapping[str, int], failures: Sequence[str]) -> None:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from jina_omni.cli.collection.database import Failure, FileState, Folder
 from jina_omni.cli.collection.selection import Selection
 from jina_omni.cli.files import find_files
-from jina_omni.cli.problems import escape
+from jina_omni.cli.problems import escape, unescape
 from jina_omni.errors import InputError
 
-__all__ = ["File", "Scan", "is_gone"]
+__all__ = ["File", "Scan", "has_failed_file", "is_gone"]
 
 
 class File(NamedTuple):
@@ -110,12 +110,20 @@ class Scan:
         return False
 
 
-def is_gone(path: Path) -> bool:
-    """Return whether there is certainly no such file, as opposed to one that can't be reached."""
+def is_gone(path: Path, *, follow_links: bool = True) -> bool:
+    """Return whether there is certainly no such file, as opposed to one that can't be reached.
+
+    Without `follow_links`, a link to a file that is gone is there.
+    """
     try:
-        path.stat()
+        path.stat(follow_symlinks=follow_links)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
     return False
+
+
+def has_failed_file(failure: str) -> bool:
+    """Return whether there may be the file or the link of a failure, by its path, which is escaped."""
+    return not all(is_gone(Path(path), follow_links=False) for path in {failure, unescape(failure)})
