@@ -184,7 +184,7 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
         (["embed", "{file}", "--truncate-dim", "5"], "--truncate-dim is 5; this model was trained for 32, 64, 128"),
         (["embed", "{file}", "--out", "{tmp}/no/x.npz"], "{tmp}/no/x.npz.part.jsonl: No such file or directory"),
         (["embed", "{file}", "--precision", "int8"], "int8 needs the ranges of all embeddings"),
-        (["index", "{tmp}/no", "--db", "{tmp}/db"], "{tmp}/no is not a folder"),
+        (["index", "{tmp}/no", "--db", "{tmp}/db"], "there is no folder {tmp}/no"),
         (
             ["search", "x", "--db", "{tmp}/no"],
             "{tmp}/no is not a database; create it with: jina-omni index FOLDER --db {tmp}",

@@ -429,6 +429,29 @@ def test_patterns_that_are_not_valid_and_packages_that_are_missing_are_errors(
         assert f" need {name}: pip install 'jina-omni[search]'" in said.replace("needs", "need")
 
 
+def test_what_is_no_folder_gets_its_own_advice(cli: Cli, folder: Path, db: Path, tmp_path: Path) -> None:
+    write(tmp_path, "folders")  # a file, which is not suggested for a folder
+    missing, picture = tmp_path / "foldr", folder / "a.png"
+    PILImage.new("RGB", (32, 32)).save(picture)
+
+    def check_advice() -> None:
+        suggestion = f"error: there is no folder {missing}; did you mean 'folder'?\n"
+        assert cli("index", missing, "--db", db) == (2, suggestion)
+        assert cli("index", "/nope", "--db", db) == (2, "error: there is no folder /nope\n")
+        assert cli("index", picture, "--db", db) == (2, f"error: {picture} is a file; pass its folder\n")
+
+    check_advice()
+    assert not db.exists()
+    assert cli("index", folder, "--db", db) == (0, "5 embedded\n")
+    check_advice()
+    folder.rename(tmp_path / "away")
+    removal = f"to remove its files from the database: jina-omni db remove {folder} --db {db}"
+    assert cli("index", folder, "--db", db) == (2, f"error: there is no folder {folder}; {removal}\n")
+    sub = folder / "sub"
+    removal = removal.replace(str(folder), str(sub))
+    assert cli("index", sub, "--db", db) == (2, f"error: there is no folder {sub}; {removal}\n")
+
+
 # --- the commands of a database ---
 
 

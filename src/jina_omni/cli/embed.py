@@ -16,14 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from jina_omni.cli.chunks import encode_groups, split_into_chunks
-from jina_omni.cli.files import FileInput, find_files, read_inputs
+from jina_omni.cli.files import FileInput, find_files, read_inputs, suggest_path
 from jina_omni.cli.journal import Journal
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, describe_failure, report
 from jina_omni.cli.progress import CommandProgress
-from jina_omni.describe import suggest
 from jina_omni.errors import DecodeError, InputError, LocatedError
 from jina_omni.file_names import find_file_name
 from jina_omni.inputs import Text
@@ -153,10 +152,8 @@ def _check_existence(paths: Sequence[str]) -> None:
     """Raise an error if none of the paths exists; those of a few that don't are failures beside the others."""
     if any(map(os.path.lexists, paths)):
         return
-    path = Path(paths[0])
-    with contextlib.suppress(OSError):
-        if close := suggest(path.name, os.listdir(path.parent)):  # noqa: PTH208 - the names alone
-            raise CommandError(f"there is no file or folder {paths[0]!r}{close}")
+    if close := suggest_path(Path(paths[0])):
+        raise CommandError(f"there is no file or folder {paths[0]!r}{close}")
     raise CommandError(
         f"there is no file or folder {paths[0]!r}; to embed a text, pass it as a line of stdin: "
         f"printf '%s\\n' {shlex.quote(paths[0])} | jina-omni embed -"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 from jina_omni.cli.collection.database import is_database
 from jina_omni.cli.collection.selection import Selection
+from jina_omni.describe import suggest
 from jina_omni.errors import InputError, InputTooLongError
 from jina_omni.inputs import Text, make_file_part
 from jina_omni.media.audio import Audio
@@ -21,7 +23,7 @@ from jina_omni.media.pdf import Pdf
 from jina_omni.media.texts import decode_text
 from jina_omni.media.video import Video
 
-__all__ = ["FileInput", "find_files", "read_inputs"]
+__all__ = ["FileInput", "find_files", "read_inputs", "suggest_path"]
 
 FileInput: TypeAlias = Text | Image | Pdf | Audio | Video
 """An input of a file: the content of a text, a page of a PDF, an excerpt of a sound or video, or a whole medium."""
@@ -107,6 +109,14 @@ def read_inputs(path: Path, *, by_page: bool = False, by_time: bool = False, tru
         parts = _split(part)
         return parts if len(parts) > 1 else [part]
     return [part]
+
+
+def suggest_path(path: Path, *, only_folders: bool = False) -> str:
+    """Return the end of a message about a path that does not exist; see `jina_omni.describe.suggest`."""
+    with contextlib.suppress(OSError):
+        names = os.listdir(path.parent)  # noqa: PTH208 - the names alone
+        return suggest(path.name, [name for name in names if not only_folders or (path.parent / name).is_dir()])
+    return ""
 
 
 class _Walk:

@@ -21,6 +21,7 @@ from jina_omni.cli.collection.outcome import print_outcome
 from jina_omni.cli.collection.selection import IGNORE_FILE, Selection
 from jina_omni.cli.collection.update import Update
 from jina_omni.cli.collection.watch import watch
+from jina_omni.cli.files import suggest_path
 from jina_omni.cli.problems import CommandError, advise_removal, escape
 
 HELP = "Put the files of folders into a database, to be searched."
@@ -97,7 +98,7 @@ def _read_folders(args: argparse.Namespace) -> list[Folder]:
     folders = []
     for path in args.folders:
         if not path.is_dir():
-            raise CommandError(f"{path} is not a folder; {advise_removal(path, args.db)}")
+            raise CommandError(_describe_missing(path, args.db))
         if is_database(path):
             raise CommandError(f"{path} is a database; pass the folder of its files")
         if escape(str(path)) != str(path):
@@ -107,6 +108,18 @@ def _read_folders(args: argparse.Namespace) -> list[Folder]:
     if not folders and (include or exclude):
         raise CommandError("--include and --exclude are for folders; pass those that they are for")
     return folders
+
+
+def _describe_missing(folder: Path, db: Path) -> str:
+    """Return what is wrong with a folder of the command line, and what to do instead."""
+    if folder.exists():
+        return f"{folder} is a file; pass its folder"
+    database = Database.open(db.resolve())
+    if database is not None:
+        place, held = folder.resolve(), {*database.read_states(), *database.failures.read(), *database.folders.read()}
+        if any(Path(path).is_relative_to(place) for path in held):
+            return f"there is no folder {folder}; {advise_removal(folder, db)}"
+    return f"there is no folder {folder}{suggest_path(folder, only_folders=True)}"
 
 
 def _choose_folders(database: Database, given: Sequence[Folder]) -> list[Folder]:
