@@ -562,8 +562,17 @@ def test_embed_stops_at_an_error_when_asked_to_and_goes_on_once_it_is_fixed(
         (folder / f"z{i}.txt").write_text(f"later {i}")
     command = ["embed", str(folder), "--out", str(tmp_path / "x.npz"), "--on-error", "stop", *options]
     assert main(command) == 1
-    assert capsys.readouterr().err.startswith("3 embedded; 1 failed:")  # of the first chunk
+    first, _, last = capsys.readouterr().err.splitlines()
+    assert first == "3 embedded; 1 failed:"  # of the first chunk
+    kept = "stopped at the first failure; finished work is kept in {}; run the same command to continue"
+    assert last == kept.format(tmp_path / "x.npz.part.jsonl")
     assert not (tmp_path / "x.npz").exists()
+    lines = tmp_path / "x.jsonl"
+    assert main([str(lines) if word.endswith(".npz") else word for word in command]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == kept.format(lines)
+    assert len(read_rows(lines)) == 3
+    assert main([word for word in command if word != "--out" and not word.endswith(".npz")]) == 1  # to stdout
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped at the first failure"
     (folder / "a2.zip").unlink()
     assert main(command) == 0
     assert capsys.readouterr().err == "10 embedded; 3 already done\n"

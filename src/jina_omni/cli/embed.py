@@ -21,7 +21,7 @@ from jina_omni.cli.journal import Journal
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.outputs import check_format, write_embeddings
-from jina_omni.cli.problems import CommandError, describe_failure, report
+from jina_omni.cli.problems import CommandError, advise_continuation, describe_failure, report
 from jina_omni.cli.progress import CommandProgress
 from jina_omni.errors import DecodeError, InputError, LocatedError
 from jina_omni.file_names import find_file_name
@@ -104,12 +104,15 @@ def run(args: argparse.Namespace) -> int:
                 )
             with _open_journal(args.out, identity) as journal:
                 _embed(model, items, journal, args, args.precision, failures)
+            if failures and args.on_error == "stop":
+                _report_stop(args.out)
             return 1 if failures else 0
         check_precision(args.precision, len(items))
         part = args.out.with_name(args.out.name + ".part.jsonl")
         with _open_journal(part, identity) as journal:
             _embed(model, items, journal, args, "float32", failures)
             if failures and args.on_error == "stop":
+                _report_stop(part)
                 return 1
             _write_output(items, journal, args, identity)
         part.unlink()
@@ -178,7 +181,7 @@ def _open_journal(path: Path | None, identity: str) -> Iterator[Journal]:
     try:
         yield journal
     except KeyboardInterrupt:
-        print(f"finished work is kept in {path}; run the same command to continue", file=sys.stderr)
+        print(advise_continuation(path), file=sys.stderr)
         raise
     except OSError as error:  # that of a full disk does not name the file
         raise CommandError(
@@ -229,6 +232,12 @@ def _embed(
             if failures and args.on_error == "stop":
                 break
     report({"embedded": n_embedded, "already done": n_skipped}, failures)
+
+
+def _report_stop(journal: Path | None) -> None:
+    """Say on stderr that a failure stopped the command, and how to go on where its work is kept in a file."""
+    advice = "" if journal is None else f"; {advise_continuation(journal)}"
+    print(f"stopped at the first failure{advice}", file=sys.stderr)
 
 
 def _write_output(items: Sequence[_Item], journal: Journal, args: argparse.Namespace, identity: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from jina_omni.cli.wording import name_options
 from jina_omni.errors import JinaOmniError, LocatedError
 
-__all__ = ["CommandError", "advise_removal", "describe_failure", "escape", "report", "unescape"]
+__all__ = ["CommandError", "advise_continuation", "advise_removal", "describe_failure", "escape", "report", "unescape"]
 
 _SURROGATE = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")  # as Python escapes it; stands for a byte that is not Unicode
 
@@ -26,6 +26,11 @@ def describe_failure(error: LocatedError, name: str) -> str:
     named = copy.copy(error)
     named.file = None  # the name says it, and may be that of another file with the same content
     return named.message_for(escape(name)).removesuffix(error.problem) + name_options(error.problem)
+
+
+def advise_continuation(place: Path) -> str:
+    """Return where the finished work of a command that was stopped is, and how to go on."""
+    return f"finished work is kept in {place}; run the same command to continue"
 
 
 def advise_removal(folder: Path | str, db: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from jina_omni.cli.collection.database import Database, Settings
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, advise_continuation
 from jina_omni.model import Model
 
 __all__ = ["add_update_options", "keeping_work", "open_database_model"]
@@ -57,5 +57,5 @@ def keeping_work(db: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"finished work is kept in {db}; run the same command to continue", file=sys.stderr)
+        print(advise_continuation(db), file=sys.stderr)
         raise
