@@ -391,6 +391,36 @@ def test_patterns_select_files(options: list[str], expected: list[str], cli: Cli
     assert len(list_names(db, folder)) == 4
 
 
+@pytest.mark.parametrize(
+    "options", [["--include", "*.pgn"], ["--exclude", "*"], ["--include", "*.md", "--exclude", "b.*"]]
+)
+def test_patterns_that_select_nothing_remove_nothing(options: list[str], cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    status, said = cli("index", folder, "--db", db, *options)
+    assert status == 2
+    problem, _, advice = said.partition("; ")
+    assert problem == f"error: --include and --exclude select no file of {folder}, and the database would lose its 4"
+    removal = f"to remove its files from the database: jina-omni db remove {folder} --db {db}"
+    assert advice == f"pass other patterns, or, {removal}\n"
+    assert cli("index", "--db", db) == (0, "4 unchanged\n")  # and the patterns are not remembered
+    for name in ("a.txt", "b.md", "sub/c.txt", "sub/deep/d.txt"):
+        (folder / name).unlink()
+    assert cli("index", folder, "--db", db, *options) == (0, "4 removed\n")  # of an empty folder
+
+
+def test_patterns_may_select_nothing_of_what_the_database_lacks(
+    cli: Cli, folder: Path, db: Path, forbidden: set[Path]
+) -> None:
+    assert cli("index", folder, "--db", db, "--include", "*.pgn") == (0, "nothing to do\n")
+    assert cli("index", folder / "sub", "--db", db) == (0, "2 embedded\n")
+    assert cli("index", folder, "--db", db, "--include", "*.png") == (0, "2 unchanged\n")  # the inner folder's own
+    status, said = cli("index", folder / "sub", "--db", db, "--include", "*.pgn")
+    assert (status, "select no file of" in said) == (2, True)
+    forbidden.add(folder / "sub")  # whose files are kept
+    assert cli("index", folder / "sub", "--db", db, "--include", "*.pgn")[0] == 1
+    assert list_names(db, folder) == ["sub/c.txt", "sub/deep/d.txt"]
+
+
 def test_ignore_files_leave_out_what_is_in_their_folders(cli: Cli, folder: Path, db: Path) -> None:
     write(folder, "sub/e.log", "sub/f.md", "sub/keep.log", "sub/deep/g.log", "h.log")
     assert cli("index", folder, "--db", db) == (0, "9 embedded\n")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
@@ -21,7 +21,7 @@ from jina_omni.cli.collection.outcome import print_outcome
 from jina_omni.cli.collection.selection import IGNORE_FILE, Selection
 from jina_omni.cli.collection.update import Update
 from jina_omni.cli.collection.watch import watch
-from jina_omni.cli.files import suggest_path
+from jina_omni.cli.files import find_files, suggest_path
 from jina_omni.cli.problems import CommandError, advise_removal, escape
 
 HELP = "Put the files of folders into a database, to be searched."
@@ -126,11 +126,37 @@ def _choose_folders(database: Database, given: Sequence[Folder]) -> list[Folder]
     """Return the folders to bring up to date: those of the command line and those in them, or all of the database."""
     known = database.folders.read()
     changed = [folder for folder in given if folder.path not in known or folder.include or folder.exclude]
+    _check_patterns(database, changed, {*known, *(folder.path for folder in changed)})
     database.folders.put(changed)
     known |= {folder.path: folder for folder in changed}
     if not given:
         return list(known.values())
     return [known[path] for path in known if any(Path(path).is_relative_to(folder.path) for folder in given)]
+
+
+def _check_patterns(database: Database, folders: Sequence[Folder], known: Collection[str]) -> None:
+    """Check that no patterns select nothing of a folder, which would remove all that the database has of it."""
+    narrowed = [folder for folder in folders if folder.include or folder.exclude]
+    states = database.read_states() if narrowed else {}
+    for folder in narrowed:
+        root, others = Path(folder.path), [Path(path) for path in known if path != folder.path]
+        inner = [other for other in others if other.is_relative_to(root)]
+        files = [path for path in map(Path, states) if path.is_relative_to(root)]
+        n_files = sum(not any(map(path.is_relative_to, inner)) for path in files)
+        if not n_files or _has_files(root, Selection(root, folder.include, folder.exclude), others):
+            continue
+        if _has_files(root, None, others):
+            raise CommandError(
+                f"--include and --exclude select no file of {root}, and the database would lose its {n_files:,}; pass "
+                f"other patterns, or, {advise_removal(root, database.folder)}"
+            )
+
+
+def _has_files(root: Path, selection: Selection | None, excluded: Collection[Path]) -> bool:
+    """Return whether a folder has files that are selected, or folders that can't be read and may have some."""
+    unreadable: list[Path] = []
+    files = find_files(root, lambda path, _: unreadable.append(path), selection=selection, excluded=excluded)
+    return any(True for _ in files) or bool(unreadable)
 
 
 def _check_settings(database: Database, settings: Settings) -> None:
