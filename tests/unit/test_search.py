@@ -121,8 +121,22 @@ def test_nothing_of_a_kind_is_said(toy: Path, db: Path, capsys: pytest.CaptureFi
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[1:] == ["the database has no such files"]
-    assert main(["map", "--db", str(db), "--under", str(toy / "none")]) == 2
+    assert main(["map", "--db", str(db), "--kind", "audio", "--under", str(toy / "films")]) == 2
     assert capsys.readouterr().err == f"error: {db} has no such files\n"
+
+
+@pytest.mark.parametrize("command", [["search", "blue"], ["search", "blue", "--per-kind"], ["map"], ["duplicates"]])
+def test_a_folder_of_which_the_database_has_nothing_is_an_error(
+    command: list[str], toy: Path, db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(toy)
+    known = ["--under", str(toy / "notes")]
+    for nothing in ("nope", str(toy / "note"), "it's not"):
+        for options in (["--under", nothing], [*known, "--under", nothing]):
+            assert main([*command, "--db", str(db), *options]) == 2
+            advice = f"to see what it has: jina-omni db list --db {db}"
+            assert capsys.readouterr() == ("", f"error: {db} has no file under {nothing}; {advice}\n")
+    assert main([*command, "--db", str(db), *known]) == 0
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the groups."""
     if not -1 <= args.above <= 1:
         raise CommandError(f"--above is {args.above}, but a cosine is within -1 to 1")
-    contents, gone = read_present(open_database(args.db), read_scope(args))
+    database = open_database(args.db)
+    contents, gone = read_present(database, read_scope(args, database))
     groups = find_duplicates(contents, args.above)
     for number, group in enumerate(groups):
         if args.json:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.clusters is not None and args.clusters < 1:
         raise CommandError(f"--clusters is {args.clusters}, expected 1 or more")
     database = open_database(args.db)
-    contents, gone = read_present(database, read_scope(args))
+    contents, gone = read_present(database, read_scope(args, database))
     if not contents:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)

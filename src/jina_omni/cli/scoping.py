@@ -8,14 +8,30 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from jina_omni.cli.collection.database import Database
 from jina_omni.cli.collection.scope import Scope
+from jina_omni.cli.problems import CommandError
 
 __all__ = ["read_scope", "report_gone"]
 
 
-def read_scope(args: argparse.Namespace) -> Scope:
-    """Return the scope of the options ``--kind`` and ``--under``."""
-    return Scope(args.kind, [str(path) for folder in args.under for path in _list_places(folder)])
+def read_scope(args: argparse.Namespace, database: Database) -> Scope:
+    """Return the scope of the options ``--kind`` and ``--under``.
+
+    Raises
+    ------
+    CommandError
+        The database has no file in a folder of ``--under``.
+    """
+    folders: list[str] = []
+    for folder in args.under:
+        places = [str(path) for path in _list_places(folder)]
+        if not database.has_files(Scope(folders=places)):
+            raise CommandError(
+                f"{args.db} has no file under {folder}; to see what it has: jina-omni db list --db {args.db}"
+            )
+        folders += places
+    return Scope(args.kind, folders)
 
 
 def report_gone(gone: Collection[str]) -> None:

@@ -58,11 +58,12 @@ def run(args: argparse.Namespace) -> int:
     if args.k < 1:
         raise CommandError(f"-k is {args.k}, expected 1 or more")
     database = open_database(args.db)
+    scope = read_scope(args, database)
     choice = ModelChoice.from_options(args) if args.model else database.settings.choice
     with open_model(choice, args, database.settings.conventions) as model:
         vector = embed_query(database, model, query, truncate=args.truncate)
     find = find_nearest_by_kind if args.per_kind else find_nearest
-    found, gone = find(database, vector, args.k, read_scope(args))
+    found, gone = find(database, vector, args.k, scope)
     for line in map(_format_json, found) if args.json else _format_table(found):
         print(line)
     if not found:

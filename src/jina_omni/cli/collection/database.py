@@ -236,6 +236,11 @@ class Database:
         with convert_errors(self.folder):
             return int(self._table.count_rows())
 
+    def has_files(self, scope: Scope) -> bool:
+        """Return whether any file is within a scope."""
+        with convert_errors(self.folder):
+            return bool(self._table.count_rows(" AND ".join(scope.list_conditions()) or None))
+
     def read_embeddings(self, digests: Collection[str]) -> dict[str, FileEmbeddings]:
         """Return the embeddings of the files that have one of these SHA-256 digests, by digest."""
         found: dict[str, dict[Place, Any]] = {}
