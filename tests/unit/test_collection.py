@@ -543,7 +543,7 @@ def test_prune_removes_what_is_gone_but_not_a_disk_that_is_away(
     monkeypatch.setattr(jina_omni.Model, "encode", None)
     status, said = cli("db", "prune", "--db", db)
     assert (status, said.splitlines()[0]) == (0, "2 removed; 1 failure forgotten")
-    kept = f"{tmp_path / 'disk'} is not there as a whole, so its 1 files are kept; to remove its files"
+    kept = f"{tmp_path / 'disk'} is not there as a whole, so its 1 file is kept; to remove its files"
     assert said.splitlines()[1].startswith(kept)
     assert list_names(db, folder) == ["../disk/x.txt", "b.md", "sub/deep/d.txt"]
     assert cli("db", "list", "--db", db, "--failed") == (0, "")

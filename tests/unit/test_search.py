@@ -360,6 +360,8 @@ def test_duplicates_lists_equal_files_and_near_ones(toy: Path, db: Path, capsys:
     assert text == [f"{one['cosine']:6.3f}  {one['path']}" for one in files]
     (line,) = run(capsys, *command, "--above", "1", "--json")
     assert len(json.loads(line)["files"]) == 3
+    assert main([*map(str, command), "--above", "1"]) == 0
+    assert capsys.readouterr().err == "1 group with 2 files beside the first of each\n"
     main([*map(str, command), "--under", str(toy / "notes")])
     assert capsys.readouterr().err == "0 groups with 0 files beside the first of each\n"
 
@@ -440,5 +442,7 @@ def test_a_map_of_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "files/&amp;.txt").write_text("blue")
     run(capsys, "index", tmp_path / "files", "--db", tmp_path / "db")
     (line,) = run(capsys, "map", "--db", tmp_path / "db", "--html", tmp_path / "map.html")
-    assert line == f"  1       1 files like {tmp_path / 'files/&amp;.txt'}"
-    assert "&amp;amp;.txt" in (tmp_path / "map.html").read_text("utf-8")
+    assert line == f"  1       1 file like {tmp_path / 'files/&amp;.txt'}"
+    text = (tmp_path / "map.html").read_text("utf-8")
+    assert "&amp;amp;.txt" in text
+    assert "1 file in 1 cluster" in text

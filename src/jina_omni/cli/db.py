@@ -19,6 +19,7 @@ from jina_omni.cli.collection.scan import Scan, has_failed_file, is_gone
 from jina_omni.cli.collection.selection import IGNORE_FILE
 from jina_omni.cli.collection.update import Update
 from jina_omni.cli.problems import CommandError, advise_removal, escape, report
+from jina_omni.cli.wording import describe_count
 
 HELP = "Show what a database has, remove from it, or make it again."
 EXAMPLES = """\
@@ -130,8 +131,9 @@ def _prune(args: argparse.Namespace) -> int:
         database.compact()
     _report_removed(removed, forgotten, [])
     for folder in absent:
-        count, advice = sum(path.is_relative_to(folder) for path in gone), advise_removal(folder, args.db)
-        print(f"{folder} is not there as a whole, so its {count:,} files are kept; {advice}", file=sys.stderr)
+        n_files, advice = sum(path.is_relative_to(folder) for path in gone), advise_removal(folder, args.db)
+        kept = f"{describe_count(n_files, 'file')} {'is' if n_files == 1 else 'are'} kept"
+        print(f"{folder} is not there as a whole, so its {kept}; {advice}", file=sys.stderr)
     return 0
 
 

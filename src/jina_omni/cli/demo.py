@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jina_omni.cli.pages import check_page
 from jina_omni.demo.comparison import print_comparison
 from jina_omni.demo.page import render_page
 
@@ -27,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the cosines of texts and media."""
+    check_page(args)
     scores = print_comparison()
     if args.html is not None:
         args.html.write_text(render_page(scores), "utf-8")

@@ -13,6 +13,7 @@ from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
+from jina_omni.cli.wording import describe_count
 
 HELP = "List the files of a database that are equal or nearly so."
 EXAMPLES = """\
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         for one in group:
             print(f"{one.cosine:6.3f}  {one.path}")
     n_others = sum(map(len, groups)) - len(groups)
-    print(f"{len(groups):,} groups with {n_others:,} files beside the first of each", file=sys.stderr)
+    numbers = f"{describe_count(len(groups), 'group')} with {describe_count(n_others, 'file')}"
+    print(f"{numbers} beside the first of each", file=sys.stderr)
     report_gone(gone)
     return 0

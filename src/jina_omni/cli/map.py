@@ -9,7 +9,7 @@ from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.map_page import count_files, make_map, render_map
 from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options
-from jina_omni.cli.pages import add_page_options, write_page
+from jina_omni.cli.pages import add_page_options, check_page, write_page
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
 
@@ -37,13 +37,15 @@ def run(args: argparse.Namespace) -> int:
     """Print the clusters, and write their page."""
     if args.clusters is not None and args.clusters < 1:
         raise CommandError(f"--clusters is {args.clusters}, expected 1 or more")
+    check_page(args)
     database = open_database(args.db)
     contents, gone = read_present(database, read_scope(args, database))
     if not contents:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)
     for number, points in enumerate(clusters, 1):
-        print(f"{number:>3}  {count_files(points):>6,} files like {points[0].content.paths[0]}")
+        n_files = count_files(points)
+        print(f"{number:>3}  {n_files:>6,} {'file' if n_files == 1 else 'files'} like {points[0].content.paths[0]}")
     report_gone(gone)
     write_page(args, lambda: render_map(f"Map of {args.db.name}", clusters, database.settings.conventions.pictures))
     return 0

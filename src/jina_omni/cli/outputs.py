@@ -13,7 +13,7 @@ from jina_omni.cli.problems import CommandError
 from jina_omni.optional_packages import import_optional
 from jina_omni.precision import Embeddings
 
-__all__ = ["check_format", "write_embeddings"]
+__all__ = ["check_folder", "check_format", "write_embeddings"]
 
 _FORMATS = (".jsonl", ".npy", ".npz", ".parquet")
 
@@ -24,10 +24,12 @@ def check_format(path: Path) -> None:
     Raises
     ------
     CommandError
-        Its suffix is unknown, it exists, or its format needs a package that is not installed.
+        Its suffix is unknown, there is no folder for it, it exists, or its format needs a package that is not
+        installed.
     """
     if path.suffix not in _FORMATS:
         raise CommandError(f"{path}: --out takes a file that ends in {', '.join(_FORMATS)}")
+    check_folder(path)
     if path.suffix != ".jsonl" and path.exists():
         raise CommandError(f"{path} exists already; remove it, or write to another file with --out")
     if path.suffix == ".parquet":
@@ -35,6 +37,18 @@ def check_format(path: Path) -> None:
             import_optional("pyarrow", "parquet")
         except ImportError as error:
             raise CommandError(f"{path}: a Parquet file needs {error}") from error
+
+
+def check_folder(path: Path) -> None:
+    """Check that there is the folder that a file is to be written to.
+
+    Raises
+    ------
+    CommandError
+        There is none.
+    """
+    if not path.parent.is_dir():
+        raise CommandError(f"there is no folder {path.parent}")
 
 
 def write_embeddings(path: Path, names: Sequence[str], embeddings: Embeddings, identity: str) -> None:

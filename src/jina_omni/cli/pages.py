@@ -9,9 +9,10 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from jina_omni.cli.outputs import check_folder
 from jina_omni.cli.problems import CommandError
 
-__all__ = ["add_page_options", "write_page"]
+__all__ = ["add_page_options", "check_page", "write_page"]
 
 
 def add_page_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -20,6 +21,12 @@ def add_page_options(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--open", action="store_true", help="open the page in the browser; without --html it is a temporary file"
     )
+
+
+def check_page(args: argparse.Namespace) -> None:
+    """Check that there is the folder of the page, before the work that it shows is done."""
+    if args.html is not None:
+        check_folder(args.html)
 
 
 def write_page(args: argparse.Namespace, render: Callable[[], str]) -> None:

@@ -15,7 +15,7 @@ from jina_omni.cli.collection.places import describe_copies, describe_place, lis
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
 from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option
-from jina_omni.cli.pages import add_page_options, write_page
+from jina_omni.cli.pages import add_page_options, check_page, write_page
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
 
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("pass a text to look for, or a file with --file, or both")
     if args.k < 1:
         raise CommandError(f"-k is {args.k}, expected 1 or more")
+    check_page(args)
     database = open_database(args.db)
     scope = read_scope(args, database)
     choice = ModelChoice.from_options(args) if args.model else database.settings.choice

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import re
 
-__all__ = ["OptionFormatter", "name_options"]
+__all__ = ["OptionFormatter", "describe_count", "name_options"]
 
 # The options of commands, by the arguments of Python that they set.
 _OPTIONS = {
@@ -56,6 +56,17 @@ _PAGES = re.compile(r": pass pages=\[[\d, ]*\], or embed each page by itself: en
 _NAMES = "|".join(_OPTIONS)
 _VALUE = re.compile(rf"\b({_NAMES})=(?:'([^']*)'|(\w+))?")
 _SUBJECT = re.compile(rf"^({_NAMES}) (?=is\b)|(?<=\bpass )({_NAMES})\b(?= instead)|(?<=\bas )(mmproj)\b")
+
+
+def describe_count(number: int, what: str) -> str:
+    """Return a number of things, in words.
+
+    Examples
+    --------
+    >>> describe_count(1, "file"), describe_count(2_000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def name_options(message: str) -> str:

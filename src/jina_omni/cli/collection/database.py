@@ -355,6 +355,7 @@ def open_database(folder: Path) -> Database:
     CommandError
         There is none, or as in `Database.open`.
     """
+    _check_not_file(folder)
     database = Database.open(folder.resolve())
     if database is None:
         raise CommandError(f"{folder} is not a database; create it with: jina-omni index FOLDER --db {folder}")
@@ -372,8 +373,9 @@ def check_place(folder: Path) -> None:
     Raises
     ------
     CommandError
-        The folder has other files.
+        It is a file, or has other files.
     """
+    _check_not_file(folder)
     if not is_database(folder) and folder.is_dir() and any(path.name != _LOCK for path in folder.iterdir()):
         raise CommandError(f"{folder} has other files; pass a new folder with --db")
 
@@ -391,6 +393,11 @@ def lock_database(folder: Path) -> Iterator[None]:
     with (folder / _LOCK).open("a") as file:
         lock(file)
         yield
+
+
+def _check_not_file(folder: Path) -> None:
+    if folder.is_file():
+        raise CommandError(f"{folder} is a file, not a folder for a database")
 
 
 def _read_place(row: dict[str, Any]) -> Place:

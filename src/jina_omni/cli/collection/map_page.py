@@ -16,6 +16,7 @@ from jina_omni.cli.collection.places import describe_copies, find_url
 from jina_omni.cli.collection.previews import render_preview
 from jina_omni.cli.collection.scope import FILE_KINDS
 from jina_omni.cli.collection.templates import POLICY, fill_template, read_template
+from jina_omni.cli.wording import describe_count
 from jina_omni.cosines import scale_to_unit_length
 from jina_omni.media.picture_options import PictureOptions
 
@@ -69,13 +70,14 @@ def make_map(contents: Sequence[Content], n_clusters: int | None = None) -> list
 def render_map(title: str, clusters: Sequence[Sequence[Point]], pictures: PictureOptions) -> str:
     """Return the page, in HTML: a point for each content, and for each cluster its files and a few previews."""
     present = {point.content.embeddings.kind for points in clusters for point in points}
+    n_files = sum(map(count_files, clusters))
     hues = [360 * number // len(clusters) for number in range(len(clusters))]
     return fill_template(
         "map.html",
         policy=POLICY,
         title=html.escape(title),
         style=read_template("page.css") + read_template("map.css"),
-        count=f"{sum(map(count_files, clusters)):,} files in {_count(len(clusters), 'cluster')}",
+        count=f"{describe_count(n_files, 'file')} in {describe_count(len(clusters), 'cluster')}",
         width=_WIDTH,
         height=_HEIGHT,
         symbols="".join(f'<g id="{kind}">{shape}</g>' for kind, shape in _SYMBOLS.items()),
@@ -135,7 +137,7 @@ def _render_cluster(number: int, hue: int, points: Sequence[Point], pictures: Pi
         number=number + 1,
         hue=hue,
         name=html.escape(Path(points[0].content.paths[0]).name),
-        count=_count(count_files(points), "file"),
+        count=describe_count(count_files(points), "file"),
         previews="".join(previews),
         lines="".join(lines),
     )
@@ -157,7 +159,3 @@ def _name_line(number: int, i: int) -> str:
 def count_files(points: Sequence[Point]) -> int:
     """Return the number of files of a cluster."""
     return sum(len(point.content.paths) for point in points)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
