@@ -7,7 +7,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -28,18 +28,33 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 
-def hint_at_unknown_arguments(hints: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def hint_at_unknown_arguments(
+    hints: Mapping[str, str], options: Iterable[str] = ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function raise a TypeError with a hint where it gets an argument of another library.
 
     Parameters
     ----------
     hints : mapping of str to str
         From the name of an argument that the function does not have to what to do instead.
+    options : iterable of str
+        The names that a function with ``**options`` takes there.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        known = [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
+        parameters = inspect.signature(function).parameters.values()
+        named = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD and one.name not in {"self", "cls"}]
+        known = [*named, *options]
         name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+        if inspect.iscoroutinefunction(function):  # a wrapper of another kind would hide that it is one
+
+            @functools.wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                check_argument_names(name, kwargs, known, hints)
+                return await function(*args, **kwargs)
+
+            return cast("Callable[P, R]", awaited)
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from jina_omni.arguments import check_argument_names
+from jina_omni.arguments import hint_at_unknown_arguments
 from jina_omni.calls import (
     ENCODE_HINTS,
     WINDOW,
@@ -25,6 +25,7 @@ from jina_omni.calls import (
     Floats,
     Plan,
     guess_priority,
+    hint_at_unknown_options,
     make_window,
 )
 from jina_omni.errors import ClosedError, LocatedError, as_thread_error
@@ -42,7 +43,8 @@ __all__ = ["AsyncEncoding", "CallThreads"]
 
 T = TypeVar("T")
 
-_OPTIONS = ("precision", *get_type_hints(PromptedOptions))
+_PROMPTED_OPTIONS = tuple(PromptedOptions.__annotations__)
+_OPTIONS = ("precision", *_PROMPTED_OPTIONS)
 
 # Interactive calls that are planned, wait or compute at the same time: as many queries as one forward pass of them has.
 # Those behind them wait without a thread.
@@ -156,6 +158,7 @@ class AsyncEncoding(ABC):
         **options: Unpack[PromptedOptions],
     ) -> tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_arguments(ENCODE_HINTS, _OPTIONS)
     async def encode_async(
         self,
         inputs: Inputs,
@@ -186,7 +189,6 @@ class AsyncEncoding(ABC):
         TypeError, ValueError, JinaOmniError
             As in `encode`.
         """
-        check_argument_names("encode_async", options, _OPTIONS, ENCODE_HINTS)
         call = self._make_call(inputs, on_error=on_error, **options)
         with following(call.options.progress, call.items):
             return call.result(await self._run(call))
@@ -221,6 +223,7 @@ class AsyncEncoding(ABC):
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_options("encode_async")
     async def encode_query_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as queries: `encode_async` with ``prompt_name="query"``."""
         result: Embeddings | tuple[Embeddings, Errors] = await self.encode_async(inputs, prompt_name="query", **options)
@@ -256,6 +259,7 @@ class AsyncEncoding(ABC):
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_options("encode_async")
     async def encode_document_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as documents: `encode_async` with ``prompt_name="document"``."""
         result: Embeddings | tuple[Embeddings, Errors] = await self.encode_async(
@@ -282,6 +286,7 @@ class AsyncEncoding(ABC):
         **options: Unpack[PromptedOptions],
     ) -> AsyncIterator[Embeddings | LocatedError]: ...
 
+    @hint_at_unknown_arguments(ENCODE_HINTS, _PROMPTED_OPTIONS)
     def encode_iter_async(
         self,
         inputs: Iterable[Input] | AsyncIterable[Input],
@@ -311,7 +316,6 @@ class AsyncEncoding(ABC):
         TypeError, ValueError, JinaOmniError, asyncio.CancelledError
             As in `encode_async`; those of arguments at once.
         """
-        check_argument_names("encode_iter_async", options, _OPTIONS, ENCODE_HINTS)
         checked = self._check_stream_options(on_error=on_error, precision=precision, **options)
         items = inputs if isinstance(inputs, AsyncIterable) else iterate_inputs(inputs)[0]
         return self._encode_stream(items, checked, raises=on_error == "raise")

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.arguments import hint_at_unknown_arguments
 from jina_omni.errors import LocatedError
 from jina_omni.inputs import Fetch
 from jina_omni.native import CancelToken, Priority
+from jina_omni.options import EncodeOptions
 from jina_omni.precision import Embeddings, Precision
 from jina_omni.preparing import PreparedInput
 from jina_omni.progress import ProgressTracker
@@ -27,8 +29,12 @@ __all__ = [
     "Plan",
     "choose_priority",
     "guess_priority",
+    "hint_at_unknown_options",
     "make_window",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -50,6 +56,28 @@ ENCODE_HINTS = {
     "task": "pass it to Model, or prompt_name= here",
 }
 """Arguments of other libraries' functions that embed, and what does the same here."""
+
+
+def hint_at_unknown_options(instead: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Do what `hint_at_unknown_arguments` does, for a function that sets the name of the prompt itself.
+
+    Parameters
+    ----------
+    instead : str
+        The function that takes the name of the prompt.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        hints = {
+            **ENCODE_HINTS,
+            "prompt_name": f"{function.__name__} sets it; use {instead}",
+            "task": "pass it to Model",
+        }
+        options = (*EncodeOptions.__annotations__, "precision", "on_error")
+        return hint_at_unknown_arguments(hints, options)(function)
+
+    return decorate
+
 
 # About 40 queries; or an image of 512 x 512 pixels, since its 256 media tokens count for the vision tower too.
 _MAX_INTERACTIVE_TOKENS = 640

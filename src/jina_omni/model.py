@@ -31,6 +31,7 @@ from jina_omni.calls import (
     Floats,
     Plan,
     choose_priority,
+    hint_at_unknown_options,
     make_window,
 )
 from jina_omni.cosines import cosine_similarity, scale_to_unit_length
@@ -517,6 +518,7 @@ class Model(AsyncEncoding):
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_options("encode")
     def encode_query(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as queries: `encode` with ``prompt_name="query"``; it matters on retrieval files only."""
         result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="query", **options)
@@ -552,6 +554,7 @@ class Model(AsyncEncoding):
         **options: Unpack[EncodeOptions],
     ) -> Embeddings | tuple[Embeddings, Errors]: ...
 
+    @hint_at_unknown_options("encode")
     def encode_document(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
         """Embed inputs as documents: `encode` with ``prompt_name="document"``; it matters on retrieval files only."""
         result: Embeddings | tuple[Embeddings, Errors] = self.encode(inputs, prompt_name="document", **options)

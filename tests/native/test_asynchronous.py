@@ -197,7 +197,7 @@ def test_a_function_that_fetches_sees_the_variables_of_the_task(model: Model) ->
 def test_wrong_arguments_are_named_with_the_way_out(model: Model) -> None:
     with pytest.raises(TypeError, match=r"encode_async\(\) has no argument 'batch_size'; inputs are batched by"):
         asyncio.run(model.encode_async("a", batch_size=3))  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match=r"encode_iter_async\(\) has no argument 'nonsense'; it takes precision, "):
+    with pytest.raises(TypeError, match=r"encode_iter_async\(\) has no argument 'nonsense'; it takes inputs, "):
         model.encode_iter_async(["a"], nonsense=3)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="priority is 'urgent'; it is one of interactive, background"):
         asyncio.run(model.encode_async("a", priority="urgent"))  # type: ignore[call-overload]

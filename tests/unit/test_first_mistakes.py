@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import io
 import logging
 import pickle
@@ -152,6 +153,29 @@ def test_a_misspelt_name_is_answered_by_the_right_one(
     with pytest.raises((TypeError, ValueError, jina_omni.JinaOmniError)) as raised:
         call(m)
     assert str(raised.value).endswith(f"; did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize("role", ["query", "document"])
+@pytest.mark.parametrize("suffix", ["", "_async"])
+def test_a_method_that_sets_the_prompts_name_speaks_of_its_own_arguments(
+    role: str, suffix: str, m: jina_omni.Model
+) -> None:
+    name = f"encode_{role}{suffix}"
+
+    def call(**options: object) -> None:
+        result = getattr(m, name)("a", **options)
+        if suffix:
+            asyncio.run(result)
+
+    with pytest.raises(TypeError, match=rf"^{name}\(\) has no argument 'prompt_nam'; it takes inputs, .*") as raised:
+        call(prompt_nam="x")
+    assert "prompt_name" not in str(raised.value)
+    with pytest.raises(TypeError) as raised:
+        call(prompt_name="query")
+    assert str(raised.value) == f"{name}() has no argument 'prompt_name'; {name} sets it; use encode{suffix}"
+    with pytest.raises(TypeError, match=r"'task'; pass it to Model$"):
+        call(task="retrieval")
+    call(prompt="b", precision="binary", on_error="return", truncate=True)
 
 
 def test_what_is_like_nothing_known_gets_no_suggestion(m: jina_omni.Model) -> None:
