@@ -90,7 +90,7 @@ def check_argument_names(function: str, given: Iterable[str], known: Collection[
     """
     for argument in given:
         if argument not in known:
-            hint = hints.get(argument) or f"it takes {', '.join(known)}{suggest(argument, known)}"
+            hint = hints.get(argument) or f"it takes {', '.join(known) or 'none'}{suggest(argument, known)}"
             raise TypeError(f"{function}() has no argument {argument!r}; {hint}")
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image as PILImage
 
+from jina_omni.arguments import suggest_arguments
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError, naming_file
 from jina_omni.media import kinds
@@ -54,6 +55,7 @@ Fetch: TypeAlias = Callable[[str], bytes]
 """From a URL to the bytes at that address."""
 
 
+@suggest_arguments
 @dataclass(frozen=True, slots=True)
 class Text:
     """Text.

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.arguments import (
-    check_argument_names,
     check_bool,
     check_choice,
     check_int,
@@ -81,7 +80,7 @@ from jina_omni.tokenizer import UNLIMITED
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Model"]
+__all__ = ["OPENING_HINTS", "Model"]
 
 # Tokens of one batch by default: enough to keep matrix multiplications efficient.
 _BATCH_TOKENS_CPU = 4096
@@ -93,8 +92,8 @@ _MODEL_HINTS = {
     "local_files_only": "it is an argument of Model.from_hub",
     "mmproj_path": "pass mmproj=",
     "model_kwargs": "pass device=, n_threads= and compute=",
-    "model_name_or_path": "pass the path or the name first",
-    "model_path": "pass the path first",
+    "model_name_or_path": "pass the path or the name as the first argument of Model",
+    "model_path": "pass the path as the first argument of Model",
     "n_ctx": "the context is that of the file",
     "n_gpu_layers": "pass device=",
     "prompts": "pass prompt= to encode, or dialect= here",
@@ -104,6 +103,12 @@ _MODEL_HINTS = {
     "trust_remote_code": "leave it out: no code is downloaded",
     "use_mmap": "pass mmap=",
 }
+
+OPENING_HINTS = {**_MODEL_HINTS, **dict.fromkeys(("mmproj", "mmproj_path"), "pass it to Model, or choose by modality=")}
+"""The same for what finds the files of a model itself."""
+
+# `count_tokens` has few of the arguments that `ENCODE_HINTS` advises.
+_COUNT_HINTS = {name: ENCODE_HINTS[name] for name in ("device", "task")}
 
 
 class Model(AsyncEncoding):
@@ -257,6 +262,7 @@ class Model(AsyncEncoding):
         )
 
     @classmethod
+    @hint_at_unknown_arguments(OPENING_HINTS, ModelOptions.__annotations__)
     def from_hub(
         cls,
         name: str,
@@ -290,7 +296,6 @@ class Model(AsyncEncoding):
         >>> m = jina_omni.Model.from_hub("small-clustering:Q4_K_M", revision="v1")  # doctest: +SKIP
         """
         # Wrong arguments must fail before gigabytes are downloaded.
-        check_argument_names("Model", options, list(ModelOptions.__annotations__), _MODEL_HINTS)
         _check_model_options(**options)
         paths = download(
             name, modality=modality, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
@@ -298,6 +303,7 @@ class Model(AsyncEncoding):
         return cls(paths.text, paths.mmproj, **options)
 
     @classmethod
+    @hint_at_unknown_arguments(OPENING_HINTS, ModelOptions.__annotations__)
     def from_dir(
         cls,
         path: PathLike,
@@ -732,7 +738,7 @@ class Model(AsyncEncoding):
         fetch: Fetch | None = None,
     ) -> list[int]: ...
 
-    @hint_at_unknown_arguments(ENCODE_HINTS)
+    @hint_at_unknown_arguments(_COUNT_HINTS)
     def count_tokens(
         self,
         inputs: Any,
@@ -785,6 +791,7 @@ class Model(AsyncEncoding):
         return counts[0] if single else counts
 
     @staticmethod
+    @hint_at_unknown_arguments({})
     def similarity(
         a: npt.ArrayLike, b: npt.ArrayLike, *, precision: Precision | None = None, ranges: npt.ArrayLike | None = None
     ) -> Floats:

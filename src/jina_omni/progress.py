@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jina_omni.arguments import hint_at_unknown_arguments
 from jina_omni.errors import LocatedError
 from jina_omni.media.medium import Medium
 from jina_omni.preparing import PreparedInput
@@ -63,6 +64,7 @@ class Progress:
         """Seconds that are left if all goes on as until now; None while nothing is known about it."""
         return self.elapsed * (1 - self.fraction) / self.fraction if self.fraction else None
 
+    @hint_at_unknown_arguments({})
     def describe(self, unit: str) -> str:
         """Return the line, with another word for inputs, such as ``"files"``."""
         parts = [f"{self.inputs:,}{'' if self.total is None else f' of {self.total:,}'} {unit}"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from jina_omni.arguments import check_choice
+from jina_omni.arguments import check_choice, hint_at_unknown_arguments
 from jina_omni.describe import suggest
 from jina_omni.errors import ModelLoadError
 from jina_omni.info import find_quantization, spell_quantization
@@ -56,6 +56,7 @@ class ModelPaths:
     text: str
     mmproj: tuple[str, ...]
 
+    @hint_at_unknown_arguments({})
     def under(self, folder: Path) -> ModelPaths:
         """Return the paths of files whose names are relative to a folder."""
         return ModelPaths(os.fspath(folder / self.text), tuple(os.fspath(folder / name) for name in self.mmproj))

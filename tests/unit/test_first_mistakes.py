@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
+import inspect
 import io
 import logging
 import pickle
@@ -20,10 +22,15 @@ import soundfile
 from PIL import Image as PILImage
 
 import jina_omni
+import jina_omni.requests
+from jina_omni.calls import ENCODE_HINTS
 from jina_omni.cli import main
 from jina_omni.cli.wording import name_options
 from jina_omni.errors import InputError, located, naming_file
 from jina_omni.file_names import find_file_name
+from jina_omni.model import OPENING_HINTS
+from jina_omni.options import EncodeOptions, ModelOptions, PromptedOptions
+from tests.unit.test_public_api import members
 
 PACKAGE = Path(jina_omni.__file__).parent
 
@@ -176,6 +183,90 @@ def test_a_method_that_sets_the_prompts_name_speaks_of_its_own_arguments(
     with pytest.raises(TypeError, match=r"'task'; pass it to Model$"):
         call(task="retrieval")
     call(prompt="b", precision="binary", on_error="return", truncate=True)
+
+
+# The library makes the objects of these classes itself.
+RESULTS = (jina_omni.ModelInfo, jina_omni.ModelPaths, jina_omni.Progress, jina_omni.PublishedModel)
+OPTIONS = {
+    "from_hub": ModelOptions,
+    "from_dir": ModelOptions,
+    "demo_model": ModelOptions,
+    "encode_query": EncodeOptions,
+    "encode_query_async": EncodeOptions,
+    "encode_document": EncodeOptions,
+    "encode_document_async": EncodeOptions,
+    "encode_async": PromptedOptions,
+    "encode_iter_async": PromptedOptions,
+}
+
+
+def iterate_functions() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield the public functions and methods that take arguments, but not those of errors, with their names."""
+    for module in (jina_omni, jina_omni.requests):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if not inspect.isclass(value):
+                yield name, value
+            elif not issubclass(value, BaseException):
+                if value not in RESULTS:
+                    yield name, functools.partial(value.__init__, None)
+                for member, found in members(value):
+                    if isinstance(found, (staticmethod, classmethod)):
+                        yield member, getattr(value, member)
+                    elif inspect.isfunction(found):
+                        yield member, functools.partial(found, None)
+
+
+def iterate_functions_with_arguments() -> Iterator[tuple[str, Callable[..., object], list[str]]]:
+    """Yield those of `iterate_functions` that take any argument, with the names of these."""
+    for name, function in iterate_functions():
+        parameters = inspect.signature(function).parameters.values()
+        known = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
+        if len(known) < len(parameters):
+            known += OPTIONS[name].__annotations__
+        if known:
+            yield name, function, known
+
+
+def call_with(function: Callable[..., object], **options: object) -> str:
+    """Return the error of a call that passes a name that the function does not have."""
+
+    def call() -> None:
+        result = function(**options)
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+
+    with pytest.raises(TypeError) as raised:
+        call()
+    return str(raised.value)
+
+
+def test_every_public_function_answers_each_misspelt_argument_by_the_right_one() -> None:
+    found = list(iterate_functions_with_arguments())
+    assert {"split", "similarity", "from_dir", "Text", "describe", "parse_dict", "encode_query_async"} <= {
+        name for name, *_ in found
+    }
+    for name, function, known in found:
+        for argument in known:
+            message = call_with(function, **{f"{argument}z": 3})
+            assert message.startswith(f"{name}() has no argument '{argument}z'; it takes {known[0]}"), message
+            assert message.endswith(f"; did you mean {argument!r}?"), message
+
+
+def test_every_hint_names_arguments_that_the_function_has() -> None:
+    hinted = {*ENCODE_HINTS, *OPENING_HINTS}
+    n_hints = 0
+    for name, function, known in iterate_functions_with_arguments():
+        for argument in hinted.difference(known):
+            message = call_with(function, **{argument: 3})
+            advised = re.findall(r"(\w+)=(?! to )", message.partition("; ")[2].replace("prompt= to encode", ""))
+            assert set(advised) <= set(known), (name, message)
+            n_hints += len(advised)
+    assert n_hints > 20
+
+
+def test_a_method_without_arguments_says_so() -> None:
+    assert call_with(jina_omni.Pdf("a.pdf").split, seconds=3) == "split() has no argument 'seconds'; it takes none"
 
 
 def test_what_is_like_nothing_known_gets_no_suggestion(m: jina_omni.Model) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jina_omni.model import Model
+from jina_omni.arguments import hint_at_unknown_arguments
+from jina_omni.model import OPENING_HINTS, Model
 from jina_omni.options import ModelOptions
 from jina_omni.repository import Modality
 
@@ -19,6 +20,7 @@ DATA = Path(__file__).parent / "data"
 """The folder of the model's files."""
 
 
+@hint_at_unknown_arguments(OPENING_HINTS, ModelOptions.__annotations__)
 def demo_model(*, modality: Modality = "omni", **options: Unpack[ModelOptions]) -> Model:
     """Open the toy model in the package: a real `Model`, quick and small, without a download.
 

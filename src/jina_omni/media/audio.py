@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jina_omni.arguments import suggest_arguments
+from jina_omni.arguments import hint_at_unknown_arguments, suggest_arguments
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, InputTooLongError, located
 from jina_omni.media.audio_excerpts import NoSoundThereError, cut_stream, measure_stream
@@ -98,6 +98,7 @@ class Audio:
         """Return what a notebook shows: a player of the first 30 seconds."""
         return render_medium(self, lambda: play_sound(read_samples(self, truncate=True)))
 
+    @hint_at_unknown_arguments({})
     def split(self, seconds: float = MAX_AUDIO_SECONDS, overlap: float = 0) -> list[Audio]:
         """Return consecutive excerpts as sounds of their own, for one vector per excerpt.
 

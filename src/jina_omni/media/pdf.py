@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image as PILImage
 
-from jina_omni.arguments import suggest_arguments
+from jina_omni.arguments import hint_at_unknown_arguments, suggest_arguments
 from jina_omni.describe import describe_type, short_repr
 from jina_omni.errors import DecodeError, InputError, located
 from jina_omni.media.decoders import as_decode_error
@@ -86,6 +86,7 @@ class Pdf:
         """Return what a notebook shows: the first page, small."""
         return render_medium(self, lambda: _draw(self))
 
+    @hint_at_unknown_arguments({})
     def split(self) -> list[Pdf]:
         """Return each page as a document of its own, for one vector per page.
 

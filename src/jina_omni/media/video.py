@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from jina_omni.arguments import suggest_arguments
+from jina_omni.arguments import hint_at_unknown_arguments, suggest_arguments
 from jina_omni.describe import describe_type
 from jina_omni.dialects import Dialect
 from jina_omni.errors import Cancelled, DecodeError, InputError, located
@@ -116,6 +116,7 @@ class Video:
         """Return what a notebook shows: a player of a small film, otherwise its first frame."""
         return render_medium(self, lambda: _draw(self))
 
+    @hint_at_unknown_arguments({})
     def split(self, seconds: float = 30, overlap: float = 0) -> list[Video]:
         """Return consecutive excerpts as videos of their own, for one vector per excerpt.
 

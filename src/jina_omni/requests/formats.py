@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from jina_omni.arguments import hint_at_unknown_arguments
 from jina_omni.describe import describe_type
 from jina_omni.errors import InputError, located
 from jina_omni.inputs import Fetch, make_file_part, make_part
@@ -42,6 +43,7 @@ _MESSAGE_KEYS = {
 }
 
 
+@hint_at_unknown_arguments({})
 def unwrap_request(request: dict[str, Any]) -> object:
     """Return the inputs that a whole request asks to embed: `Model.encode` of a request is `Model.encode` of this.
 
@@ -83,6 +85,7 @@ def unwrap_request(request: dict[str, Any]) -> object:
     return {body: inputs}
 
 
+@hint_at_unknown_arguments({})
 def parse_dict(value: dict[str, Any], fetch: Fetch | None = None) -> Iterator[LocatedPart]:
     """Yield the parts of the one input that a dict is, in order.
 
