@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import asyncio
 import functools
@@ -24,7 +25,7 @@ from PIL import Image as PILImage
 import jina_omni
 import jina_omni.requests
 from jina_omni.calls import ENCODE_HINTS
-from jina_omni.cli import main
+from jina_omni.cli import create_parser, main
 from jina_omni.cli.wording import name_options
 from jina_omni.errors import InputError, located, naming_file
 from jina_omni.file_names import find_file_name
@@ -293,6 +294,34 @@ def test_a_misspelt_command_or_option_is_answered_by_the_right_one(
     assert (status, out) == (2, "")
     assert err.startswith(f"usage: jina-omni{'' if argv.startswith('embedd') else f' {argv.split(maxsplit=1)[0]}'} ")
     assert err.rstrip().endswith(says)
+
+
+@pytest.mark.parametrize("value", ["x", "1.5", "", "0", "513"])
+def test_a_wrong_number_of_threads_is_answered_by_what_is_taken(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run_cli(capsys, "info", "--threads", value)
+    assert (status, out) == (2, "")
+    assert err.rstrip().endswith(f"argument --threads: {value!r} is not a whole number from 1 to 512")
+
+
+def iterate_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from iterate_parsers(command)
+
+
+def test_no_error_of_an_option_names_a_function_or_a_type_of_python() -> None:
+    tried = set()
+    for parser in iterate_parsers(create_parser()):
+        for action in parser._actions:
+            if action.type not in {None, Path}:
+                with pytest.raises(argparse.ArgumentError) as raised:
+                    parser._get_values(action, ["x"])
+                assert "'x'" in str(raised.value)
+                assert "invalid" not in str(raised.value)
+                tried.update(action.option_strings)
+    assert tried >= {"-k", "--threads", "--truncate-dim", "--batch-tokens", "--clusters", "--above", "--background"}
 
 
 def test_an_abbreviated_option_is_not_called_misspelt(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import sys
 from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.duplicates import find_duplicates
 from jina_omni.cli.collection.query import read_present
-from jina_omni.cli.options import add_scope_options
+from jina_omni.cli.options import add_scope_options, parse_number
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
 from jina_omni.cli.wording import describe_count
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--above",
         metavar="COSINE",
-        type=float,
+        type=parse_number,
         default=0.97,
         help="the lowest cosine of near-duplicates; 1 for equal embeddings (default: %(default)s)",
     )

@@ -8,7 +8,7 @@ import argparse
 from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.map_page import count_files, make_map, render_map
 from jina_omni.cli.collection.query import read_present
-from jina_omni.cli.options import add_scope_options
+from jina_omni.cli.options import add_scope_options, parse_whole_number
 from jina_omni.cli.pages import add_page_options, check_page, write_page
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
@@ -28,7 +28,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_scope_options(parser)
     parser.add_argument(
-        "--clusters", metavar="N", type=int, help="number of clusters (default: by the number of files, at most 12)"
+        "--clusters",
+        metavar="N",
+        type=parse_whole_number,
+        help="number of clusters (default: by the number of files, at most 12)",
     )
     add_page_options(parser, "shows the map, and the files of each cluster")
 

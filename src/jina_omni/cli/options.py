@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import get_args
 
 from jina_omni.cli.collection.scope import FILE_KINDS
 from jina_omni.dialects import DIALECTS
 from jina_omni.media.picture_options import ORIENTATIONS, read_background
+from jina_omni.native import MAX_THREADS
 from jina_omni.options import COMPUTES
 from jina_omni.repository import Modality
 
@@ -21,9 +23,9 @@ __all__ = [
     "add_picture_options",
     "add_scope_options",
     "add_truncate_option",
+    "parse_number",
+    "parse_whole_number",
 ]
-
-_MAX_THREADS = 512
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, positional: bool = False) -> None:
@@ -87,12 +89,17 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
 
 def add_encoding_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `Model.encode` that several commands have."""
-    parser.add_argument("--truncate-dim", metavar="N", type=int, help="cut embeddings to one of the trained sizes")
+    parser.add_argument(
+        "--truncate-dim", metavar="N", type=parse_whole_number, help="cut embeddings to one of the trained sizes"
+    )
     add_dialect_option(parser)
     add_picture_options(parser)
     add_truncate_option(parser)
     parser.add_argument(
-        "--batch-tokens", metavar="N", type=int, help="tokens that are computed together; fewer take less memory"
+        "--batch-tokens",
+        metavar="N",
+        type=parse_whole_number,
+        help="tokens that are computed together; fewer take less memory",
     )
 
 
@@ -123,6 +130,22 @@ def add_scope_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse_number(text: str) -> float:
+    """Return the number of an option, as `parse_whole_number` does."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def parse_whole_number(text: str) -> int:
+    """Return the number of an option; its range is checked where it is used, with what it takes there."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _parse_background(text: str) -> str:
     try:
         read_background(text)
@@ -132,7 +155,7 @@ def _parse_background(text: str) -> str:
 
 
 def _parse_threads(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= _MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"{number} is not within 1 to {_MAX_THREADS}")
-    return number
+    with contextlib.suppress(ValueError):
+        if 1 <= int(text) <= MAX_THREADS:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_THREADS}")

@@ -14,7 +14,7 @@ from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.collection.places import describe_copies, describe_place, list_fields
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
 from jina_omni.cli.model_choice import ModelChoice, open_model
-from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option
+from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option, parse_whole_number
 from jina_omni.cli.pages import add_page_options, check_page, write_page
 from jina_omni.cli.problems import CommandError
 from jina_omni.cli.scoping import read_scope, report_gone
@@ -37,7 +37,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", metavar="FILE", type=Path, help="look for files that are similar to this one; with QUERY, to both"
     )
-    parser.add_argument("-k", metavar="N", type=int, default=10, help="number of results (default: %(default)s)")
+    parser.add_argument(
+        "-k", metavar="N", type=parse_whole_number, default=10, help="number of results (default: %(default)s)"
+    )
     add_scope_options(parser)
     parser.add_argument(
         "--per-kind",
