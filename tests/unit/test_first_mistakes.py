@@ -284,6 +284,10 @@ def test_what_is_like_nothing_known_gets_no_suggestion(m: jina_omni.Model) -> No
         ("embed x --dialekt=card", "did you mean '--dialect'?"),
         ("index x --bd y", "required: --db; there is no --bd; did you mean '--db'?"),
         ("info --modality vison", "did you mean 'vision'?"),
+        ("models foo", "error: unrecognized arguments: foo"),
+        ("demo x y", "error: unrecognized arguments: x y"),
+        ("map x --db y", "error: unrecognized arguments: x"),
+        ("db status foo --db y", "error: unrecognized arguments: foo"),
         ("search a red circle --db x", "unrecognized arguments: red circle; put quotes around what contains spaces"),
     ],
 )

@@ -31,8 +31,10 @@ class CommandParser(argparse.ArgumentParser):
         """Parse a whole command line; the namespace has the `parser` of its command."""
         found, others = self.parse_known_args(args, namespace)
         if others:
-            advice = "" if any(word.startswith("-") for word in others) else "; put quotes around what contains spaces"
-            parser: argparse.ArgumentParser = getattr(found, "parser", self)
+            parser: CommandParser = getattr(found, "parser", self)
+            takes_no_word = not any(parser._iterate_names_of_words())
+            is_option = any(word.startswith("-") for word in others)
+            advice = "" if is_option or takes_no_word else "; put quotes around what contains spaces"
             parser.error(f"unrecognized arguments: {' '.join(others)}{advice}")
         return found
 
@@ -47,6 +49,12 @@ class CommandParser(argparse.ArgumentParser):
         if choice is not None:
             message += suggest(choice["given"], _NAME.findall(choice["known"]))
         super().error(message + "".join(self._suggest_options(message)))
+
+    def _iterate_names_of_words(self) -> Iterator[set[str]]:
+        """Yield the names of each argument that is a word of the user's, neither an option nor a command."""
+        for action in self._get_positional_actions():
+            if action.choices is None:
+                yield {action.dest, str(action.metavar).lower()}
 
     def _suggest_options(self, message: str) -> Iterator[str]:
         known = set(_OPTION.findall(self.format_help()))
