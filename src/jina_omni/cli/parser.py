@@ -60,5 +60,8 @@ class CommandParser(argparse.ArgumentParser):
         known = set(_OPTION.findall(self.format_help()))
         for word in self._given:
             option = word.partition("=")[0]
-            if _OPTION.fullmatch(option) and not any(one.startswith(option) for one in known):
+            name = option.lstrip("-").lower()
+            if option.startswith("--") and any(name in names for names in self._iterate_names_of_words()):
+                yield f"; {self.prog} takes the {name} without {option}"
+            elif _OPTION.fullmatch(option) and not any(one.startswith(option) for one in known):
                 yield f"{'' if option in message else f'; there is no {option}'}{suggest(option, known)}"
