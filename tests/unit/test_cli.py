@@ -546,6 +546,20 @@ def test_a_closed_stream_ends_in_a_message(argv: list[str], message: str, folder
     assert done.stdout == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe there has another error")
+@pytest.mark.parametrize("argv", [["models"], ["demo"], ["embed", "{text}"], ["info"]], ids=" ".join)
+def test_a_reader_that_ended_is_status_2(argv: list[str], folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jina_omni", *(word.format(text=folder / "b.txt") for word in argv)]
+    done = subprocess.run(
+        command, env=make_environment(), stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a new process gets new streams there")
 def test_no_file_gets_the_number_of_a_closed_stream(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.jsonl"

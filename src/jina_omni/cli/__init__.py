@@ -29,6 +29,7 @@ from jina_omni.errors import JinaOmniError
 
 __all__ = ["create_parser", "main", "run"]
 
+_STOPPED = 2
 _INTERRUPTED = 130
 
 _COMMANDS = (demo, models, download, info, bench, embed, index, search, duplicates, map_, db)
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:  # the reader closed the pipe
         _drop_output()
-        return 1
+        return _STOPPED
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         return _fail(_flush_output() or message)
@@ -152,4 +153,4 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 def _fail(message: str) -> int:
     """Print an error in one line and return the exit status."""
     print("error:", " ".join(message.split()), file=sys.stderr)
-    return 2
+    return _STOPPED
