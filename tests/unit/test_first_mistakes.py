@@ -26,7 +26,7 @@ import jina_omni
 import jina_omni.requests
 from jina_omni.calls import ENCODE_HINTS
 from jina_omni.cli import create_parser, main
-from jina_omni.cli.wording import name_options
+from jina_omni.cli.wording import OptionFormatter, name_options
 from jina_omni.errors import InputError, located, naming_file
 from jina_omni.file_names import find_file_name
 from jina_omni.model import OPENING_HINTS
@@ -407,6 +407,20 @@ def test_advice_for_python_is_advice_for_the_command_line() -> None:
     }
     for in_python, in_commands in cases.items():
         assert name_options(in_python) == in_commands
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_what_is_logged_looks_like_what_a_command_prints(here: Path) -> None:
+    (here / "sub").mkdir()
+    (here / "sub" / "up").symlink_to(here)
+    command = [sys.executable, "-m", "jina_omni", "embed", "sub", "cat.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=here, check=False)
+    assert re.search(
+        r"^warning: sub/up is a link to a folder around sub and is not followed$", done.stderr, re.MULTILINE
+    )
+    assert set(re.findall(r"^(\w+): ", done.stderr, re.MULTILINE)) == {"warning"}
+    values = {"levelno": logging.ERROR, "levelname": "ERROR", "msg": "n_threads is %d", "args": (0,)}
+    assert OptionFormatter().format(logging.makeLogRecord(values)) == "error: --threads is 0"
 
 
 # Modules whose messages no command can cause: wrong types of values, dicts, arrays, asyncio, other sources than files.

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     replace_closed_streams()
     handler = logging.StreamHandler()
-    handler.setFormatter(OptionFormatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(OptionFormatter())
     logging.basicConfig(handlers=[handler])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack characters of a file's name

@@ -87,8 +87,8 @@ def name_options(message: str) -> str:
 
 
 class OptionFormatter(logging.Formatter):
-    """Formats what the library logs, in the words of the command line."""
+    """Formats what the library logs in the words of the command line, and as it prints its own warnings and errors."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         """Return the line of a record."""
-        return name_options(super().formatMessage(record))
+        return f"{record.levelname.lower()}: {name_options(record.message)}"
