@@ -103,19 +103,23 @@ class LocatedError(JinaOmniError):
         'a.pdf, page 0 is damaged'
         """
         inner = self.location[1:] if self.location[:1] and self.location[0][0] == "input" else self.location
-        file = "" if self.file == name else self._describe_file()
-        return f"{', '.join([name, *map(_format_step, inner)])}{file} {self.problem}"
+        subject = ", ".join([name, *map(_format_step, inner)])
+        file = "" if self.file == name else self._describe_file(subject)
+        return f"{subject}{file} {self.problem}"
 
     def __str__(self) -> str:
         subject = ", ".join(map(_format_step, self.location)) or self._subject
-        return f"{subject}{self._describe_file()} {self.problem}"
+        return f"{subject}{self._describe_file(subject)} {self.problem}"
 
-    def _describe_file(self) -> str:
-        """Return the file in brackets, as a repr, since a name may have line breaks or bytes that are not Unicode."""
+    def _describe_file(self, subject: str) -> str:
+        """Return the file in brackets, as a repr, since a name may have line breaks or bytes that are not Unicode.
+
+        Nothing where the rest of the message has it already.
+        """
         if self.file is None:
             return ""
         shown = repr(self.file[-_MAX_PATH:])
-        return "" if shown in self.problem else f" ({shown})"
+        return "" if shown in subject or shown in self.problem else f" ({shown})"
 
 
 class InputError(LocatedError, ValueError):

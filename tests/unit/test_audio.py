@@ -524,7 +524,7 @@ def test_other_types_are_refused(data, message):
 
 
 def test_a_missing_or_empty_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"^input 3 can't be read"), located(input=3):
+    with pytest.raises(InputError, match=r"^input 3 \('.*missing.wav'\) can't be read"), located(input=3):
         read_samples(Audio(tmp_path / "missing.wav"))
     with pytest.raises(DecodeError, match=r"^input 3 is an empty file"), located(input=3):
         read_samples(Audio(b""))

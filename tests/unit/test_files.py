@@ -269,7 +269,7 @@ def test_our_errors_pass_a_decoder_and_others_are_named():
 
 @pytest.mark.parametrize("name", ["missing.pdf", "https://example.org/a.pdf"])
 def test_a_file_that_is_not_there_is_named(name):
-    with pytest.raises(InputError, match=r"^input 3 can't be read"), located(input=3):
+    with pytest.raises(InputError, match=r"^input 3 \('.*\.pdf'\) can't be read"), located(input=3):
         parse_input(Path(name))
 
 

@@ -378,7 +378,7 @@ def test_the_form_that_is_advised_runs(here: Path, capsys: pytest.CaptureFixture
 def test_a_missing_path_among_others_is_a_failure_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run_cli(capsys, "embed", "notes.txt", "gone.txt")
     assert (status, len(out.splitlines())) == (1, 1)
-    assert "  gone.txt can't be read: 'gone.txt': No such file or directory" in err
+    assert "  gone.txt can't be read: No such file or directory" in err
 
 
 # --- one language for each ---
@@ -504,10 +504,13 @@ def test_an_error_names_the_file_beside_the_place(here: Path, m: jina_omni.Model
     half = (here / "half.png").read_bytes()
     (here / "half.png").write_bytes(half[:-30])
     cut = str(here / "cut.pdf")
+    (here / "sub").mkdir()
     cases = (
         (["a", Path("bad.png")], "input 1 ('bad.png') ", "bad.png"),
         (["a", ["b", jina_omni.Image("half.png")]], "input 1, part 1 ('half.png') ", "half.png"),
         ([jina_omni.Pdf(cut)], f"input 0 ({cut[-200:]!r}) ", cut),
+        (["a", Path("gone.png")], "input 1 ('gone.png') can't be read: No such file or directory; check", "gone.png"),
+        ([Path("sub")], "input 0 ('sub') is not a regular file; pass the path of a file", "sub"),
         (["a", {"audio": "long.wav"}], "input 1, audio ('long.wav') is a sound of 31.00 seconds", "long.wav"),
         ([Path("notes.txt")], "input 0 ('notes.txt') is a file of the type text/plain", "notes.txt"),
         ([jina_omni.Image("bad.png", orientation="up")], "input 0 ('bad.png') has the Image option", "bad.png"),
@@ -518,8 +521,26 @@ def test_an_error_names_the_file_beside_the_place(here: Path, m: jina_omni.Model
             m.encode(inputs)
         error = raised.value
         assert str(error).startswith(beginning), error
+        assert file is None or str(error).count(repr(file)[-20:]) == 1
         assert (error.file, pickle.loads(pickle.dumps(error)).file) == (file, file)
         assert dict(error.location)["input"] == len(inputs) - 1
+
+
+@pytest.mark.parametrize(
+    "medium", [jina_omni.Pdf("gone.pdf"), jina_omni.Audio("gone.wav"), jina_omni.Video("gone.mp4")]
+)
+def test_what_is_split_is_named_once(medium: jina_omni.Pdf | jina_omni.Audio | jina_omni.Video) -> None:
+    with pytest.raises(InputError) as raised:
+        medium.split()
+    assert str(raised.value) == f"{medium!r} can't be read: No such file or directory; check the path"
+    assert raised.value.file == medium.source
+
+
+@pytest.mark.usefixtures("here")
+def test_a_command_names_a_file_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ("gone.png", "sub/gone.txt", str(Path.cwd() / "gone.wav")):
+        _, _, err = run_cli(capsys, "embed", "notes.txt", path)
+        assert f"\n  {path} can't be read: No such file or directory; check the path\n" in err
 
 
 def test_a_document_that_is_too_long_names_its_file(here: Path, m: jina_omni.Model) -> None:

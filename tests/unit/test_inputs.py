@@ -261,7 +261,7 @@ def test_a_text_cut_inside_a_character_is_still_text(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     missing = tmp_path / "missing.jpg"
-    words = r"^input 3, part 1 can't be read: .*missing\.jpg.*; check the path$"
+    words = r"^input 3, part 1 \('.*missing\.jpg'\) can't be read: No such .*; check the path$"
     with pytest.raises(InputError, match=words) as caught, located(input=3):
         parse(["a", missing])
     assert isinstance(caught.value.__context__, FileNotFoundError)

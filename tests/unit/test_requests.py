@@ -618,7 +618,7 @@ def test_a_row_of_samples_may_have_a_name() -> None:
         ({"bytes": "a", "path": None}, "input, bytes is of the type str, expected the bytes of a file"),
         ({"bytes": None, "path": 3}, "input, path is of the type int, expected a path"),
         ({"bytes": None, "path": "hf://datasets/a/b.png"}, "input, path is a hf: URL, which is not opened"),
-        ({"bytes": None, "path": "gone.png"}, "input can't be read: 'gone.png'"),
+        ({"bytes": None, "path": "gone.png"}, "input ('gone.png') can't be read: No such file"),
         ({"bytes": A, "path": None, "label": 1}, "input has the unknown key 'label'; it takes 'bytes', 'path'"),
         ({"image": {"bytes": None, "path": None}}, "input, image has neither bytes nor a path"),
     ],

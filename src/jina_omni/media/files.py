@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 
-from jina_omni.errors import DecodeError, InputError
+from jina_omni.errors import DecodeError, InputError, naming_file
 from jina_omni.media.decoders import find_lacking
 from jina_omni.media.file_types import HEAD_BYTES, detect_media_type
 from jina_omni.media.open_files import OpenFile
@@ -38,23 +38,10 @@ def open_path(path: str | os.PathLike[str]) -> BinaryIO:
     Raises
     ------
     InputError
-        It can't be read, or is a folder, a pipe or a device.
+        It can't be read, or is a folder, a pipe or a device. The error has the path as its `file`.
     """
-    file = Path(path)
-    try:
-        if stat.S_ISREG(file.stat().st_mode):  # opening a pipe or a device could block indefinitely
-            opened = open(path, "rb", opener=_open_without_blocking)  # noqa: SIM115 - Path.open has no opener
-            if stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # still, if it was replaced meanwhile
-                return opened
-            opened.close()
-    except (OSError, ValueError) as error:  # a ValueError is a NUL character in the path
-        is_url = isinstance(path, str) and path.lower().startswith(("http:", "https:", "data:", "file:"))
-        advice = "URLs are not fetched; pass the file's bytes" if is_url else "check the path"
-        if find_lacking(error):
-            advice = "try again"
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"can't be read: {str(path)[:200]!r}: {reason}; {advice}") from None
-    raise InputError(f"is not a regular file: {str(path)!r}; pass the path of a file")
+    with naming_file(path):
+        return _open_path(path)
 
 
 def open_source(source: FileSource) -> BinaryIO:
@@ -106,3 +93,21 @@ def describe_options(medium: Any, *names: str) -> str:
 
 def _open_without_blocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _open_path(path: str | os.PathLike[str]) -> BinaryIO:
+    file = Path(path)
+    try:
+        if stat.S_ISREG(file.stat().st_mode):  # opening a pipe or a device could block indefinitely
+            opened = open(path, "rb", opener=_open_without_blocking)  # noqa: SIM115 - Path.open has no opener
+            if stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # still, if it was replaced meanwhile
+                return opened
+            opened.close()
+    except (OSError, ValueError) as error:  # a ValueError is a NUL character in the path
+        is_url = isinstance(path, str) and path.lower().startswith(("http:", "https:", "data:", "file:"))
+        advice = "URLs are not fetched; pass the file's bytes" if is_url else "check the path"
+        if find_lacking(error):
+            advice = "try again"
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"can't be read: {reason}; {advice}") from None
+    raise InputError("is not a regular file; pass the path of a file")
