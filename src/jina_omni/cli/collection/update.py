@@ -192,7 +192,7 @@ class Update:
 
 def _find_kind(item: FileInput) -> str:
     """Return the kind of a file that has an input: text, image, audio, video or pdf."""
-    return "text" if isinstance(item, str) else type(item).__name__.lower()
+    return type(item).__name__.lower()
 
 
 def _find_place(item: FileInput) -> Place:
