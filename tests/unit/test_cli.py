@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +41,8 @@ COMMANDS = ("demo", "models", "download", "info", "bench", "embed", "index", "se
 
 N_TEXTS, N_PICTURES, N_SOUNDS = 270, 18, 12
 MIXED = {"texts": N_TEXTS, "pictures": N_PICTURES, "sounds": N_SOUNDS, "films": 1, "documents": 2}
+
+needs_lancedb = pytest.mark.skipif(find_spec("lancedb") is None, reason="could not import 'lancedb'")
 
 ON_WHITE = PictureOptions("upright", (255, 255, 255))
 
@@ -192,10 +195,11 @@ def test_the_module_runs_as_the_command_and_needs_no_optional_package_to_start()
         (["search", "x", "--db", "{file}"], "{file} is a file, not a folder for a database"),
         (["db", "prune", "--db", "{file}"], "{file} is a file, not a folder for a database"),
         (["embed", "{file}", "--precision", "int8"], "int8 needs the ranges of all embeddings"),
-        (["index", "{tmp}/no", "--db", "{tmp}/db"], "there is no folder {tmp}/no"),
-        (
+        pytest.param(["index", "{tmp}/no", "--db", "{tmp}/db"], "there is no folder {tmp}/no", marks=needs_lancedb),
+        pytest.param(
             ["search", "x", "--db", "{tmp}/no"],
             "{tmp}/no is not a database; create it with: jina-omni index FOLDER --db {tmp}",
+            marks=needs_lancedb,
         ),
         (["search", "x", "--db", "{tmp}", "-k", "0"], "-k is 0, expected 1 or more"),
     ],

@@ -904,7 +904,7 @@ def test_a_file_that_was_removed_is_an_error(tmp_path):
     path.write_bytes(two_pages())
     (page, _) = list_pages(Pdf(path))
     path.unlink()
-    with pytest.raises(InputError, match=r"^input 3, page 0 can't be read"), located(input=3):
+    with pytest.raises(InputError, match=r"^input 3, page 0 \('.*a\.pdf'\) can't be read"), located(input=3):
         decode(page)
 
 
