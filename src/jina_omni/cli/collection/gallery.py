@@ -11,7 +11,8 @@ from jina_omni.cli.collection.database import Place
 from jina_omni.cli.collection.places import describe_copies, describe_place, find_url
 from jina_omni.cli.collection.previews import render_preview
 from jina_omni.cli.collection.query import Finding, Query
-from jina_omni.cli.collection.templates import POLICY, fill_template, read_template
+from jina_omni.cli.collection.templates import fill_page, fill_template
+from jina_omni.cli.wording import describe_count
 from jina_omni.media.picture_options import PictureOptions
 
 __all__ = ["render_gallery"]
@@ -29,13 +30,11 @@ def render_gallery(query: Query, found: Sequence[Finding], pictures: PictureOpti
 
     Images and frames are laid out as `pictures` says, as the database has them.
     """
-    return fill_template(
-        "gallery.html",
-        policy=POLICY,
-        title=html.escape(query.title),
-        style=read_template("page.css") + read_template("gallery.css"),
+    return fill_page(
+        "gallery",
+        title=query.title,
         query="" if query.file is None else _render_query_file(query.file.resolve(), pictures),
-        count=f"{len(found):,} {'result' if len(found) == 1 else 'results'}",
+        count=describe_count(len(found), "result"),
         figures="".join(_render_figure(one, pictures) for one in found),
     )
 

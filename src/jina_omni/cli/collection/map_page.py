@@ -15,7 +15,7 @@ from jina_omni.cli.collection.database import Content, Place
 from jina_omni.cli.collection.places import describe_copies, find_url
 from jina_omni.cli.collection.previews import render_preview
 from jina_omni.cli.collection.scope import FILE_KINDS
-from jina_omni.cli.collection.templates import POLICY, fill_template, read_template
+from jina_omni.cli.collection.templates import fill_page, fill_template
 from jina_omni.cli.wording import describe_count
 from jina_omni.cosines import scale_to_unit_length
 from jina_omni.media.picture_options import PictureOptions
@@ -72,11 +72,9 @@ def render_map(title: str, clusters: Sequence[Sequence[Point]], pictures: Pictur
     present = {point.content.embeddings.kind for points in clusters for point in points}
     n_files = sum(map(count_files, clusters))
     hues = [360 * number // len(clusters) for number in range(len(clusters))]
-    return fill_template(
-        "map.html",
-        policy=POLICY,
-        title=html.escape(title),
-        style=read_template("page.css") + read_template("map.css"),
+    return fill_page(
+        "map",
+        title=title,
         count=f"{describe_count(n_files, 'file')} in {describe_count(len(clusters), 'cluster')}",
         width=_WIDTH,
         height=_HEIGHT,
