@@ -26,6 +26,10 @@ size_t usable_memory(size_t n_free) {
     return n_free - std::min(n_free, n_reserved);
 }
 
+ggml_gallocr_ptr make_allocator(ggml_backend_t backend) {
+    return ggml_gallocr_ptr(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend)));
+}
+
 } // namespace
 
 std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 20) - 1) >> 20) + " MiB"; }
@@ -33,14 +37,13 @@ std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 
 std::string to_whole_mebibytes(size_t n_byte) { return std::to_string(n_byte >> 20) + " MiB"; }
 
 compute_lane::compute_lane(compute_device & device, priority order, ggml_backend_t backend)
-    : device_(device), order_(order), backend_(backend),
-      allocator_(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend))) {}
+    : device_(device), order_(order), backend_(backend), allocator_(make_allocator(backend)) {}
 
 void compute_lane::allocate(ggml_cgraph * graph) {
     size_t n_byte = 0, n_free = 0;
     while (!allocate_by(allocator_.get(), graph, n_byte, n_free)) {
         // the old one would count on memory that it failed to allocate
-        allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+        allocator_ = make_allocator(backend_);
         if (kept_.n_graph() > 0) {
             kept_.clear();
             continue;
@@ -62,12 +65,12 @@ bool compute_lane::release_idle_memory() {
     if (in_pass_ || ggml_gallocr_get_buffer_size(allocator_.get(), 0) == 0) {
         return false;
     }
-    allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+    allocator_ = make_allocator(backend_);
     return true;
 }
 
 ggml_gallocr_ptr compute_lane::allocate_own(ggml_cgraph * graph) const {
-    ggml_gallocr_ptr own(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_)));
+    ggml_gallocr_ptr own = make_allocator(backend_);
     size_t           n_byte = 0, n_free = 0;
     return allocate_by(own.get(), graph, n_byte, n_free) ? std::move(own) : nullptr;
 }
