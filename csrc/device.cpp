@@ -7,6 +7,7 @@
 #include "native_log.h"
 
 #include <algorithm>
+#include <cctype>
 #include <new>
 #include <string>
 #include <utility>
@@ -31,6 +32,12 @@ ggml_gallocr_ptr make_allocator(ggml_backend_t backend) {
 }
 
 } // namespace
+
+std::string to_user_name(std::string name) {
+    const size_t n_letter = name.find_last_not_of("0123456789") + 1;
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return (char) std::tolower(c); });
+    return n_letter < name.size() ? name.insert(n_letter, ":") : name;
+}
 
 std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 20) - 1) >> 20) + " MiB"; }
 
@@ -118,7 +125,7 @@ void compute_device::add_backend(int n_threads) {
     take_thread_errors();
     backends_.emplace_back(ggml_backend_dev_init(device, nullptr));
     if (!backends_.back()) {
-        throw error(OMNI_FAILED, std::string("device ") + name() + " could not be started: " + take_thread_errors());
+        throw error(OMNI_FAILED, "device " + name() + " could not be started: " + take_thread_errors());
     }
     if (is_cpu) {
         ggml_backend_cpu_set_n_threads(backends_.back().get(), n_threads);

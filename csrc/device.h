@@ -22,6 +22,9 @@ namespace omni {
 
 struct compute_device;
 
+// The name by which users choose a device: ggml's "CUDA0" is "cuda:0"; a name without number stays whole.
+std::string to_user_name(std::string name);
+
 // For messages: what is taken, and what there is.
 std::string to_mebibytes(size_t n_byte);       // rounded up
 std::string to_whole_mebibytes(size_t n_byte); // rounded down
@@ -84,7 +87,7 @@ struct compute_device {
     compute_device(ggml_backend_dev_t device, int n_threads, const kernel_set & kernels, bool exact, bool portable);
 
     bool           runs_kernels() const { return is_cpu && !portable; }
-    const char *   name() const { return ggml_backend_dev_name(device); }
+    std::string    name() const { return to_user_name(ggml_backend_dev_name(device)); }
     compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
     bool           release_idle_memory(); // of its lanes
 

@@ -385,7 +385,7 @@ void graph::compute_nodes(ggml_cgraph * nodes) {
         throw std::bad_alloc();
     }
     if (status != GGML_STATUS_SUCCESS) {
-        throw error(OMNI_FAILED, std::string("device ") + device().name() + " failed: " + take_thread_errors());
+        throw error(OMNI_FAILED, "device " + device().name() + " failed: " + take_thread_errors());
     }
 }
 

@@ -47,7 +47,7 @@ int32_t omni_log_next(int32_t * level, char * text, size_t n_text);
 // ---- devices ------------------------------------------------------------------------------------------------------------
 
 typedef struct omni_device_info {
-    char    name[64]; // "CPU", "CUDA0", "Metal", ...
+    char    name[64]; // as users write it: "cpu", "cuda:0", "metal", ...
     char    description[256];
     int32_t is_cpu;
     int32_t is_integrated;      // a GPU that shares the host's memory

@@ -225,7 +225,7 @@ void weights::map() {
 
 ggml_backend_buffer_ptr weights::allocate() const {
     ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
-    const std::string          on_device = std::string(" on the device ") + ggml_backend_dev_name(device_);
+    const std::string          on_device = " on the device " + to_user_name(ggml_backend_dev_name(device_));
     const size_t               n_most = ggml_backend_buft_get_max_size(memory);
     for (ggml_tensor * t = ggml_get_first_tensor(context_.get()); t != nullptr; t = ggml_get_next_tensor(context_.get(), t)) {
         if (t->data == nullptr && t->view_src == nullptr && ggml_nbytes(t) > n_most) {

@@ -160,7 +160,7 @@ int fail(char ** files) {
         try {
             const towers t(accelerator.get(), files[0], files[1], files[2]);
         } catch (const omni::error & e) {
-            demand_text(e.what(), " MiB on the device test0, of which ");
+            demand_text(e.what(), " MiB on the device test:0, of which ");
             throw;
         }
     });
@@ -354,8 +354,8 @@ int memory(char ** files) {
             demand(n_pass > 1 && n_used < n_together, "several passes, which take less");
         }
         const std::string refused = catch_error([&] { run(64); });
-        demand_text(refused, "an input takes ");
-        demand_text(refused, " MiB to compute on the device test0, of which 85 MiB are free and 0 MiB may be used; use");
+        demand(refused.rfind("takes ", 0) == 0, "the rest of a sentence about the input: " + refused);
+        demand_text(refused, " MiB to compute on the device test:0, of which 85 MiB are free and 0 MiB may be used; use");
         demand(n_pass == 0, "nothing is computed of what does not fit");
         demand(run(n_together) == expected && n_pass == 1, "the same bits in as much memory as one pass takes");
         test_device        both(2, true, accelerator.get());
@@ -481,6 +481,15 @@ int errors() {
     return 0;
 }
 
+int names() {
+    const std::pair<const char *, const char *> pairs[] = {
+        {"CPU", "cpu"}, {"CUDA0", "cuda:0"}, {"CUDA12", "cuda:12"}, {"Metal", "metal"}, {"Vulkan1", "vulkan:1"}};
+    for (const auto & [ggml, user] : pairs) {
+        demand(omni::to_user_name(ggml) == user, std::string("the name of ") + ggml);
+    }
+    return 0;
+}
+
 // "8..64*256": 256 lengths, evenly from 8 to 64.
 std::vector<int32_t> parse_lengths(const char * text) {
     const int32_t        least = std::atoi(text);
@@ -556,6 +565,9 @@ int main(int argc, char ** argv) {
     }
     if (command == "errors" && argc == 2) {
         return errors();
+    }
+    if (command == "names" && argc == 2) {
+        return names();
     }
     if (command == "count" && argc > 5) {
         return count(argv + 2, argv + 5);

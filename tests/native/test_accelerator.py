@@ -78,6 +78,10 @@ def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:
     run(program, "errors")
 
 
+def test_names_of_ggml_become_those_that_users_write(program: Path) -> None:
+    run(program, "names")
+
+
 def test_exact_is_refused_on_an_accelerator(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint) -> None:
     accelerator = dataclasses.replace(find_device("cpu"), name="cuda:0", is_cpu=False)
     monkeypatch.setattr(model_module, "find_device", lambda _: accelerator)

@@ -7,7 +7,6 @@ import pytest
 
 from jina_omni.errors import ModelLoadError
 from jina_omni.native import Device, devices, find_device, find_devices, why_no_accelerator
-from jina_omni.native.devices import _user_name
 
 
 def device(index: int, name: str, compute_capability: int = 0) -> Device:
@@ -166,11 +165,3 @@ def test_nothing_is_told_where_the_accelerator_is_there_or_none_was_wanted(monke
     assert why_no_accelerator([device(0, "cpu"), device(1, "cuda:0")]) is None
     set_backend(monkeypatch, "cpu")
     assert why_no_accelerator([device(0, "cpu")]) is None
-
-
-@pytest.mark.parametrize(
-    ("ggml", "user"),
-    [("CPU", "cpu"), ("CUDA0", "cuda:0"), ("CUDA12", "cuda:12"), ("Metal", "metal"), ("Vulkan1", "vulkan:1")],
-)
-def test_names_of_ggml_become_those_that_users_write(ggml: str, user: str) -> None:
-    assert _user_name(ggml) == user

@@ -57,13 +57,6 @@ class Device:
         return int(free[0]), int(total[0])
 
 
-def _user_name(name: str) -> str:
-    """Turn ggml's ``CUDA0`` into ``cuda:0``; a name without number stays whole."""
-    backend = name.rstrip("0123456789")
-    number = name[len(backend) :]
-    return f"{backend.lower()}:{number}" if number else backend.lower()
-
-
 def devices() -> list[Device]:
     """Return the devices of this build, in ggml's order."""
     return [_describe(index) for index in range(get_integer("omni_device_count"))]
@@ -73,7 +66,7 @@ def _describe(index: int) -> Device:
     info = read_struct("omni_device_get", index)
     return Device(
         index=index,
-        name=_user_name(info.name),
+        name=info.name,
         description=info.description,
         is_cpu=bool(info.is_cpu),
         is_integrated=bool(info.is_integrated),
