@@ -61,10 +61,9 @@ void compute_lane::allocate(ggml_cgraph * graph) {
         if (device_.is_cpu) {
             throw std::bad_alloc();
         }
-        throw pass_too_large(OMNI_OUT_OF_MEMORY, "an input takes " + to_mebibytes(n_byte) + " to compute on the device " +
-                                                     device_.name() + ", of which " + to_whole_mebibytes(n_free) +
-                                                     " are free and " + to_whole_mebibytes(usable_memory(n_free)) +
-                                                     " may be used; use a smaller input, or device=\"cpu\"");
+        throw pass_too_large("takes " + to_mebibytes(n_byte) + " to compute on the device " + device_.name() + ", of which " +
+                             to_whole_mebibytes(n_free) + " are free and " + to_whole_mebibytes(usable_memory(n_free)) +
+                             " may be used; use a smaller input, or device=\"cpu\"");
     }
 }
 

@@ -20,10 +20,11 @@ private:
     omni_status status_;
 };
 
-// A forward pass that a device can't compute at once; one of fewer inputs may fit.
+// A forward pass that a device can't compute at once; one of fewer inputs may fit. The text is the rest of a sentence about an
+// input that is computed alone.
 class pass_too_large : public error {
 public:
-    using error::error;
+    explicit pass_too_large(const std::string & text) : error(OMNI_TOO_LARGE, text) {}
 };
 
 // Returns the status of the exception that is being handled, and writes its text to `out` unless that is null. To be called

@@ -321,10 +321,10 @@ void graph::check_operations() const {
                 n_most = source ? std::max(n_most, ggml_nbytes(source)) : n_most;
             }
             // Fewer inputs have smaller tensors: what a device lacks may be the size alone, which it does not say.
-            throw pass_too_large(OMNI_FAILED,
-                                 std::string("device ") + device().name() + " lacks the operation " + ggml_op_desc(node) +
-                                     " for " + ggml_type_name(node->src[0] ? node->src[0]->type : node->type) +
-                                     " with tensors of " + to_mebibytes(n_most) + "; use a smaller input, or device=\"cpu\"");
+            throw pass_too_large(std::string("needs the operation ") + ggml_op_desc(node) + " for " +
+                                 ggml_type_name(node->src[0] ? node->src[0]->type : node->type) + " with tensors of " +
+                                 to_mebibytes(n_most) + ", which the device " + device().name() +
+                                 " lacks; use a smaller input, or device=\"cpu\"");
         }
     }
 }

@@ -28,6 +28,7 @@ typedef enum omni_status {
     OMNI_OUT_OF_MEMORY = 3,
     OMNI_CANCELLED = 4, // *cancel became non-zero
     OMNI_FAILED = 5,    // a backend reported a failure, or a result is not finite
+    OMNI_TOO_LARGE = 6, // an input is more than the device computes; the text is the rest of a sentence about it
 } omni_status;
 
 typedef struct omni_error {

@@ -167,9 +167,8 @@ int64_t text_tower::n_pass_position(const compute_device & device) const { retur
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
     const int64_t n_token = n_position(sequences);
     if (!lane.device().is_cpu && n_token > n_device_token_max) {
-        throw pass_too_large(OMNI_FAILED, "a text of " + std::to_string(n_token) + " tokens is longer than the " +
-                                              std::to_string(n_device_token_max) + " that the device " + lane.device().name() +
-                                              " computes; split it, or use device=\"cpu\"");
+        throw pass_too_large("has " + std::to_string(n_token) + " tokens, more than the " + std::to_string(n_device_token_max) +
+                             " that the device " + lane.device().name() + " computes at once; split it, or use device=\"cpu\"");
     }
     text_batch batch(hparams_, sequences, !lane.device().runs_kernels());
     graph_key  key = {identity(), {}};

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ from jina_omni.cancelling import wait_for
 from jina_omni.errors import InputError, LocatedError, located, naming_file
 from jina_omni.media.medium import DecodedMedium, Medium, TokenLayout
 from jina_omni.media.prefetch import decode_ahead
-from jina_omni.native import CancelToken, Priority
+from jina_omni.native import CancelToken, Priority, Projector
 from jina_omni.preparing import InputPreparer, PreparedInput
 from jina_omni.progress import ProgressTracker
 from jina_omni.replicas import Replica, Replicas
@@ -48,6 +50,9 @@ class PooledBatch:
     pooled: Floats
 
 
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True)
 class _Job:
     """The distinct inputs of a call, and how they are computed.
@@ -75,6 +80,12 @@ class _Job:
 
     def count_tokens(self, batches: Sequence[list[int]]) -> int:
         return sum(len(self.inputs[m]) for members in batches for m in members)
+
+    def fail(self, m: int, error: InputError) -> None:
+        """Record the error of a distinct input for all that are equal to it, or raise it."""
+        if self.errors is None:
+            raise error
+        self.errors.update({i: _copy_for(error, self.prepared[i]) for i in self.groups[m]})
 
 
 class Encoder:
@@ -144,19 +155,20 @@ class Encoder:
             contextlib.closing(decode_ahead(media, job.priority, job.report)) as decoded,
         ):
             for members in batches:
-                batch = _Batch(replica, job.priority, job.cancel, job.meanwhile)
+                batch = _Batch(replica, job)
                 tokens: dict[int, Ints] = {}
                 for m in members:
                     try:
                         tokens[m] = self._add_media(job.inputs[m], m, decoded, batch, job.cancel)
                     except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
-                        if job.errors is None:
-                            raise
-                        job.errors.update({i: _copy_for(error, job.prepared[i]) for i in job.groups[m]})
-                if tokens:
-                    indices = [i for m in tokens for i in job.groups[m]]
-                    pooled = batch.compute(tokens)
-                    yield PooledBatch(indices, np.repeat(pooled, [len(job.groups[m]) for m in tokens], axis=0))
+                        job.fail(m, error)
+                pooled = batch.compute(tokens)
+                for m, failure in batch.failures.items():
+                    job.fail(m, failure)
+                if pooled:
+                    indices = [i for m in pooled for i in job.groups[m]]
+                    counts = [len(job.groups[m]) for m in pooled]
+                    yield PooledBatch(indices, np.repeat(np.stack(list(pooled.values())), counts, axis=0))
 
     def _add_media(
         self,
@@ -213,53 +225,63 @@ def _copy_for(error: InputError, item: PreparedInput | LocatedError) -> InputErr
 
 
 class _Batch:
-    """The forward passes of one batch: media first, as they are decoded, then the sequences."""
+    """The forward passes of one batch: media first, as they are decoded, then the sequences.
 
-    def __init__(
-        self,
-        replica: Replica,
-        priority: Priority,
-        cancel: CancelToken | None,
-        meanwhile: Callable[[], None] | None,
-    ) -> None:
+    Attributes
+    ----------
+    failures : dict
+        The errors of inputs that are too large for the device, by their number among the distinct inputs.
+    """
+
+    def __init__(self, replica: Replica, job: _Job) -> None:
         self._files = replica.files
         self._context = replica.context
-        self._priority = priority
-        self._cancel = cancel
-        self._meanwhile = meanwhile
+        self._job = job
         self._embeddings: dict[int, list[Floats | None]] = {}
-        self._waiting: list[tuple[list[Floats | None], int, DecodedMedium]] = []
+        self._waiting: list[_Waiting] = []
         self._n_waiting = 0
+        self.failures: dict[int, InputError] = {}
 
     def wait(self, future: Future[DecodedMedium]) -> DecodedMedium:
         """Return a decoded medium; raise `Cancelled` when the caller cancels."""
-        return wait_for(future, self._cancel, self._meanwhile)
+        return wait_for(future, self._job.cancel, self._job.meanwhile)
 
-    def add(self, key: int, medium: DecodedMedium) -> None:
-        """Add a medium of the input `key`, whose media come in order."""
-        embeddings = self._embeddings.setdefault(key, [])
-        self._waiting.append((embeddings, len(embeddings), medium))
+    def add(self, m: int, medium: DecodedMedium) -> None:
+        """Add a medium of the distinct input `m`, whose media come in order."""
+        embeddings = self._embeddings.setdefault(m, [])
+        self._waiting.append(_Waiting(m, len(embeddings), medium))
         embeddings.append(None)
         self._n_waiting += len(medium.layout)
         if self._n_waiting >= _MAX_MEDIA_TOKENS:
             self._embed_waiting()
 
-    def drop(self, key: int) -> None:
-        """Forget the input `key`."""
-        embeddings = self._embeddings.pop(key, None)
-        self._waiting = [item for item in self._waiting if item[0] is not embeddings]
+    def drop(self, m: int) -> None:
+        """Forget the distinct input `m`."""
+        self._embeddings.pop(m, None)
+        self.failures.pop(m, None)
+        self._waiting = [item for item in self._waiting if item.m != m]
 
-    def compute(self, tokens: dict[int, Ints]) -> Floats:
-        """Return the pooled vectors of the inputs, in the order of `tokens`."""
+    def compute(self, tokens: dict[int, Ints]) -> dict[int, Floats]:
+        """Return the pooled vectors of the distinct inputs, in the order of `tokens`, without those that fail."""
         self._embed_waiting()
-        media = [x for key in tokens for x in self._embeddings.get(key, ()) if x is not None]
+        pooled: dict[int, Floats] = {}
+        members = [m for m in tokens if m not in self.failures]
+        for m, found in zip(members, _compute_fitting(members, lambda some: self._pool(some, tokens)), strict=True):
+            if isinstance(found, InputError):
+                self._fail(m, found)
+            else:
+                pooled[m] = found
+        return pooled
+
+    def _pool(self, members: Sequence[int], tokens: dict[int, Ints]) -> Iterable[Floats]:
+        media = [x for m in members for x in self._embeddings.get(m, ()) if x is not None]
         return self._context.encode_sequences(
             self._files.text,
-            np.concatenate(list(tokens.values())),
-            np.array([len(one) for one in tokens.values()], np.int32),
+            np.concatenate([tokens[m] for m in members]),
+            np.array([len(tokens[m]) for m in members], np.int32),
             np.concatenate(media) if media else None,
-            priority=self._priority,
-            cancel=self._cancel,
+            priority=self._job.priority,
+            cancel=self._job.cancel,
         )
 
     def _embed_waiting(self) -> None:
@@ -268,20 +290,64 @@ class _Batch:
             (self._files.vision, self._context.encode_patches, True),
             (self._files.audio, self._context.encode_mel, False),
         ):
-            items = [item for item in self._waiting if (len(item[2].shape) == 3) == is_vision]
-            if not items or projector is None:
-                continue
-            values = [medium.values for _, _, medium in items]
-            shapes = np.array([medium.shape for _, _, medium in items], np.int32)
-            computed = encode(
-                projector,
-                values[0] if len(values) == 1 else np.concatenate(values),
-                shapes if is_vision else shapes[:, 0],
-                priority=self._priority,
-                cancel=self._cancel,
-            )
-            ends = np.cumsum([len(medium.layout) for _, _, medium in items])
-            for (embeddings, position, _), found in zip(items, np.split(computed, ends[:-1]), strict=True):
-                embeddings[position] = found
+            items = [item for item in self._waiting if item.is_vision == is_vision]
+            if projector is not None:
+                for item, found in zip(
+                    items, _compute_fitting(items, partial(self._embed, projector, encode)), strict=True
+                ):
+                    if isinstance(found, InputError):
+                        self._fail(item.m, found, self._job.inputs[item.m].media[item.position])
+                    else:
+                        self._embeddings[item.m][item.position] = found
         self._waiting = []
         self._n_waiting = 0
+
+    def _embed(
+        self, projector: Projector, encode: Callable[..., Floats], items: Sequence[_Waiting]
+    ) -> Sequence[Floats]:
+        values = [item.medium.values for item in items]
+        shapes = np.array([item.medium.shape for item in items], np.int32)
+        computed = encode(
+            projector,
+            values[0] if len(values) == 1 else np.concatenate(values),
+            shapes if items[0].is_vision else shapes[:, 0],
+            priority=self._job.priority,
+            cancel=self._job.cancel,
+        )
+        return np.split(computed, np.cumsum([len(item.medium.layout) for item in items])[:-1])
+
+    def _fail(self, m: int, error: InputError, medium: Medium | None = None) -> None:
+        """Keep the error of a distinct input, with the location of the input and of the medium that it is about."""
+        location, file = ((), None) if medium is None else (medium.location, medium.file)
+        try:
+            with located(input=self._job.inputs[m].index), located(location), naming_file(file):
+                raise error
+        except InputError:
+            self.failures.setdefault(m, error)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A medium that waits for its tower: that of the distinct input `m` at `position` among its media."""
+
+    m: int
+    position: int
+    medium: DecodedMedium
+
+    @property
+    def is_vision(self) -> bool:
+        return len(self.medium.shape) == 3
+
+
+def _compute_fitting(
+    items: Sequence[Item], compute: Callable[[Sequence[Item]], Iterable[Floats]]
+) -> list[Floats | InputError]:
+    """Compute items together; where one is too large for the device, each alone, to return its error in its place."""
+    if not items:
+        return []
+    try:
+        return list(compute(items))
+    except InputError as error:
+        if len(items) == 1:
+            return [error]
+    return [found for item in items for found in _compute_fitting([item], compute)]

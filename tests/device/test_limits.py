@@ -60,6 +60,6 @@ def test_a_run_over_the_largest_buffer_is_split_or_an_error_and_the_next_is_well
 ) -> None:
     first, long, several, second = run(vulkan, small.text, BUFFER=5_000_000)
     assert first == second == "[12] finite"
-    assert long.startswith("[2000] NativeError")
+    assert long.startswith("[2000] InputError")
     assert 'use a smaller input, or device="cpu"' in long
     assert several.endswith("] finite")

@@ -58,7 +58,7 @@ public:
         } const end{*this, lane.order()};
         n_begun_++;
         if ((int64_t) inputs.tokens.size > n_fit) {
-            throw omni::pass_too_large(OMNI_OUT_OF_MEMORY, "an input is too large");
+            throw omni::pass_too_large("is too large");
         }
         while (!take_permit()) {
             if (cancel.is_set()) {
@@ -305,7 +305,7 @@ TEST(what_does_not_fit_is_computed_in_halves_and_only_what_is_too_large_alone_fa
     }
     busy.finish();
     demand(b.is_right() && b.status == OMNI_OK, "in smaller passes");
-    demand(c.status == OMNI_OUT_OF_MEMORY && std::string(c.failure.text) == "an input is too large", "its error");
+    demand(c.status == OMNI_TOO_LARGE && std::string(c.failure.text) == "is too large", "its error");
     demand(d.is_right() && d.status == OMNI_OK, "the others get their own");
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jina_omni.errors import Cancelled, ClosedError, ModelLoadError, NativeError
+from jina_omni.errors import Cancelled, ClosedError, InputError, ModelLoadError, NativeError
 from jina_omni.native.extension import load_extension
 
 _extension, extension_problem = load_extension()
@@ -30,6 +30,7 @@ _ERRORS: dict[int, type[Exception]] = {
     _lib.OMNI_OUT_OF_MEMORY: NativeError,
     _lib.OMNI_CANCELLED: Cancelled,
     _lib.OMNI_FAILED: NativeError,
+    _lib.OMNI_TOO_LARGE: InputError,
 }
 
 INTERACTIVE: int = _lib.OMNI_INTERACTIVE
@@ -89,8 +90,9 @@ def call(name: str, *arguments: object) -> None:
 
     Raises
     ------
-    ModelLoadError, NativeError, Cancelled, ValueError
-        What belongs to the status, with the native text. `ValueError` is for an argument out of its range.
+    ModelLoadError, NativeError, InputError, Cancelled, ValueError
+        What belongs to the status, with the native text. `ValueError` is for an argument out of its range. `InputError`
+        is for an input that alone is too large for the device, and has no location yet.
     """
     prepare(name, *arguments)()
 
