@@ -60,7 +60,11 @@ if(SKBUILD_SABI_VERSION)
 else()
     set(python_development Development.Module)
 endif()
-find_package(Python 3.10 REQUIRED COMPONENTS Interpreter ${python_development})
+find_package(Python 3.10 COMPONENTS Interpreter ${python_development})
+if(NOT Python_FOUND)
+    message(FATAL_ERROR "Python of 3.10 or newer with its headers was not found. A distribution has the headers in a package of "
+        "their own: install python3-dev (Debian, Ubuntu) or python3-devel (Fedora).")
+endif()
 
 set(wrapper "${CMAKE_CURRENT_BINARY_DIR}/_lib.c")
 set(header "${CMAKE_CURRENT_SOURCE_DIR}/csrc/jina_omni.h")

@@ -283,6 +283,13 @@ def test_a_build_for_vulkan_checks_the_version_of_its_headers(tmp_path, version,
 
 
 @needs_cmake
+@needs_build_tools
+def test_missing_headers_of_python_are_named(tmp_path):
+    error = configure(tmp_path / "build", f"-DPython_INCLUDE_DIR={tmp_path}")  # a folder without them
+    assert "install python3-dev (Debian, Ubuntu) or python3-devel" in error
+
+
+@needs_cmake
 def test_a_missing_compiler_is_named(tmp_path):
     error = configure(tmp_path / "build", CC=str(tmp_path / "cc"), CXX=str(tmp_path / "c++"))
     assert "needs a C and a C++17 compiler" in error
