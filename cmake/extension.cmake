@@ -6,7 +6,7 @@ add_library(omni STATIC
     csrc/attention_groups.cpp
     csrc/attention_layout.cpp
     csrc/audio_tower.cpp
-    csrc/compute_capability.cpp
+    csrc/cuda_devices.cpp
     csrc/device.cpp
     csrc/error.cpp
     csrc/foreign_file.cpp

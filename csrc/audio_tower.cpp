@@ -57,6 +57,7 @@ audio_hparams::audio_hparams(const gguf_file & file) {
 audio_tower::audio_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device)
     : hparams_(*file), weights_(file, device),
       positions_(weights_.matrix_f32("a.position_embd.weight", hparams_.n_embd, hparams_.n_position)) {
+    weights_.require_attention(hparams_.head_dim(), hparams_.n_head, hparams_.n_head);
     const int64_t n_embd = hparams_.n_embd;
     // float32 whatever the file holds: mel values are not rounded, and they are a small part of the work
     conv1_ = weights_.linear_f32_with_bias("a.conv1d.1", 3 * (int64_t) hparams_.n_mel, n_embd);
@@ -139,6 +140,7 @@ void audio_tower::encode_batch(compute_lane & lane, const float * frames, const 
         }
         n_frame += lengths[i];
     }
+    lane.device().require_rows(n_frame, 1, "mel frames"); // and the row of zeros
     graph_key key = {identity(), {}};
     if (n_frame <= n_kept_frame) {
         key.shape.assign(lengths, lengths + n_clips);

@@ -22,6 +22,9 @@ namespace {
 constexpr size_t n_byte_backend = (size_t) 64 << 20;
 constexpr size_t backend_fraction = 4;
 
+// CUDA has a block of a grid's second dimension for each row of some operations, of which a grid has 65,535.
+constexpr int64_t n_row_max = 65535;
+
 size_t usable_memory(size_t n_free) {
     const size_t n_reserved = n_free / backend_fraction + n_byte_backend;
     return n_free - std::min(n_free, n_reserved);
@@ -118,6 +121,14 @@ compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const 
 
 bool compute_device::release_idle_memory() {
     return std::count_if(lanes_.begin(), lanes_.end(), [](compute_lane & one) { return one.release_idle_memory(); }) > 0;
+}
+
+void compute_device::require_rows(int64_t n_row, int64_t n_more, const char * unit) const {
+    const int64_t n_most = n_row_max - n_more;
+    if (!is_cpu && n_row > n_most) {
+        throw pass_too_large("has " + std::to_string(n_row) + " " + unit + ", more than the " + std::to_string(n_most) +
+                             " that the device " + name() + " computes at once; split it, or use device=\"cpu\"");
+    }
 }
 
 void compute_device::add_backend(int n_threads) {

@@ -91,6 +91,9 @@ struct compute_device {
     compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
     bool           release_idle_memory(); // of its lanes
 
+    // Throws pass_too_large where so many rows, and n_more that are no part of the inputs, are too many for an accelerator.
+    void require_rows(int64_t n_row, int64_t n_more, const char * unit) const;
+
     ggml_backend_dev_t device;
     const kernel_set & kernels;
     bool               exact;    // quantised weights meet float32 rows, never integers, and so do keys and values

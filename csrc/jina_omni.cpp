@@ -2,7 +2,7 @@
 // The C boundary: argument checks, exceptions to statuses, nothing else.
 #include "jina_omni.h"
 
-#include "compute_capability.h"
+#include "cuda_devices.h"
 #include "device.h"
 #include "error.h"
 #include "ggml-backend.h"
@@ -102,6 +102,17 @@ ggml_backend_dev_t get_device(int32_t index) {
     return ggml_backend_dev_get((size_t) index);
 }
 
+// A device to compute on.
+ggml_backend_dev_t start_device(int32_t index) {
+    ggml_backend_dev_t device = get_device(index);
+    const std::string  problem = omni::find_start_problem(device);
+    if (!problem.empty()) {
+        throw omni::error(OMNI_LOAD_FAILED, "device " + omni::to_user_name(ggml_backend_dev_name(device)) +
+                                                " could not be started: " + problem + "; use another device");
+    }
+    return device;
+}
+
 omni::file_access get_access(int32_t in_memory) { return in_memory != 0 ? omni::file_access::read : omni::file_access::map; }
 
 // Computes with a tower of a file, which must not change meanwhile: its pages come into memory when they are needed.
@@ -175,7 +186,9 @@ omni_status omni_device_memory(int32_t device, int64_t * free, int64_t * total, 
         int64_t & free_out = require_pointer(free, "free");
         int64_t & total_out = require_pointer(total, "total");
         size_t    n_free = 0, n_total = 0;
-        ggml_backend_dev_memory(get_device(device), &n_free, &n_total);
+        if (ggml_backend_dev_t dev = get_device(device); omni::find_start_problem(dev).empty()) {
+            ggml_backend_dev_memory(dev, &n_free, &n_total);
+        }
         free_out = (int64_t) n_free;
         total_out = (int64_t) n_total;
     });
@@ -186,7 +199,7 @@ omni_status omni_device_memory(int32_t device, int64_t * free, int64_t * total, 
 omni_status omni_text_load(const char * path, int32_t device, int32_t in_memory, omni_text ** text, omni_error * error) {
     return guarded_loading(error, [&] {
         omni_text *& out = require_pointer(text, "text");
-        out = new omni_text(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
+        out = new omni_text(&require_pointer(path, "path"), get_access(in_memory), start_device(device));
     });
 }
 
@@ -238,7 +251,7 @@ omni_status omni_projector_load(const char * path, int32_t device, int32_t in_me
                                 omni_error * error) {
     return guarded_loading(error, [&] {
         omni_projector *& out = require_pointer(projector, "projector");
-        out = new omni_projector(&require_pointer(path, "path"), get_access(in_memory), get_device(device));
+        out = new omni_projector(&require_pointer(path, "path"), get_access(in_memory), start_device(device));
     });
 }
 
@@ -311,7 +324,7 @@ omni_status omni_context_init(int32_t device, int32_t n_threads, int32_t kernels
     return guarded(error, [&] {
         omni_context *& out = require_pointer(context, "context");
         require_threads(n_threads);
-        out = new omni_context(get_device(device), n_threads, get_kernels(kernels), exact != 0, portable != 0);
+        out = new omni_context(start_device(device), n_threads, get_kernels(kernels), exact != 0, portable != 0);
     });
 }
 

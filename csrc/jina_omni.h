@@ -61,7 +61,8 @@ const char * omni_backend(void);
 int32_t     omni_device_count(void);
 omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error * error);
 
-// Bytes, 0 where unknown. Unlike omni_device_get this may start the device, which takes some of its memory.
+// Bytes, 0 where unknown, as of a device that can't be started. Unlike omni_device_get this may start the device, which takes
+// some of its memory.
 omni_status omni_device_memory(int32_t device, int64_t * free, int64_t * total, omni_error * error);
 
 // ---- text model file ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ bool kept_graphs::recurs(const graph_key & key) {
 }
 
 void kept_graphs::keep(graph_key key, std::unique_ptr<kept_graph> graph, int64_t n_byte) {
+    if (n_byte > n_byte_max) {
+        seen_.remove(key);
+        return;
+    }
     graphs_.push_front({std::move(key), std::move(graph), n_byte});
     while (graphs_.size() > n_graph_max || this->n_byte() > n_byte_max) {
         seen_.remove(graphs_.back().key); // where more shapes take turns than are kept, each second pass has the lane's memory

@@ -34,7 +34,8 @@ public:
     // come again take the memory of the lane.
     bool recurs(const graph_key & key);
 
-    // n_byte: of its memory on the device. Those that were used last stay, up to n_graph_max and n_byte_max.
+    // n_byte: of its memory on the device. Those that were used last stay, up to n_graph_max and n_byte_max; a larger one does
+    // not.
     void keep(graph_key key, std::unique_ptr<kept_graph> graph, int64_t n_byte);
 
     void clear() { graphs_.clear(); }

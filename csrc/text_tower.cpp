@@ -18,9 +18,6 @@ namespace {
 
 constexpr int64_t n_embd_max = 16384;
 
-// CUDA has a block of a grid's second dimension for each token of some operations, of which a grid has 65,535.
-constexpr int64_t n_device_token_max = 65535;
-
 // Tokens that few tokens are padded to without our kernels: a device computes some more in the same time, and queries of nearby
 // lengths share a graph.
 constexpr int32_t padded_lengths[] = {8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512};
@@ -129,6 +126,7 @@ text_tower::text_tower(const std::shared_ptr<const gguf_file> & file, const text
     : hparams_(*file, architecture), token_embeddings_(file, n_token, hparams_.n_embd), weights_(file, device),
       device_table_(weights_.lookup_table("token_embd.weight")),
       output_norm_(weights_.rms_norm("output_norm", hparams_.n_embd)) {
+    weights_.require_attention(hparams_.head_dim, hparams_.n_head, hparams_.n_kv_head);
     for (int i = 0; i < hparams_.n_layer; i++) {
         layers_.push_back(load_layer(i));
     }
@@ -166,10 +164,7 @@ int64_t text_tower::n_pass_position(const compute_device & device) const { retur
 
 void text_tower::encode(compute_lane & lane, const tower_inputs & sequences, float * pooled, cancel_flag cancel) const {
     const int64_t n_token = n_position(sequences);
-    if (!lane.device().is_cpu && n_token > n_device_token_max) {
-        throw pass_too_large("has " + std::to_string(n_token) + " tokens, more than the " + std::to_string(n_device_token_max) +
-                             " that the device " + lane.device().name() + " computes at once; split it, or use device=\"cpu\"");
-    }
+    lane.device().require_rows(n_token, 0, "tokens");
     text_batch batch(hparams_, sequences, !lane.device().runs_kernels());
     graph_key  key = {identity(), {}};
     if (batch.is_padded()) {

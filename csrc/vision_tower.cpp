@@ -134,6 +134,7 @@ float * vision_positions::interpolate(const int32_t * grid, int32_t merge_size, 
 
 vision_tower::vision_tower(const std::shared_ptr<const gguf_file> & file, ggml_backend_dev_t device)
     : hparams_(*file), positions_(*file, hparams_.n_embd), weights_(file, device) {
+    weights_.require_attention(hparams_.head_dim(), hparams_.n_head, hparams_.n_head);
     const int64_t n_embd = hparams_.n_embd;
     const int64_t n_pixel = (int64_t) 3 * hparams_.patch_size * hparams_.patch_size;
     const int64_t n_merged = n_embd * hparams_.n_merge();

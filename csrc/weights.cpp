@@ -20,6 +20,12 @@ constexpr size_t n_tensor_each = 3; // of a tensor of the file, at most: with th
 // does not say how much it is, and of what lies behind it looks up zeros.
 constexpr size_t n_vulkan_range = (size_t) 128 << 20;
 
+// Whether a device has the operation that is described; of the tensors only the types and shapes count.
+template <typename Describe> bool has_operation(ggml_backend_dev_t device, Describe && describe) {
+    tensor_memory memory(8 * ggml_tensor_overhead());
+    return ggml_backend_dev_supports_op(device, describe(memory.get()));
+}
+
 std::string describe_shape(const gguf_tensor & t) {
     std::string s = "[";
     for (int i = 0; i < t.n_dims; i++) {
@@ -85,7 +91,28 @@ const gguf_tensor & weights::require_matrix(const std::string & name, int64_t n_
     if (ggml_get_type_traits_cpu(t.type)->vec_dot == nullptr) {
         throw file_->error("tensor '" + name + "' is of type " + ggml_type_name(t.type) + ", which can't be multiplied");
     }
+    const auto product = [&](ggml_context * memory) {
+        return ggml_mul_mat(memory, ggml_new_tensor_2d(memory, t.type, n_in, n_out),
+                            ggml_new_tensor_2d(memory, GGML_TYPE_F32, n_in, 1));
+    };
+    if (!maps() && !has_operation(device_, product)) {
+        throw file_->error("tensor '" + name + "' is of type " + ggml_type_name(t.type) + ", which the device " +
+                           to_user_name(ggml_backend_dev_name(device_)) + " does not multiply; use device=\"cpu\"");
+    }
     return t;
+}
+
+void weights::require_attention(int64_t head_dim, int64_t n_head, int64_t n_kv_head) const {
+    const auto attention = [&](ggml_context * memory) {
+        const int64_t n_key = 256;
+        const auto    keys = [&] { return ggml_new_tensor_3d(memory, GGML_TYPE_F16, head_dim, n_key, n_kv_head); };
+        return ggml_flash_attn_ext(memory, ggml_new_tensor_3d(memory, GGML_TYPE_F32, head_dim, n_key, n_head), keys(), keys(),
+                                   ggml_new_tensor_2d(memory, GGML_TYPE_F16, n_key, n_key), 1.0f, 0.0f, 0.0f);
+    };
+    if (!maps() && !has_operation(device_, attention)) {
+        throw file_->error("it has heads of " + std::to_string(head_dim) + ", for which the device " +
+                           to_user_name(ggml_backend_dev_name(device_)) + " has no attention; use device=\"cpu\"");
+    }
 }
 
 ggml_tensor * weights::matrix_f32(const std::string & name, int64_t n_in, int64_t n_out) {
@@ -181,13 +208,14 @@ norm_layer weights::layer_norm(const std::string & name, int64_t n) {
 }
 
 bool can_look_up_rows(ggml_backend_dev_t device, ggml_type type, int64_t n_in, int64_t n_row) {
-    tensor_memory described(3 * ggml_tensor_overhead());
-    ggml_tensor * table = ggml_new_tensor_2d(described.get(), type, n_in, n_row);
-    ggml_tensor * rows = ggml_get_rows(described.get(), table, ggml_new_tensor_1d(described.get(), GGML_TYPE_I32, 1));
-    const bool    is_vulkan = std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
-    const size_t  n_most = ggml_backend_buft_get_max_size(ggml_backend_dev_buffer_type(device));
-    return ggml_nbytes(table) <= (is_vulkan ? std::min(n_most, n_vulkan_range) : n_most) &&
-           ggml_backend_dev_supports_op(device, rows);
+    const bool   is_vulkan = std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
+    const size_t n_most = ggml_backend_buft_get_max_size(ggml_backend_dev_buffer_type(device));
+    const auto   look_up = [&](ggml_context * memory) {
+        return ggml_get_rows(memory, ggml_new_tensor_2d(memory, type, n_in, n_row),
+                             ggml_new_tensor_1d(memory, GGML_TYPE_I32, 1));
+    };
+    return ggml_row_size(type, n_in) * n_row <= (is_vulkan ? std::min(n_most, n_vulkan_range) : n_most) &&
+           has_operation(device, look_up);
 }
 
 ggml_tensor * weights::lookup_table(const std::string & name) {

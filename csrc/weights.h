@@ -23,7 +23,8 @@ public:
     weights(std::shared_ptr<const gguf_file> file, ggml_backend_dev_t device);
 
     // These declare tensors of the file, to be used once place() has run: "<name>.weight", and "<name>.bias" where a layer has
-    // one. They throw error, which names the tensor, where it is absent, of another shape, or of a type that can't be multiplied.
+    // one. They throw error, which names the tensor, where it is absent, of another shape, or of a type that can't be multiplied
+    // on the device.
 
     linear_layer linear(const std::string & name, int64_t n_in, int64_t n_out);
     linear_layer linear_with_bias(const std::string & name, int64_t n_in, int64_t n_out);
@@ -39,6 +40,9 @@ public:
 
     // One tensor by its whole name: n_out rows of n_in elements as float32.
     ggml_tensor * matrix_f32(const std::string & name, int64_t n_in, int64_t n_out);
+
+    // Throws error where the device has no attention of such heads.
+    void require_attention(int64_t head_dim, int64_t n_head, int64_t n_kv_head) const;
 
     // A tensor whose rows the device looks up. Null, and not declared: on the CPU, where the file is read instead, where the
     // device can't, and where there is too little memory for it.

@@ -91,7 +91,7 @@ ggml_backend_t start(ggml_backend_dev_t device, const char *) {
 }
 
 bool supports(ggml_backend_dev_t device, const ggml_tensor * operation) {
-    return owner(device).looks_up || operation->op != GGML_OP_GET_ROWS;
+    return !owner(device).lacks || !owner(device).lacks(operation);
 }
 
 } // namespace

@@ -25,9 +25,10 @@ struct test_accelerator {
     size_t n_memory = SIZE_MAX;   // that it says to have, which its buffers take of
     size_t n_byte_live = 0;       // of the buffers that there are
 
-    std::function<void()> before_graph;    // called where it is set
-    bool                  looks_up = true; // rows of tensors
-    void                  be_vulkan();     // by its name
+    std::function<void()> before_graph; // called where it is set
+    void                  be_vulkan();  // by its name
+
+    std::function<bool(const ggml_tensor *)> lacks; // whether it lacks an operation, where it is set
 
     int64_t n_submit = 0; // graphs
     int64_t n_replay = 0; // of these, those that were submitted before, with tensors where they lay then

@@ -168,11 +168,23 @@ int fail(char ** files) {
     demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }),
                 "which has buffers of 1 MiB at most");
     accelerator.n_byte_max = SIZE_MAX;
+    accelerator.lacks = [](const ggml_tensor * operation) { return operation->op == GGML_OP_FLASH_ATTN_EXT; };
+    demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }),
+                ", for which the device test:0 has no attention; use");
+    accelerator.lacks = [](const ggml_tensor * operation) {
+        return operation->op == GGML_OP_MUL_MAT && operation->src[0]->type == GGML_TYPE_F16;
+    };
+    demand_text(catch_error([&] { towers(accelerator.get(), files[0], files[1], files[2]); }),
+                "is of type f16, which the device test:0 does not multiply; use");
+    accelerator.lacks = nullptr;
     test_device   device(2, true, accelerator.get());
     const towers  t(accelerator.get(), files[0], files[1], files[2]);
     const int64_t n_graph = fail_at_each(accelerator.n_graph, [&] { run(t, device); });
     demand(run(t, device) == expected, "the same bits after graphs that failed");
-    demand_text(catch_error([&] { compute(*t.text, device, texts(*t.text, "long", {65'536})); }), "split it");
+    demand_text(catch_error([&] { compute(*t.text, device, texts(*t.text, "long", {65'536})); }),
+                "has 65536 tokens, more than the 65535 that the device test:0 computes at once; split it");
+    demand_text(catch_error([&] { compute(*t.audio, device, sounds(*t.audio, "long", {65'535})); }),
+                "has 65535 mel frames, more than the 65534 that");
     const int64_t n_compute = fail_at_each(accelerator.n_allocation, [&] {
         test_device fresh(2, true, accelerator.get());
         try {
@@ -259,6 +271,7 @@ void bound(test_accelerator & accelerator, const towers & t) {
     for (int32_t i = 0; i < (int32_t) n; i++) {
         few.keep({tower, {i}}, std::make_unique<omni::kept_graph>(), half);
     }
+    few.keep({tower, {4}}, std::make_unique<omni::kept_graph>(), kept_graphs::n_byte_max + 1);
     demand(few.n_graph() == n - 1 && few.n_byte() == 2 * half, "no more memory than the most");
     demand(few.take({tower, {0}}) == nullptr && few.take({tower, {1}}) != nullptr, "of which the last used stay");
 }
@@ -420,10 +433,10 @@ int look_up(char ** files) {
     const auto    there = load();
     const int64_t n_byte_there = accelerator.n_byte;
     const int64_t n_row = there->text->n_vocab(), n_embd = there->text->hparams().n_embd;
-    accelerator.looks_up = false;
+    accelerator.lacks = [](const ggml_tensor * operation) { return operation->op == GGML_OP_GET_ROWS; };
     const auto    here = load();
     const int64_t n_byte_table = n_byte_there - accelerator.n_byte;
-    accelerator.looks_up = true;
+    accelerator.lacks = nullptr;
     demand(n_byte_table >= (int64_t) sizeof(ggml_fp16_t) * n_row * n_embd, "memory for a table of F16");
     demand(there->text->n_bytes() == here->text->n_bytes() && there->text->n_params() == here->text->n_params(),
            "a table counts once");
