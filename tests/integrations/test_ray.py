@@ -70,7 +70,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     put_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     sample = read_samples("cluster.md")["Ray"].replace("CORES, BATCH = 8, 256", "CORES, BATCH = 1, 16")
-    return lambda: exec(compile(sample, "job", "exec", dont_inherit=True), {})
+    return lambda: exec(compile(sample, "job", "exec", dont_inherit=True), {"__name__": "job"})
 
 
 def write_shard(name: str, n_rows: int) -> list[str]:
