@@ -30,7 +30,7 @@ REQUIRED = ("CMakeLists.txt", "LICENSE", "ggml/CMakeLists.txt", "include/llama.h
 
 ADVICE = (
     "To build without a download, give a llama.cpp source tree in the environment variable JINA_OMNI_LLAMA_CPP, or "
-    "build from a source distribution of jina-omni, which carries the source. vendor/llama.cpp/README.md tells more."
+    "build from a source distribution of jina-omni, which carries the source. vendor/llama.cpp/README.md says more."
 )
 
 
@@ -71,7 +71,7 @@ def fetch(vendor: Path) -> None:
 
 
 def is_current(source: Path, lock: Lock) -> bool:
-    """Tell whether `source` was unpacked, to the end, from the pinned archive."""
+    """Return whether `source` was unpacked, to the end, from the pinned archive."""
     stamp = source / ".sha256"
     return stamp.is_file() and stamp.read_text(encoding="utf-8").strip() == lock.sha256
 
@@ -140,7 +140,7 @@ def unpack(archive: Path, tree: Path) -> None:
 
 
 def is_needed(path: PurePosixPath) -> bool:
-    """Tell whether the build, the tests or the benchmarks read this file of the tree, or its licence is passed on."""
+    """Return whether the build, the tests or the benchmarks read this file of the tree, or its licence is passed on."""
     parts = path.parts
     if len(parts) < 2 or parts[0] == "models":
         return str(path) in FILES | VOCABULARIES

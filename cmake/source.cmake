@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where llama.cpp's source lies: sets LLAMA_CPP_DIR and LLAMA_CPP_COMMIT. vendor/llama.cpp/README.md tells the rules.
+# Where llama.cpp's source lies: sets LLAMA_CPP_DIR and LLAMA_CPP_COMMIT. vendor/llama.cpp/README.md has the rules.
 
 set(vendor_dir "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp")
 

@@ -4,7 +4,7 @@
     python tools/raise_llama_cpp.py VERSION COMMIT
 
 VERSION is one of llama-cpp-python, whose source distribution carries the tree; COMMIT is the llama.cpp commit in it,
-which its repository tells (the archive does not). Run it in an environment with this project's [test] and [parity]
+which its repository says (the archive does not). Run it in an environment with this project's [test] and [parity]
 extras. A failure leaves the new lock in place, to be looked at: ``git checkout vendor/llama.cpp/lock`` goes back.
 """
 

@@ -55,7 +55,7 @@ def test_a_weight_over_the_largest_buffer_is_an_error_when_the_file_loads(vulkan
     assert "has buffers of 1 MiB at most" in line
 
 
-def test_a_run_over_the_largest_buffer_is_split_or_an_error_and_the_next_is_well(
+def test_a_pass_over_the_largest_buffer_is_split_or_an_error_and_the_next_is_well(
     vulkan: Device, small: Checkpoint
 ) -> None:
     first, long, several, second = run(vulkan, small.text, BUFFER=5_000_000)

@@ -16,8 +16,21 @@ TABLE = GLOSSARY.read_text("utf-8").partition(TITLE)[2]
 # In a table of Markdown a | is escaped.
 PATTERNS = [pattern.replace(r"\|", "|") for pattern in re.findall(r"^\| `(.+?)` \|", TABLE, re.MULTILINE)]
 
-PLACES = ("src", "csrc", "README.md", "docs", "examples", "CONTRIBUTING.md", "benchmarks", "testing", "attacks")
-SUFFIXES = {".py", ".cpp", ".h", ".c", ".md", ".cmake"}
+PLACES = (
+    "src",
+    "csrc",
+    "README.md",
+    "docs",
+    "examples",
+    "CONTRIBUTING.md",
+    "benchmarks",
+    "testing",
+    "attacks",
+    "tools",
+    "cmake",
+    "accelerators",
+)
+SUFFIXES = {".py", ".cpp", ".h", ".c", ".md", ".cmake", ".sh", ".toml"}
 
 
 def find_files() -> Iterator[Path]:

@@ -52,6 +52,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in models.iterdir():
         os.link(path, folder / path.name)
         os.link(path, named / path.name)
+    os.link(models / f"{NAME}-Q4_K_M.gguf", folder / "text.gguf")
+    for name, projector in (("vision", written.vision), ("audio", written.audio)):
+        os.link(projector, folder / f"{name}-mmproj.gguf")
 
     picture = Image.linear_gradient("L").convert("RGB")
     picture.save(folder / "cat.jpg")

@@ -74,7 +74,7 @@ def test_token_embeddings_are_looked_up_on_the_device(program: Path, checkpoint:
     assert int(run(program, "look-up", checkpoint.text, checkpoint.vision, checkpoint.audio)) > 0
 
 
-def test_an_exception_of_a_driver_is_told_as_what_it_is(program: Path) -> None:
+def test_an_exception_of_a_driver_is_an_error_with_its_text(program: Path) -> None:
     run(program, "errors")
 
 
