@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The native tests, those of the scheduler, and a backend that fails in mid-graph, under AddressSanitizer with its leak check
-# and UndefinedBehaviorSanitizer.
+# The native tests, those of the scheduler and of an accelerator, and a backend that fails in mid-graph, under AddressSanitizer
+# with its leak check and UndefinedBehaviorSanitizer.
 #
 #   tests/sanitizers/asan.sh [PYTEST ARGUMENT...]
 source "$(dirname "$0")/build.sh"
-build_with address _lib failing_backend scheduler_test
+build_with address _lib device_test failing_backend scheduler_test
 use_extension
 
 here=$root/tests/sanitizers
@@ -20,6 +20,15 @@ models=$(mktemp -d)
 for text in qwen3 eurobert-odd; do
     "$build/failing_backend" "$models/$text.gguf" "$models/combined.gguf"
 done
+read -r text vision audio < <("$python" -c 'import pathlib, sys
+from testing.checkpoints.shapes import TINY
+from testing.checkpoints.writer import write_checkpoint
+files = write_checkpoint(pathlib.Path(sys.argv[1]), TINY["small"])
+print(files.text, files.vision, files.audio)' "$models")
+for part in compare fail memory cancel look-up; do
+    "$build/device_test" "$part" "$text" "$vision" "$audio"
+done
+"$build/device_test" keep "$text" "$text" "$vision" "$audio"
 rm -rf "$models"
 for name in $("$build/scheduler_test"); do
     timeout 300 "$build/scheduler_test" "$name"
