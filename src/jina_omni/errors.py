@@ -78,13 +78,14 @@ class LocatedError(JinaOmniError):
     # Pickling calls the class with `args` and then restores the attributes: all but the problem must be optional.
     def __init__(self, problem: str, *, location: Location = ()) -> None:
         super().__init__(problem)
+        self._problem = problem
         self.location = location
         self.file: str | None = None
 
     @property
     def problem(self) -> str:
         """The message without the location."""
-        return str(self.args[0])
+        return self._problem
 
     @property
     def index(self) -> int | None:
@@ -108,6 +109,8 @@ class LocatedError(JinaOmniError):
         return f"{subject}{file} {self.problem}"
 
     def __str__(self) -> str:
+        if self.args != (self._problem,):  # other code has put a longer message there, as Chroma does
+            return super().__str__()
         subject = ", ".join(map(_format_step, self.location)) or self._subject
         return f"{subject}{self._describe_file(subject)} {self.problem}"
 

@@ -103,6 +103,16 @@ def test_the_message_follows_from_the_location(location, index, message, named):
     assert (error.index, str(error), error.message_for(named.partition(" ")[0].rstrip(","))) == (index, message, named)
 
 
+def test_a_message_that_other_code_puts_in_the_place_of_the_problem_is_the_message():
+    """Chroma does so to every error that passes."""
+    error = InputError("is damaged", location=(("input", 3), ("part", 1)))
+    error.args = (f"{error} in add.",)
+    for one in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert str(one) == "input 3, part 1 is damaged in add."
+        assert (one.problem, one.index) == ("is damaged", 3)
+        assert one.message_for("a.png") == "a.png, part 1 is damaged"
+
+
 def test_the_message_of_a_cancelled_call():
     assert str(errors.Cancelled()) == "the call was cancelled"
     assert str(errors.Cancelled(location=(("input", 2),))) == "input 2 was cancelled"
