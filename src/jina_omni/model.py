@@ -877,6 +877,7 @@ class Model(AsyncEncoding):
         check_precision(precision, 0)
         check_bool("normalize_embeddings", normalize_embeddings)
         check_bool("truncate", truncate)
+        check_bool("show_progress_bar", show_progress_bar)
         is_int = isinstance(truncate_dim, (int, np.integer))
         if truncate_dim is not None and not (is_int and truncate_dim in self._info.dims):
             raise ValueError(

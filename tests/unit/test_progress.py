@@ -170,6 +170,8 @@ def test_a_function_that_raises_ends_the_call_and_the_model_goes_on(m: jina_omni
         m.encode(["a", "b"], on_progress=stop)
     with pytest.raises(TypeError, match="on_progress is of the type int; it takes a function"):
         m.encode(["a", "b"], on_progress=3)
+    with pytest.raises(TypeError, match="show_progress_bar is 'no'; it takes True or False"):
+        m.encode(["a", "b"], show_progress_bar="no")
     assert np.isfinite(m.encode("a")).all()
 
 
