@@ -103,3 +103,18 @@ def test_a_collection_whose_model_file_was_replaced_is_refused(tmp_path: Path, c
     path.with_suffix(".new").replace(path)
     with pytest.raises(jina_omni.ModelLoadError, match="not those that JinaOmniEmbeddingFunction was stored with"):
         client.get_collection("all").query(query_texts="a")
+
+
+def test_a_document_that_fails_is_named_once(model: jina_omni.Model, client: object) -> None:
+    collection = client.create_collection("all", embedding_function=JinaOmniEmbeddingFunction(model))
+    with pytest.raises(jina_omni.InputError) as raised:
+        collection.add(ids=["0", "1"], documents=["a", ""])
+    assert str(raised.value) == "input 1 is an empty text, which has no embedding; leave it out in add."
+    assert (raised.value.index, collection.count()) == (1, 0)
+
+
+def test_a_text_in_the_place_of_a_list_is_refused(model: jina_omni.Model) -> None:
+    function = JinaOmniEmbeddingFunction(model)
+    for embed in (function, function.embed_query):
+        with pytest.raises(TypeError, match="documents are 'abc'; they are a list"):
+            embed("abc")

@@ -167,3 +167,22 @@ def test_a_table_whose_model_file_was_replaced_is_refused(tmp_path: Path) -> Non
             (jina_omni.ModelLoadError, RuntimeError), match="not those that JinaOmniEmbeddings was stored"
         ):
             use()
+
+
+def test_a_list_as_a_query_is_one_fused_input(model: jina_omni.Model) -> None:
+    (vector,) = create().compute_query_embeddings(["a caption", "a red circle"])
+    np.testing.assert_array_equal(vector, model.encode_query([["a caption", "a red circle"]])[0])
+    with pytest.raises(jina_omni.InputError, match=r"^query is an empty text"):
+        create().compute_query_embeddings("")
+
+
+def test_a_copy_with_other_options_has_their_vectors(model: jina_omni.Model) -> None:
+    function = embeddings.get_registry().get("jina-omni").create(model=model, truncate_dim=32)
+    other = function.model_copy(update={"truncate_dim": 64})
+    np.testing.assert_array_equal(other.compute_query_embeddings("a")[0], model.encode_query("a", truncate_dim=64))
+    assert (other._source.model, other.ndims(), function.ndims()) == (model, 64, 32)
+    assert other.safe_model_dump()["truncate_dim"] == 64
+    assert function.model_copy() == function
+    for wrong in ({"trunkate": True}, {"truncate_dim": 65}, {"on_error": "x"}):
+        with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+            function.model_copy(update=wrong)

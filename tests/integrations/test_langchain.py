@@ -52,6 +52,16 @@ class TestStandardIntegration(_Standard, integration_tests.EmbeddingsIntegration
     """And those that embed."""
 
 
+def test_a_text_or_a_path_in_the_place_of_a_list_is_refused(model: jina_omni.Model) -> None:
+    embeddings = JinaOmniEmbeddings(model)
+    with pytest.raises(TypeError, match="documents are 'a red circle'; they are a list"):
+        embeddings.embed_documents("a red circle")
+    with pytest.raises(TypeError, match="documents are 'a red circle'; they are a list"):
+        asyncio.run(embeddings.aembed_documents("a red circle"))
+    with pytest.raises(TypeError, match=r"documents are 'cat.png'; they are a list"):
+        embeddings.embed_image("cat.png")
+
+
 def test_texts_are_documents_and_a_query_is_a_query(model: jina_omni.Model) -> None:
     embeddings = JinaOmniEmbeddings(model)
     np.testing.assert_array_equal(embeddings.embed_documents(TEXTS), model.encode_document(TEXTS))

@@ -144,7 +144,7 @@ def test_a_node_that_fails_is_raised_left_out_or_returned_with_its_reason(
         return pipeline.run(nodes=nodes) if run == "sync" else asyncio.run(pipeline.arun(nodes=nodes))
 
     if on_error == "raise":
-        with pytest.raises(jina_omni.InputError, match="input 1 is an empty text"):
+        with pytest.raises(jina_omni.InputError, match=r"^node 1 is an empty text"):
             ingest(given)
         return
     made = {node.node_id: node for node in ingest(given)}
@@ -162,3 +162,57 @@ def test_a_node_that_fails_is_raised_left_out_or_returned_with_its_reason(
     (again,) = ingest([made["1"]])
     np.testing.assert_array_equal(again.embedding, model.encode_document("no longer empty"))
     assert "embedding_error" not in again.metadata
+
+
+def test_a_copy_with_other_options_has_their_vectors(model: jina_omni.Model, open_model: partial) -> None:
+    embedding = JinaOmniEmbedding(model, truncate_dim=32, embed_batch_size=7)
+    other = embedding.model_copy(update={"truncate_dim": 64, "num_workers": 2})
+    np.testing.assert_array_equal(other.get_query_embedding("a"), model.encode_query("a", truncate_dim=64))
+    assert (other._source.model, other.embed_batch_size, other.num_workers) == (model, 7, 2)
+    assert embedding.to_dict()["truncate_dim"] == 32
+    assert embedding.model_copy(deep=True).to_dict() == embedding.to_dict()
+    with open_model(device="cpu", compute="exact") as exact:
+        third = embedding.model_copy(update={"model": exact})
+        np.testing.assert_array_equal(third.get_query_embedding("a"), exact.encode_query("a", truncate_dim=32))
+        assert third.model["compute"] == "exact"
+    for wrong in ({"trunkate": True}, {"truncate_dim": 65}, {"on_error": "x"}):
+        with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+            embedding.model_copy(update=wrong)
+
+
+@pytest.mark.parametrize("run", ["sync", "async", "workers"])
+def test_an_error_names_its_place_in_the_whole_list_and_its_node(
+    model: jina_omni.Model, pictures: list[Path], run: str
+) -> None:
+    embedding = JinaOmniEmbedding(model, embed_batch_size=2, num_workers=2 if run == "workers" else None)
+
+    def call(name: str, values: list[object]) -> object:
+        if run == "sync":
+            return getattr(embedding, name)(values)
+        return asyncio.run(getattr(embedding, {"__call__": "acall"}.get(name, f"a{name}"))(values))
+
+    texts = ["a", "b", "c", "d", "e", ""]
+    with pytest.raises(jina_omni.InputError, match=r"^input 5 is an empty text") as raised:
+        call("get_text_embedding_batch", texts)
+    assert raised.value.index == 5
+    with pytest.raises(jina_omni.InputError, match=r"^node n5 is an empty text"):
+        call("__call__", [schema.TextNode(text=text, id_=f"n{i}") for i, text in enumerate(texts)])
+    paths = [str(path) for path in pictures]
+    with pytest.raises(jina_omni.InputError, match=r"^input 3 \('none.png'\) can't be read"):
+        call("get_image_embedding_batch", [*paths, "none.png"])
+    with pytest.raises(TypeError, match="documents are 'abc'; they are a list"):
+        call("get_text_embedding_batch", "abc")
+    with pytest.raises(TypeError, match=r"documents are 'none.png'; they are a list"):
+        call("get_image_embedding_batch", "none.png")
+    images = [io.BytesIO(path.read_bytes()) for path in pictures]
+    np.testing.assert_array_equal(call("get_image_embedding_batch", images), model.encode_document(pictures))
+
+
+def test_a_misspelt_argument_of_the_base_class_is_answered_by_the_right_one(model: jina_omni.Model) -> None:
+    for wrong, meant in {
+        "embed_batchsize": "embed_batch_size",
+        "on_eror": "on_error",
+        "model_nam": "model_name",
+    }.items():
+        with pytest.raises(TypeError, match=rf"did you mean '{meant}'\?$"):
+            JinaOmniEmbedding(model, **{wrong: 3})

@@ -109,6 +109,10 @@ def test_what_makes_no_model_is_refused_at_once(wrong: object, error: type[Excep
         ({"fetch": len}, "is not stored"),
         ({"cancel": jina_omni.CancelToken()}, "belongs to one call"),
         ({"on_error": "return"}, "needs a vector for each document"),
+        ({"on_progress": print}, "is not stored"),
+        ({"task": "clustering"}, "a jina_omni.Model that has it"),
+        ({"devices": ["cuda:0"]}, "a jina_omni.Model that has it"),
+        ({"show_progress_bar": "no"}, "show_progress_bar is 'no'; it takes True or False"),
         ({"truncate_dim": 65}, "truncate_dim is 65"),
         ({"truncate": "false"}, "truncate is 'false'"),
         ({"prompt": 3}, "prompt is 3"),
@@ -204,3 +208,44 @@ def test_vectors_of_other_settings_do_not_compare() -> None:
     check_same_identity(source, same, "the table")
     white = [make_source({**given, "background": colour}) for colour in ("white", "#ffffff", (255, 255, 255))]
     assert len({each.identity_digest for each in white}) == 1
+
+
+def test_a_misspelt_argument_of_the_adapter_itself_is_answered_by_the_right_one(model: jina_omni.Model) -> None:
+    with pytest.raises(TypeError, match=r"priority, on_error, embed_batch_size; did you mean 'embed_batch_size'\?$"):
+        ModelSource(model, {"embed_batchsize": 3}, adapter="Adapter", others=["on_error", "embed_batch_size"])
+
+
+@pytest.mark.parametrize("single", ["a red circle", b"a", None, {"text": "a"}, {"a", "b"}, jina_omni.Text("a"), 3])
+def test_a_single_document_is_no_list_of_documents(model: jina_omni.Model, single: object) -> None:
+    """A str would be a list of its letters."""
+    with pytest.raises(TypeError, match=r"^documents are .*; they are a list, of one document too"):
+        make_source(model).embed_documents(single)
+
+
+def test_documents_are_any_list_and_a_list_as_a_query_is_one_fused_input(model: jina_omni.Model) -> None:
+    source = make_source(model, truncate_dim=32)
+    expected = model.encode_document(["a", "b"], truncate_dim=32)
+    for documents in (["a", "b"], ("a", "b"), iter(["a", "b"]), np.array(["a", "b"])):
+        np.testing.assert_array_equal(source.embed_documents(documents), expected)
+    assert source.embed_documents([]).shape == (0, 32)
+    np.testing.assert_array_equal(source.embed_query("a"), model.encode_query("a", truncate_dim=32))
+    np.testing.assert_array_equal(source.embed_query(["a", "b"]), model.encode_query([["a", "b"]], truncate_dim=32)[0])
+    for query, says in (
+        ("", "query is an empty text"),
+        ([], "query is an empty list"),
+        (["a", ""], "query, part 1 is"),
+    ):
+        with pytest.raises(jina_omni.InputError, match=f"^{says}"):
+            source.embed_query(query)
+
+
+def test_other_options_share_the_model(model: jina_omni.Model) -> None:
+    source = make_source(model, truncate_dim=32)
+    other = source.replace_options({"truncate_dim": 64})
+    assert (other.model, other.options) == (model, {"truncate_dim": 64})
+    assert (other.arguments, source.options) == (source.arguments, {"truncate_dim": 32})
+    for wrong in ({"truncate_dim": 65}, {"trunkate": True}):
+        with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+            source.replace_options(wrong)
+    with make_source(source.arguments).replace_options({"truncate_dim": 64}).model as opened:  # at its first use
+        assert opened is not model

@@ -13,7 +13,7 @@ import pytest
 
 import jina_omni
 from jina_omni.integrations.shared.child_rows import ChildRows
-from jina_omni.integrations.shared.rows import Rows, embed_rows, open_in_worker
+from jina_omni.integrations.shared.rows import Rows, check_row_options, embed_rows, open_in_worker
 from tests.integrations.conftest import TEXT
 
 
@@ -46,6 +46,22 @@ def test_a_function_that_raises_costs_its_row_alone(model: jina_omni.Model) -> N
 def test_rows_are_documents_unless_the_options_say_else(model: jina_omni.Model) -> None:
     made = embed_rows(model, ["a"], pass_on, {"prompt_name": "query"})
     np.testing.assert_array_equal(made["embedding"], model.encode_query(["a"]))
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("trunkate", r"did you mean 'truncate'\?$"),
+        ("batchsize", r"did you mean 'batch_size'\?$"),
+        ("on_error", "the reason is in the column error"),
+        ("precision", "embeddings are float32"),
+        ("dim", "pass truncate_dim="),
+    ],
+)
+def test_a_wrong_option_is_refused_before_any_row_is_embedded(option: str, hint: str) -> None:
+    with pytest.raises(TypeError, match=rf"^embed\(\) has no argument '{option}'; .*{hint}"):
+        check_row_options("embed", {option: 3}, ["model", "batch_size"])
+    check_row_options("embed", {"truncate": True, "prompt_name": "query"}, ["model"])
 
 
 def test_a_worker_opens_what_a_model_takes_with_what_it_is_assigned(model: jina_omni.Model) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jina_omni.inputs import Input
-from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource, check_same_identity
+from jina_omni.integrations.shared.model_source import (
+    AdapterOptions,
+    ModelLike,
+    ModelSource,
+    check_same_identity,
+    list_documents,
+)
 from jina_omni.media.image import Image
 from jina_omni.optional_packages import needs_extra
 
@@ -53,7 +59,7 @@ class JinaOmniEmbeddingFunction(EmbeddingFunction[Embeddable]):
 
     def __call__(self, input: Embeddable) -> Embeddings:  # noqa: A002 - Chroma's name
         """Embed documents: texts (str) or images (arrays)."""
-        return list(self._source.model.encode_document(_wrap_images(input), **self._source.options))
+        return list(self._source.embed_documents(_wrap_images(input)))
 
     def embed_query(self, input: Embeddable) -> Embeddings:  # noqa: A002 - Chroma's name
         """Embed queries: texts (str) or images (arrays)."""
@@ -115,7 +121,7 @@ register_embedding_function(JinaOmniEmbeddingFunction)
 
 
 def _wrap_images(items: Embeddable) -> list[Input]:
-    return [Image(item) if isinstance(item, np.ndarray) else item for item in items]
+    return [Image(item) if isinstance(item, np.ndarray) else item for item in list_documents(items)]
 
 
 def _read_source(config: dict[str, Any]) -> ModelSource:

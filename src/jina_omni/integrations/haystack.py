@@ -66,7 +66,7 @@ class JinaOmniTextEmbedder(_Embedder):
     @component.output_types(embedding=list[float])
     def run(self, text: str) -> dict[str, list[float]]:
         """Embed the text as a query."""
-        return {"embedding": self._source.model.encode_query(text, **self._source.options).tolist()}
+        return {"embedding": self._source.embed_query(text).tolist()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arguments that make this component again, as Haystack stores them."""
@@ -105,7 +105,7 @@ class JinaOmniDocumentEmbedder(_Embedder):
 
     def __init__(self, model: ModelLike, *, on_error: OnError = "raise", **options: Unpack[AdapterOptions]) -> None:
         check_choice("on_error", on_error, ON_ERROR)
-        self._source = ModelSource(model, options, adapter=type(self).__name__)
+        self._source = ModelSource(model, options, adapter=type(self).__name__, others=["on_error"])
         self._on_error = on_error
 
     @component.output_types(documents=list[Document])

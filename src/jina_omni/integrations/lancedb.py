@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -80,7 +81,7 @@ class JinaOmniEmbeddings(EmbeddingFunction):
         self, model: ModelLike, *, on_error: Literal["raise", "skip"] = "raise", **options: Unpack[AdapterOptions]
     ) -> None:
         check_choice("on_error", on_error, ("raise", "skip"))
-        source = ModelSource(model, options, adapter=type(self).__name__)
+        source = ModelSource(model, options, adapter=type(self).__name__, others=["on_error"])
         super().__init__(model=source.arguments, on_error=on_error, **options)
         self._source = source
 
@@ -90,6 +91,16 @@ class JinaOmniEmbeddings(EmbeddingFunction):
         if isinstance(kwargs.get("model"), Model):  # LanceDB would copy it, and a copy opens the files again
             return cls(**kwargs)
         made: Self = super().create(**kwargs)
+        return made
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; what is updated is checked, and decides its vectors."""
+        if not update:
+            copied: Self = super().model_copy(deep=deep)
+            return copied
+        made = type(self)(**{**self.safe_model_dump(), **update})
+        if "model" not in update:
+            made._source = self._source.replace_options(made._source.options)  # noqa: SLF001 - made here
         return made
 
     def safe_model_dump(self) -> dict[str, Any]:
@@ -104,7 +115,7 @@ class JinaOmniEmbeddings(EmbeddingFunction):
         """Embed a query."""
         with located(query=None):
             given = _wrap_bytes(query)
-        return [self._source.model.encode_query(given, **self._source.options)]
+        return [self._source.embed_query(given)]
 
     def compute_source_embeddings(self, values: Any, *_: object, **__: object) -> list[Vector | None]:
         """Embed the values of a source column: a list, or a column of Arrow."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jina_omni.inputs import Input
-from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource, list_documents
 from jina_omni.media.image import Image
 from jina_omni.optional_packages import needs_extra
 
@@ -54,15 +54,14 @@ class JinaOmniEmbeddings(Embeddings):
 
     def embed_documents(self, texts: Sequence[Input]) -> list[list[float]]:
         """Embed documents: texts, or any other inputs of `Model.encode`."""
-        source = self._source
-        vectors: list[list[float]] = source.model.encode_document(list(texts), **source.options).tolist()
+        vectors: list[list[float]] = self._source.embed_documents(texts).tolist()
         return vectors
 
     def embed_query(self, text: Input) -> list[float]:
         """Embed a query: a text, or any other input of `Model.encode`."""
-        vector: list[float] = self._source.model.encode_query(text, **self._source.options).tolist()
+        vector: list[float] = self._source.embed_query(text).tolist()
         return vector
 
     def embed_image(self, uris: Sequence[str]) -> list[list[float]]:
         """Embed image files by their paths. Vector stores for images call it, such as that of Chroma."""
-        return self.embed_documents([Image(uri) for uri in uris])
+        return self.embed_documents([Image(uri) for uri in list_documents(uris)])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from jina_omni.inputs import Input
 from jina_omni.integrations.shared.child_rows import ChildRows
 from jina_omni.integrations.shared.model_source import ModelLike
-from jina_omni.integrations.shared.rows import Rows, embed_rows, open_in_worker
+from jina_omni.integrations.shared.rows import Rows, check_row_options, embed_rows, open_in_worker
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
 from jina_omni.options import PromptedOptions
@@ -45,6 +45,11 @@ class Embedder:
     **options
         Of `Model.encode`, such as ``truncate_dim`` or ``truncate``; ``prompt_name`` is ``"document"`` by default.
 
+    Raises
+    ------
+    TypeError
+        An option is unknown.
+
     Notes
     -----
     The rows of a batch stay in order; blocks do with ``dataset.context.execution_options.preserve_order = True``. When
@@ -68,6 +73,7 @@ class Embedder:
         source: str | Callable[[dict[str, Any]], Input],
         **options: Unpack[PromptedOptions],
     ) -> None:
+        check_row_options(type(self).__name__, options, ["model", "source"])
         context = get_runtime_context()
         assigned = context.get_assigned_resources()
         device = {} if assigned.get("GPU") else {"device": "cpu"}

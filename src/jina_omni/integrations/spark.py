@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jina_omni.inputs import Input
 from jina_omni.integrations.shared.model_source import ModelLike
-from jina_omni.integrations.shared.rows import Rows, embed_rows, open_in_worker
+from jina_omni.integrations.shared.rows import Rows, check_row_options, embed_rows, open_in_worker
 from jina_omni.model import Model
 from jina_omni.optional_packages import needs_extra
 from jina_omni.options import PromptedOptions
@@ -61,11 +61,17 @@ def embed_udf(
         From columns to a column with the fields ``embedding``, and ``error``, which is null, or the reason for a row
         that could not be embedded and whose embedding is NaN.
 
+    Raises
+    ------
+    TypeError
+        An option is unknown.
+
     Examples
     --------
     >>> embed = embed_udf({"model": "text.gguf", "device": "cpu"}, truncate_dim=64)  # doctest: +SKIP
     >>> frame.select("id", embed("text").alias("made")).select("id", "made.*")  # doctest: +SKIP
     """
+    check_row_options(embed_udf.__name__, options, ["model", "make_input", "batch_size"])
 
     def make_predict_function() -> Callable[..., Rows]:
         task = TaskContext.get()

@@ -8,28 +8,35 @@ import inspect
 import json
 import os
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 
-from jina_omni.arguments import check_argument_names
-from jina_omni.calls import ENCODE_HINTS
-from jina_omni.errors import ModelLoadError
+from jina_omni.arguments import check_argument_names, check_bool
+from jina_omni.calls import ENCODE_HINTS, Floats
+from jina_omni.describe import short_repr
+from jina_omni.errors import LocatedError, ModelLoadError
+from jina_omni.inputs import Input
 from jina_omni.integrations.shared.file_identity import FileIdentity, describe_files
 from jina_omni.loading import PathLike
 from jina_omni.media.picture_options import read_background
 from jina_omni.model import Model
 from jina_omni.native import Priority
 from jina_omni.opening import make_absolute
+from jina_omni.options import ModelOptions
+from jina_omni.parsing import split_inputs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["AdapterOptions", "ModelLike", "ModelSource", "check_same_identity"]
+__all__ = ["AdapterOptions", "ModelLike", "ModelSource", "check_same_identity", "list_documents"]
 
 ModelLike: TypeAlias = Model | PathLike | Mapping[str, Any]
 """What an adapter takes: a model; a file, a folder or a name, as `Model` takes them; or a dict of its arguments."""
+
+
+T = TypeVar("T")
 
 
 class AdapterOptions(TypedDict, total=False):
@@ -49,12 +56,13 @@ _HINTS = {
     "cancel": "it belongs to one call: pass it to Model.encode",
     "fetch": "it is a function, which is not stored: pass it to Model.encode",
     "max_retries": "leave it out: the error of an input would only repeat",
+    "on_progress": "it is a function, which is not stored: pass it to Model.encode",
     "on_error": "this framework needs a vector for each document; pass on_error='return' to Model.encode, and the "
     "vectors to the framework",
     "prompt_name": "leave it out: queries and documents have theirs",
     "precision": "leave it out: frameworks store float32",
     **dict.fromkeys(
-        ("compute", "dialect", "mmproj", "modality", "n_threads", "orientation", "background", "pack", "mmap"),
+        ("mmproj", "modality", *ModelOptions.__annotations__),
         "pass a jina_omni.Model that has it, or a dict of the arguments of Model",
     ),
 }
@@ -77,6 +85,8 @@ class ModelSource:
         See `AdapterOptions`.
     adapter : str
         The name of the adapter, for errors.
+    others : iterable of str
+        The names of the adapter's further arguments, for errors.
 
     Attributes
     ----------
@@ -98,8 +108,10 @@ class ModelSource:
     1024
     """
 
-    def __init__(self, model: ModelLike, options: Mapping[str, Any], *, adapter: str) -> None:
-        check_argument_names(adapter, options, ["model", *AdapterOptions.__annotations__], _HINTS)
+    def __init__(
+        self, model: ModelLike, options: Mapping[str, Any], *, adapter: str, others: Iterable[str] = ()
+    ) -> None:
+        check_argument_names(adapter, options, ["model", *AdapterOptions.__annotations__, *others], _HINTS)
         self.options = cast(AdapterOptions, {name: _convert_to_json(value) for name, value in options.items()})
         self._adapter = adapter
         self._model: Model | None = None
@@ -138,6 +150,43 @@ class ModelSource:
             if self._model is None:
                 self._model = self._open()
             return self._model
+
+    def embed_documents(self, documents: Iterable[Input]) -> Floats:
+        """Embed documents as an adapter does for which each of them needs a vector, shape (n, dim).
+
+        Raises
+        ------
+        TypeError
+            They are not a list; a str would be a list of its letters.
+        LocatedError
+            As in `Model.encode`.
+        """
+        return self.model.encode_document(list_documents(documents), **self.options)
+
+    def embed_query(self, query: Input) -> Floats:
+        """Embed one query, shape (dim,). A list is one fused input, as it is among the inputs of `Model.encode`.
+
+        Raises
+        ------
+        LocatedError
+            As in `Model.encode`.
+        """
+        try:
+            vector: Floats = self.model.encode_query([query], **self.options)[0]
+        except LocatedError as error:
+            if error.index is not None:
+                error.location = (("query", None), *error.location[1:])
+            raise
+        return vector
+
+    def replace_options(self, options: Mapping[str, Any]) -> ModelSource:
+        """Return a source of the same model with other options."""
+        source = ModelSource(self.arguments, options, adapter=self._adapter)
+        with self._lock:
+            if self._model is not None:
+                source._check_options(self._model)
+                source._model = self._model
+        return source
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -190,8 +239,25 @@ class ModelSource:
             )
 
     def _check_options(self, model: Model) -> None:
+        check_bool("show_progress_bar", self.options.get("show_progress_bar", False))
         quiet: AdapterOptions = {**self.options, "show_progress_bar": False}
         model.encode_document([], **quiet)  # computes nothing, and checks the options as each call does
+
+
+def list_documents(documents: Iterable[T]) -> list[T]:
+    """Return documents as a list.
+
+    Raises
+    ------
+    TypeError
+        They are a single one.
+    InputError
+        They are a table.
+    """
+    items, is_single = split_inputs(documents)
+    if is_single:
+        raise TypeError(f"documents are {short_repr(documents)}; they are a list, of one document too: [document]")
+    return items
 
 
 def check_same_identity(stored: ModelSource, other: ModelSource, place: str) -> None:

@@ -9,18 +9,46 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from jina_omni.arguments import check_argument_names
+from jina_omni.calls import ENCODE_HINTS
 from jina_omni.errors import LocatedError
 from jina_omni.inputs import Input
 from jina_omni.integrations.shared.model_source import ModelLike
 from jina_omni.model import Model
 from jina_omni.options import PromptedOptions
 
-__all__ = ["Rows", "embed_rows", "open_in_worker"]
+__all__ = ["Rows", "check_row_options", "embed_rows", "open_in_worker"]
 
 Rows: TypeAlias = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.object_]]
 """Columns by name."""
 
 T = TypeVar("T")
+
+
+_HINTS = {
+    **ENCODE_HINTS,
+    "on_error": "leave it out: the reason is in the column error",
+    "precision": "leave it out: embeddings are float32",
+}
+
+
+def check_row_options(adapter: str, options: Mapping[str, Any], arguments: Iterable[str]) -> None:
+    """Check the names of the options that rows are embedded with.
+
+    Parameters
+    ----------
+    adapter : str
+        Its name, for the error.
+    options : mapping
+    arguments : iterable of str
+        The names of the adapter's further arguments.
+
+    Raises
+    ------
+    TypeError
+        One is unknown.
+    """
+    check_argument_names(adapter, options, [*arguments, *PromptedOptions.__annotations__], _HINTS)
 
 
 def embed_rows(model: Model, rows: Iterable[T], make_input: Callable[[T], Input], options: PromptedOptions) -> Rows:
