@@ -355,6 +355,11 @@ def test_the_program_by_its_name_alone_prints_its_help(capsys: pytest.CaptureFix
         (["it's red"], """printf '%s\\n' 'it'"'"'s red' | jina-omni embed -"""),
         (["cat.pgn"], "there is no file or folder 'cat.pgn'; did you mean 'cat.png'?"),
         (["none/cat.png", "b"], "there is no file or folder 'none/cat.png'; to embed a text"),
+        (["a", "red", "circle"], "printf '%s\\n' 'a red circle' | jina-omni embed -"),
+        (
+            ["https://a.de/b?c=d"],
+            "; nothing is downloaded: pass the file that this writes: curl -LO 'https://a.de/b?c=d'",
+        ),
     ],
 )
 def test_a_text_or_a_missing_path_leads_to_the_right_form(
@@ -376,9 +381,30 @@ def test_the_form_that_is_advised_runs(here: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.usefixtures("here")
 def test_a_missing_path_among_others_is_a_failure_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run_cli(capsys, "embed", "notes.txt", "gone.txt")
+    status, out, err = run_cli(capsys, "embed", "notes.txt", "gone", "cta.png", "a red circle", "https://a.de/b")
     assert (status, len(out.splitlines())) == (1, 1)
-    assert "  gone.txt can't be read: No such file or directory" in err
+    assert "  gone can't be read: No such file or directory; check the path\n" in err
+    assert "  cta.png can't be read: No such file or directory; check the path; did you mean 'cat.png'?" in err
+    assert "printf '%s\\n' 'a red circle' | jina-omni embed -" in err
+    assert "; check the path; nothing is downloaded: pass the file that this writes: curl -LO https://a.de/b\n" in err
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("paths", [["-notes.txt"], ["cat.png", "-notes.txt"], ["cat.png", "--notes"]])
+def test_a_file_whose_name_is_like_an_option_leads_to_the_right_form(
+    paths: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(paths[-1]).write_text("a red circle")
+    status, out, err = run_cli(capsys, "embed", *paths)
+    assert (status, out) == (2, "")
+    assert err.rstrip().endswith(f"; to pass the file {paths[-1]}, write ./{paths[-1]}")
+    status, out, _ = run_cli(capsys, "embed", f"./{paths[-1]}")
+    assert (status, len(out.splitlines())) == (0, 1)
+
+
+def test_a_wrong_colour_is_answered_in_the_words_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run_cli(capsys, "embed", "x", "--background", "reddish")
+    assert err.rstrip().endswith("argument --background: 'reddish' is not an opaque colour, such as white or '#ff8000'")
 
 
 # --- one language for each ---

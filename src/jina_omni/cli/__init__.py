@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return _STOPPED
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        message = (
+            f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or str(error)
+        )
         return _fail(_flush_output() or message)
     except SystemExit:  # after --help, or wrong options
         if message := _flush_output():

@@ -71,11 +71,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class _Item:
-    """A file or a text, with the name of its embedding, and with what messages call it."""
+    """A file or a text, with the name of its embedding, with what messages call it, and with advice for its error."""
 
     name: str
     source: Path | Text
     subject: str
+    advice: str = ""
 
     def read_inputs(self, *, truncate: bool) -> list[FileInput]:
         return [self.source] if isinstance(self.source, Text) else read_inputs(self.source, truncate=truncate)
@@ -146,21 +147,32 @@ def _list_items(paths: Sequence[str], failures: list[str]) -> Iterator[_Item]:
         yield from (_Item(text, Text(text), text or f"line {i} of stdin") for i, text in enumerate(texts, 1))
         return
     _check_existence(paths)
-    for path in map(Path, paths):
+    for given in paths:
+        path = Path(given)
         files = find_files(path, add_failure) if path.is_dir() else [path]
-        yield from (_Item(str(file), file, str(file)) for file in files)
+        advice = "" if os.path.lexists(path) else _advise_other_form(given)
+        yield from (_Item(str(file), file, str(file), advice) for file in files)
 
 
 def _check_existence(paths: Sequence[str]) -> None:
     """Raise an error if none of the paths exists; those of a few that don't are failures beside the others."""
     if any(map(os.path.lexists, paths)):
         return
-    if close := suggest_path(Path(paths[0])):
-        raise CommandError(f"there is no file or folder {paths[0]!r}{close}")
-    raise CommandError(
-        f"there is no file or folder {paths[0]!r}; to embed a text, pass it as a line of stdin: "
-        f"printf '%s\\n' {shlex.quote(paths[0])} | jina-omni embed -"
-    )
+    raise CommandError(f"there is no file or folder {paths[0]!r}{_advise_other_form(paths[0]) or _advise_text(paths)}")
+
+
+def _advise_other_form(path: str) -> str:
+    """Return the end of a message about a path that does not exist: what else may be meant, and how it is passed."""
+    if close := suggest_path(Path(path)):
+        return close
+    if "://" in path:
+        return f"; nothing is downloaded: pass the file that this writes: curl -LO {shlex.quote(path)}"
+    return _advise_text([path]) if " " in path and os.sep not in path else ""
+
+
+def _advise_text(words: Sequence[str]) -> str:
+    text = shlex.quote(" ".join(words))
+    return f"; to embed a text, pass it as a line of stdin: printf '%s\\n' {text} | jina-omni embed -"
 
 
 def _choose_prompt(model: Model, args: argparse.Namespace) -> str:
@@ -219,7 +231,7 @@ def _embed(
                     groups.append(item.read_inputs(truncate=args.truncate))
                     read.append(item)
                 except InputError as error:  # noqa: PERF203 - one failing input must not stop the others
-                    failures.append(describe_failure(error, item.subject))
+                    failures.append(describe_failure(error, item.subject) + item.advice)
             with progress.chunk(len(chunk)):
                 results = encode_groups(model, groups, on_progress=progress.update, **options)
             for item, result in zip(read, results, strict=True):

@@ -150,7 +150,7 @@ def _parse_background(text: str) -> str:
     try:
         read_background(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not an opaque colour, such as white or '#ff8000'") from error
     return text
 
 

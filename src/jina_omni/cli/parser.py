@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -59,6 +60,9 @@ class CommandParser(argparse.ArgumentParser):
     def _suggest_options(self, message: str) -> Iterator[str]:
         known = set(_OPTION.findall(self.format_help()))
         for word in self._given:
+            if word.startswith("-") and os.path.lexists(word):
+                yield f"; to pass the file {word}, write ./{word}"
+                continue
             option = word.partition("=")[0]
             name = option.lstrip("-").lower()
             if option.startswith("--") and any(name in names for names in self._iterate_names_of_words()):
