@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ __all__ = ["Display", "OnProgress", "Progress", "ProgressTracker", "following", 
 
 _SECONDS_PER_UPDATE = 0.1  # tqdm's own mininterval
 _SECONDS_PER_LINE = 5.0
+
+_WRITE_ERRORS = (OSError, ValueError)  # ValueError is that of a closed stream
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,34 @@ def open_display(unit: str = "inputs") -> Display | None:
 
     is_notebook = tqdm.auto.tqdm is not tqdm.asyncio.tqdm
     is_terminal = getattr(sys.stderr, "isatty", bool)  # what a program puts in its place may only be written to
-    return _Bar(tqdm.auto.tqdm, unit) if is_notebook or is_terminal() else _Lines(unit)
+    with suppress(*_WRITE_ERRORS):
+        return _Guarded(_Bar(tqdm.auto.tqdm, unit) if is_notebook or is_terminal() else _Lines(unit))
+    return None
+
+
+class _Guarded:
+    """A display that ends when its stream can't be written to any more, while the call goes on.
+
+    A terminal may be closed during a call, and a disk become full.
+    """
+
+    def __init__(self, display: Display) -> None:
+        self._display: Display | None = display
+
+    def show(self, progress: Progress) -> None:
+        self._try(lambda display: display.show(progress))
+
+    def close(self, progress: Progress | None = None) -> None:
+        self._try(lambda display: display.close(progress))
+
+    def _try(self, use: Callable[[Display], None]) -> None:
+        if self._display is not None:
+            try:
+                use(self._display)
+            except _WRITE_ERRORS:
+                broken, self._display = self._display, None
+                with suppress(*_WRITE_ERRORS):
+                    broken.close()  # else tqdm leaves a line for it above the next bar
 
 
 class _Bar:
@@ -147,7 +176,8 @@ class _Lines:
 
     def _print(self, progress: Progress) -> None:
         percent = "" if progress.fraction is None else f"{progress.fraction:.0%}: "
-        print(f"{percent}{progress.describe(self._unit)}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
+        line = f"{percent}{progress.describe(self._unit)}"
+        print(line, file=sys.stderr, flush=hasattr(sys.stderr, "flush"))  # noqa: T201 - asked for
         self._next = time.monotonic() + _SECONDS_PER_LINE
 
 

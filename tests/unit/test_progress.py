@@ -246,6 +246,45 @@ def test_without_a_stderr_nothing_is_shown(
     assert np.isfinite(m.encode(["a", "b"], show_progress_bar=True)).all()
 
 
+class BrokenStream(io.StringIO):
+    """A stream that fails from one of its writes on, as that of a terminal that is closed."""
+
+    def __init__(self, n_writes: int, error: Exception, *, is_terminal: bool) -> None:
+        super().__init__()
+        self.n_writes = n_writes
+        self.error = error
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    def write(self, text: str) -> int:
+        self.n_writes -= 1
+        if self.n_writes < 0:
+            raise type(self.error)(*self.error.args)  # a new one, since an error keeps the bar that it passed
+        return super().write(text)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError(5, "I/O"), ValueError("closed")])
+@pytest.mark.parametrize("n_writes", [0, 1, 5])
+def test_a_stderr_that_breaks_ends_the_display_and_not_the_call(
+    n_writes: int, error: Exception, *, is_terminal: bool, m: jina_omni.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_PER_LINE", 0.0)
+    monkeypatch.setattr(sys, "stderr", BrokenStream(n_writes, error, is_terminal=is_terminal))
+    texts = [f"text {i}" for i in range(600)]
+    assert len(list(m.encode_iter(texts, show_progress_bar=True))) == 600
+    assert sys.stderr.n_writes < 0
+
+
+def test_a_stderr_that_only_takes_writes_is_enough(m: jina_omni.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stderr", type("Stream", (), {"write": lambda _, text: written.append(text)})())
+    m.encode(["a", "b"], show_progress_bar=True)
+    assert "".join(written).startswith("100%: 2 of 2 inputs, ")
+
+
 # --- commands ---
 
 
