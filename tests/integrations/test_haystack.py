@@ -134,3 +134,10 @@ def test_a_document_that_fails_is_raised_left_out_or_returned_with_its_reason(
 def test_an_unknown_policy_is_refused(model: jina_omni.Model) -> None:
     with pytest.raises(ValueError, match="on_error is 'ignore'; it is one of raise, skip, return"):
         JinaOmniDocumentEmbedder(model, on_error="ignore")
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip", "return"])
+@pytest.mark.parametrize("wrong", ["abc", ["abc"], None, Document(content="a"), [None]])
+def test_what_is_no_list_of_documents_is_refused(model: jina_omni.Model, wrong: object, on_error: str) -> None:
+    with pytest.raises(TypeError, match=r"^(documents are|a document is) "):
+        JinaOmniDocumentEmbedder(model, on_error=on_error).run(wrong)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jina_omni.arguments import check_choice
+from jina_omni.describe import short_repr
 from jina_omni.errors import InputError, LocatedError
 from jina_omni.inputs import Value
 from jina_omni.integrations.shared.failures import ON_ERROR, OnError, embed_documents, log_skipped
-from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource
+from jina_omni.integrations.shared.model_source import AdapterOptions, ModelLike, ModelSource, list_documents
 from jina_omni.media.file_types import detect_media_type
 from jina_omni.media.kinds import wrap_file
 from jina_omni.optional_packages import needs_extra
@@ -110,7 +111,19 @@ class JinaOmniDocumentEmbedder(_Embedder):
 
     @component.output_types(documents=list[Document])
     def run(self, documents: list[Document]) -> dict[str, list[Document]]:
-        """Return copies of the documents, with their embeddings."""
+        """Return copies of the documents, with their embeddings.
+
+        Raises
+        ------
+        TypeError
+            They are not a list of documents.
+        """
+        documents = list_documents(documents)
+        for document in documents:
+            if not isinstance(document, Document):
+                raise TypeError(
+                    f"a document is {short_repr(document)}, not a haystack.Document; JinaOmniTextEmbedder takes texts"
+                )
         names = [("document", document.id) for document in documents]
         results = embed_documents(self._source, documents, _make_input, names, on_error=self._on_error)
         made = []
