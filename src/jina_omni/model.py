@@ -217,7 +217,7 @@ class Model(AsyncEncoding):
         paths = find_model(model, mmproj, modality)
         self._dialect: Dialect = dialect
         self._usage = threading.Condition()
-        self._n_users = 0
+        self._users: list[int] = []  # the threads of the running calls
         self._closed = False
         self._threads = CallThreads()
 
@@ -799,11 +799,23 @@ class Model(AsyncEncoding):
         return cosine_similarity(a, b, precision=precision, ranges=ranges)
 
     def close(self) -> None:
-        """Release the files and the devices, once running calls have ended. Does nothing the second time."""
+        """Release the files and the devices, once running calls have ended. Does nothing the second time.
+
+        Raises
+        ------
+        RuntimeError
+            It is called by a function that is passed to a running call, such as ``on_progress``, for whose end it would
+            wait.
+        """
         if not self._replicas.first.context.is_forked:
             with self._usage:
+                if threading.get_ident() in self._users:
+                    raise RuntimeError(
+                        "this Model is closed inside one of its own calls, for whose end it would wait; end that call "
+                        "first, by an exception or a CancelToken"
+                    )
                 self._closed = True
-                self._usage.wait_for(lambda: self._n_users == 0)
+                self._usage.wait_for(lambda: not self._users)
             self._threads.close()
         self._replicas.close()
 
@@ -832,12 +844,12 @@ class Model(AsyncEncoding):
         with self._usage:
             if self._closed:
                 raise ClosedError("this Model is closed; make a new one")
-            self._n_users += 1
+            self._users.append(threading.get_ident())
         try:
             yield
         finally:
             with self._usage:
-                self._n_users -= 1
+                self._users.remove(threading.get_ident())
                 self._usage.notify_all()
 
     def _make_call(self, inputs: Inputs, *, on_error: Literal["raise", "return"], **options: Any) -> EncodeCall:

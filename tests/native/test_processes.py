@@ -171,7 +171,7 @@ def test_a_child_that_is_forked_during_calls_gets_the_error_and_may_close_the_mo
         thread = threading.Thread(target=call)
         thread.start()
         begun.wait()
-        while model._n_users == 0:
+        while not model._users:
             pass
         with model._usage:  # as another thread may
             child = os.fork()
@@ -255,7 +255,7 @@ def test_close_waits_for_the_running_call(small: Checkpoint) -> None:
     text = "a b c d " * 1000
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(model.encode, text)
-        while not running.running() or model._n_users == 0:
+        while not running.running() or not model._users:
             time.sleep(0.001)
         model.close()
         assert running.done()

@@ -175,6 +175,17 @@ def test_a_function_that_raises_ends_the_call_and_the_model_goes_on(m: jina_omni
     assert np.isfinite(m.encode("a")).all()
 
 
+@pytest.mark.parametrize("run", ["sync", "async"])
+def test_a_function_that_closes_the_model_gets_an_error_instead_of_waiting_for_itself(run: str) -> None:
+    with jina_omni.demo_model(n_threads=1) as model:
+        options = {"on_progress": lambda _: model.close()}
+        with pytest.raises(RuntimeError, match=r"^this Model is closed inside one of its own calls"):
+            model.encode(["a"], **options) if run == "sync" else asyncio.run(model.encode_async(["a"], **options))
+        assert np.isfinite(model.encode("a")).all()
+    with pytest.raises(jina_omni.ClosedError):
+        model.encode("a")
+
+
 def test_nothing_is_counted_of_an_empty_list(m: jina_omni.Model) -> None:
     seen: list[Progress] = []
     m.encode([], on_progress=seen.append)
