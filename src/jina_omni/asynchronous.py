@@ -219,9 +219,19 @@ class AsyncEncoding(ABC):
         inputs: Inputs,
         *,
         precision: Precision,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["raise"] = "raise",
         **options: Unpack[EncodeOptions],
-    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+    ) -> Embeddings: ...
+
+    @overload
+    async def encode_query_async(
+        self,
+        inputs: Inputs,
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Embeddings, Errors]: ...
 
     @hint_at_unknown_options("encode_async")
     async def encode_query_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
@@ -255,9 +265,19 @@ class AsyncEncoding(ABC):
         inputs: Inputs,
         *,
         precision: Precision,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["raise"] = "raise",
         **options: Unpack[EncodeOptions],
-    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+    ) -> Embeddings: ...
+
+    @overload
+    async def encode_document_async(
+        self,
+        inputs: Inputs,
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Embeddings, Errors]: ...
 
     @hint_at_unknown_options("encode_async")
     async def encode_document_async(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
@@ -281,8 +301,27 @@ class AsyncEncoding(ABC):
         self,
         inputs: Iterable[Input] | AsyncIterable[Input],
         *,
-        precision: Precision = "float32",
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["return"],
+        **options: Unpack[PromptedOptions],
+    ) -> AsyncIterator[Floats | LocatedError]: ...
+
+    @overload
+    def encode_iter_async(
+        self,
+        inputs: Iterable[Input] | AsyncIterable[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[PromptedOptions],
+    ) -> AsyncIterator[Embeddings]: ...
+
+    @overload
+    def encode_iter_async(
+        self,
+        inputs: Iterable[Input] | AsyncIterable[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
         **options: Unpack[PromptedOptions],
     ) -> AsyncIterator[Embeddings | LocatedError]: ...
 

@@ -520,9 +520,19 @@ class Model(AsyncEncoding):
         inputs: Inputs,
         *,
         precision: Precision,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["raise"] = "raise",
         **options: Unpack[EncodeOptions],
-    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+    ) -> Embeddings: ...
+
+    @overload
+    def encode_query(
+        self,
+        inputs: Inputs,
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Embeddings, Errors]: ...
 
     @hint_at_unknown_options("encode")
     def encode_query(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
@@ -556,9 +566,19 @@ class Model(AsyncEncoding):
         inputs: Inputs,
         *,
         precision: Precision,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["raise"] = "raise",
         **options: Unpack[EncodeOptions],
-    ) -> Embeddings | tuple[Embeddings, Errors]: ...
+    ) -> Embeddings: ...
+
+    @overload
+    def encode_document(
+        self,
+        inputs: Inputs,
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
+        **options: Unpack[EncodeOptions],
+    ) -> tuple[Embeddings, Errors]: ...
 
     @hint_at_unknown_options("encode")
     def encode_document(self, inputs: Inputs, **options: Any) -> Embeddings | tuple[Embeddings, Errors]:
@@ -576,8 +596,27 @@ class Model(AsyncEncoding):
         self,
         inputs: Iterable[Input],
         *,
-        precision: Precision = "float32",
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: Literal["return"],
+        **options: Unpack[PromptedOptions],
+    ) -> Iterator[Floats | LocatedError]: ...
+
+    @overload
+    def encode_iter(
+        self,
+        inputs: Iterable[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[PromptedOptions],
+    ) -> Iterator[Embeddings]: ...
+
+    @overload
+    def encode_iter(
+        self,
+        inputs: Iterable[Input],
+        *,
+        precision: Precision,
+        on_error: Literal["return"],
         **options: Unpack[PromptedOptions],
     ) -> Iterator[Embeddings | LocatedError]: ...
 

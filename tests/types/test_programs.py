@@ -74,7 +74,7 @@ def test_a_program_of_a_user_is_checked(checker: str, tmp_path: Path) -> None:
     right, wrong = HERE / "programs" / "right.py", HERE / "programs" / "wrong.py"
     lines = wrong.read_text().splitlines()
     mistakes = {("wrong.py", number) for number, line in enumerate(lines, 1) if line.endswith("  # wrong")}
-    assert len(mistakes) == 18
+    assert len(mistakes) == 19
     assert check(checker, tmp_path, right, wrong) == mistakes
 
 

@@ -28,7 +28,11 @@ def embed(m: jina_omni.Model, path: Path) -> None:
     assert_type(m.encode_query("a", truncate=True), Floats)
     assert_type(m.encode_document(["a"], on_error="return"), tuple[Floats, Errors])
     assert_type(m.encode_iter(["a"]), Iterator[Floats])
-    assert_type(m.encode_iter(["a"], on_error="return"), Iterator[Embeddings | LocatedError])
+    assert_type(m.encode_iter(["a"], on_error="return"), Iterator[Floats | LocatedError])
+    assert_type(m.encode_query("a", precision="int8"), Embeddings)
+    assert_type(m.encode_document(["a"], precision="int8", on_error="return"), tuple[Embeddings, Errors])
+    assert_type(m.encode_iter(["a"], precision="binary"), Iterator[Embeddings])
+    assert_type(m.encode_iter(["a"], precision="binary", on_error="return"), Iterator[Embeddings | LocatedError])
     m.encode("a", on_progress=lambda progress: print(progress.fraction))
     m.encode("a", batch_size=8)  # type: ignore[call-overload]
     m.encode_query("a", prompt_name="document")  # type: ignore[call-overload]
@@ -45,7 +49,10 @@ async def await_embeddings(m: jina_omni.Model, path: Path, stream: AsyncIterator
     assert_type(await m.encode_query_async("a", truncate=True), Floats)
     assert_type(await m.encode_document_async(["a"], on_error="return"), tuple[Floats, Errors])
     assert_type(m.encode_iter_async(["a"]), AsyncIterator[Floats])
-    assert_type(m.encode_iter_async(stream, on_error="return"), AsyncIterator[Embeddings | LocatedError])
+    assert_type(m.encode_iter_async(stream, on_error="return"), AsyncIterator[Floats | LocatedError])
+    assert_type(await m.encode_query_async("a", precision="int8"), Embeddings)
+    assert_type(await m.encode_document_async(["a"], precision="int8", on_error="return"), tuple[Embeddings, Errors])
+    assert_type(m.encode_iter_async(stream, precision="binary"), AsyncIterator[Embeddings])
     await m.encode_async("a", batch_size=8)  # type: ignore[call-overload]
     await m.encode_async("a", priority="urgent")  # type: ignore[call-overload]
     await m.encode_query_async("a", prompt_name="document")  # type: ignore[call-overload]

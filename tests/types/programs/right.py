@@ -50,6 +50,28 @@ def embed_a_stream(m: jina_omni.Model, path: Path) -> None:
         print(vector.shape)
 
 
+def embed_bits(m: jina_omni.Model, path: Path, texts: list[str]) -> None:
+    print(m.encode_query("a cat", precision="float16").shape, m.encode_document(texts, precision="ubinary").dtype)
+    codes, errors = m.encode_document(texts, precision="binary", on_error="return")
+    print(codes.shape, len(errors))
+    for code in m.encode_iter(read_lines(path), precision="binary"):
+        print(code.shape)
+    for vector in m.encode_iter(read_lines(path), on_error="return"):
+        if isinstance(vector, jina_omni.JinaOmniError):
+            print(vector.problem)
+        else:
+            first: npt.NDArray[np.float32] = vector[:1]
+            print(first)
+
+
+async def embed_bits_too(m: jina_omni.Model, path: Path, texts: list[str]) -> None:
+    print((await m.encode_query_async("a cat", precision="float16")).shape)
+    codes, errors = await m.encode_document_async(texts, precision="binary", on_error="return")
+    print(codes.shape, len(errors))
+    async for code in m.encode_iter_async(read_lines(path), precision="binary"):
+        print(code.shape)
+
+
 async def serve(m: jina_omni.Model, queries: list[str]) -> None:
     vectors = await asyncio.gather(*(m.encode_query_async(query, priority="interactive") for query in queries))
     print(np.stack(vectors).mean())

@@ -10,6 +10,7 @@ def embed(m: jina_omni.Model, path: Path) -> None:
     m.encode_query("a", prompt_name="query")  # wrong
     m.encode("a", precision="int4")  # wrong
     m.encode("a", on_error="skip")  # wrong
+    print(m.encode_query("a", precision="int8", on_error="return").shape)  # wrong
     m.encode("a", truncate_dim="32")  # wrong
     m.encode("a", on_progress=3)  # wrong
     m.encode(3)  # wrong
