@@ -44,6 +44,8 @@ def test_processes_of_one_machine_survive_a_killed_one_and_name_the_shard_that_c
     for name, column in texts.items():
         parquet.write_table(table({"id": list(range(6)), "text": column}), tmp_path / f"shards/{name}.parquet")
     (tmp_path / "shards/torn.parquet").write_bytes(b"PAR1")
+    empty = parquet.read_table(tmp_path / "shards/a.parquet").slice(0, 0)
+    parquet.write_table(empty, tmp_path / "shards/0.parquet")
     program = read_samples("cluster.md")["One big machine"].replace("CORES = 8", "CORES = 1")
     kill = (
         "    import os, signal\n"
@@ -60,7 +62,14 @@ def test_processes_of_one_machine_survive_a_killed_one_and_name_the_shard_that_c
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == f"not embedded, see the errors above: {Path('shards/torn.parquet')}"
     assert (tmp_path / "killed").exists()
-    assert sorted(path.name for path in (tmp_path / "vectors").iterdir()) == ["a.parquet", "b.parquet", "c.parquet"]
+    assert sorted(path.name for path in (tmp_path / "vectors").iterdir()) == [
+        "0.parquet",
+        "a.parquet",
+        "b.parquet",
+        "c.parquet",
+    ]
+    schemas = [parquet.read_schema(tmp_path / f"vectors/{name}.parquet") for name in ("0", *texts)]
+    assert all(schema.equals(schemas[0]) for schema in schemas)
     with jina_omni.Model(tmp_path / "text.gguf", device="cpu", n_threads=1) as model:
         for name, column in texts.items():
             rows = parquet.read_table(tmp_path / f"vectors/{name}.parquet").to_pylist()
