@@ -58,6 +58,12 @@ def test_equal_settings_are_stored_equally_however_they_are_given(model: jina_om
     assert given.identity_digest == make_source(model).identity_digest
 
 
+def test_a_task_that_is_passed_is_the_one_that_the_name_of_the_file_says() -> None:
+    named, passed, other = (make_source({"model": TEXT, "task": task}) for task in (None, "retrieval", "clustering"))
+    assert named.arguments == passed.arguments
+    assert named.identity_digest == passed.identity_digest != other.identity_digest
+
+
 def test_values_of_numpy_and_the_order_of_projectors_are_stored_as_others(model: jina_omni.Model) -> None:
     source = make_source(model, truncate_dim=np.int64(32), truncate=np.True_)
     plain = make_source(model, truncate_dim=32, truncate=True)

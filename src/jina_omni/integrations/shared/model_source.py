@@ -302,7 +302,8 @@ def _complete(arguments: dict[str, Any], model: Model) -> dict[str, Any]:
     if isinstance(found["mmproj"], str):
         found["mmproj"] = [found["mmproj"]]
     found["mmproj"] = [os.path.abspath(path) for path in found["mmproj"] or ()]  # noqa: PTH100 - as above
-    return {**found, "files": _identify(model)}
+    # What the name of the file says is the same as what the caller says.
+    return {**found, "task": model.info.task, "files": _identify(model)}
 
 
 def _identify(model: Model) -> list[FileIdentity]:
