@@ -402,6 +402,13 @@ def test_a_file_whose_name_is_like_an_option_leads_to_the_right_form(
     assert (status, len(out.splitlines())) == (0, 1)
 
 
+@pytest.mark.usefixtures("here")
+def test_the_packaged_model_takes_a_modality_too(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run_cli(capsys, "embed", "notes.txt", "cat.png", "--modality", "text")
+    assert (status, len(out.splitlines())) == (1, 1)
+    assert "  cat.png holds an image, but no vision tower is loaded" in err
+
+
 def test_a_wrong_colour_is_answered_in_the_words_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     _, _, err = run_cli(capsys, "embed", "x", "--background", "reddish")
     assert err.rstrip().endswith("argument --background: 'reddish' is not an opaque colour, such as white or '#ff8000'")

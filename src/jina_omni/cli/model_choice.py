@@ -103,7 +103,7 @@ def open_model(
             "sounds; its embeddings of anything else mean nothing",
             file=sys.stderr,
         )
-        model = demo_model(**options)
+        model = demo_model(modality=choice.modality or "omni", **options)
     else:
         with log_downloads():
             model = Model(choice.model, choice.mmproj, modality=choice.modality, **options)
