@@ -47,8 +47,8 @@ def cosine_similarity(
     Raises
     ------
     ValueError
-        The two have different numbers of dimensions; they are integers of 8 bits without `precision`, or not those of
-        `precision`; ranges are missing or of another shape.
+        The two have different numbers of dimensions; they are not numbers; they are integers of 8 bits without
+        `precision`, or not those of `precision`; ranges are missing or of another shape.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def cosine_similarity(
         check_precision(precision, 0)
     if precision in ("float32", "float16"):
         precision = None  # these are no codes
-    arrays = [np.atleast_2d(np.asarray(x)) for x in (a, b)]
+    arrays = [_read_array(x) for x in (a, b)]
     if precision is not None and not any(array.dtype.kind in "iu" for array in arrays):
         raise ValueError(
             f"precision={precision!r} is that of codes, but the embeddings to compare are {arrays[0].dtype} and "
@@ -73,6 +73,20 @@ def cosine_similarity(
         raise ValueError(f"embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions can't be compared")
     cosines: Floats = scale_to_unit_length(left) @ scale_to_unit_length(right).T
     return cosines
+
+
+def _read_array(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return embeddings as an array of numbers, shape (n, dim)."""
+    array = np.atleast_2d(np.asarray(values))
+    if array.dtype.kind in "fiu":
+        return array
+    try:
+        return array.astype(np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"embeddings to compare are {array.dtype}, not numbers; embed texts and media first: pass m.encode(a) and "
+            "m.encode(b)"
+        ) from None
 
 
 def _read_embeddings(values: npt.NDArray[Any], precision: Precision | None, ranges: npt.ArrayLike | None) -> Floats:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from jina_omni import Model, cosine_similarity, cosines, quantize_embeddings
+from jina_omni import Image, Model, cosine_similarity, cosines, quantize_embeddings
 from jina_omni.cosines import scale_to_unit_length
 from jina_omni.precision import Precision
 
@@ -50,6 +50,18 @@ def test_no_rows_give_no_cosines() -> None:
 def test_a_zero_vector_has_the_cosine_zero_and_no_warning() -> None:
     got = cosine_similarity([[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [2.0, 0.0]])
     np.testing.assert_array_equal(got, [[0.0, 0.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize("values", ["a cat", ["a", "b"], [b"a"], [Image("a.png")], [{"text": "a"}]])
+def test_what_is_not_embedded_is_refused_with_the_way_out(values: object) -> None:
+    for one, other in ((values, [1.0]), ([1.0], values)):
+        with pytest.raises(ValueError, match="not numbers; embed texts and media first") as raised:
+            cosine_similarity(one, other)
+        assert raised.value.__suppress_context__
+
+
+def test_numbers_of_any_type_are_taken() -> None:
+    np.testing.assert_allclose(cosine_similarity(np.array([[3.0, 4]], object), [[True, False]]), [[0.6]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("widths", [(8, 7), (1, 2), (32, 64)])
