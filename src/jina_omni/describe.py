@@ -34,8 +34,10 @@ def describe_type(value: object) -> str:
     return "None" if value is None else f"of the type {type(value).__name__}"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """Return the end of a message about an unknown name: the known one that it is a misspelling of, or nothing.
+
+    Names are alike by difflib's ratio; 0.6 is its default for a close match.
 
     Examples
     --------
@@ -43,5 +45,5 @@ def suggest(name: str, known: Iterable[str]) -> str:
     ("; did you mean 'truncate'?", '')
     """
     by_lower_case = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=likeness)
     return f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""

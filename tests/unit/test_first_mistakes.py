@@ -288,6 +288,8 @@ def test_what_is_like_nothing_known_gets_no_suggestion(m: jina_omni.Model) -> No
         ("info --model=x --device cpu", "--model=x; jina-omni info takes the model without --model"),
         ("download --name x", "jina-omni download takes the name without --name"),
         ("search --query x --db y", "--query; jina-omni search takes the query without --query"),
+        ("embed x --task clustering", "unrecognized arguments: --task clustering"),
+        ("search x --db y --dialect card", "unrecognized arguments: --dialect card"),
         ("models foo", "error: unrecognized arguments: foo"),
         ("demo x y", "error: unrecognized arguments: x y"),
         ("map x --db y", "error: unrecognized arguments: x"),
@@ -400,6 +402,12 @@ def test_a_file_whose_name_is_like_an_option_leads_to_the_right_form(
     assert err.rstrip().endswith(f"; to pass the file {paths[-1]}, write ./{paths[-1]}")
     status, out, _ = run_cli(capsys, "embed", f"./{paths[-1]}")
     assert (status, len(out.splitlines())) == (0, 1)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_missing_file_of_a_search_gets_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run_cli(capsys, "search", "--file", "cta.png", "--db", "x")
+    assert (status, out, err) == (2, "", "error: there is no file 'cta.png'; did you mean 'cat.png'?\n")
 
 
 @pytest.mark.usefixtures("here")

@@ -16,6 +16,7 @@ __all__ = ["CommandParser"]
 # The messages of argparse that list what there is.
 _CHOICES = re.compile(r"invalid choice: '(?P<given>[^']*)' \(choose from (?P<known>[^)]*)\)")
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+_LIKENESS = 0.7  # the dashes make any two options alike
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -68,4 +69,5 @@ class CommandParser(argparse.ArgumentParser):
             if option.startswith("--") and any(name in names for names in self._iterate_names_of_words()):
                 yield f"; {self.prog} takes the {name} without {option}"
             elif _OPTION.fullmatch(option) and not any(one.startswith(option) for one in known):
-                yield f"{'' if option in message else f'; there is no {option}'}{suggest(option, known)}"
+                unknown = "" if option in message else f"; there is no {option}"
+                yield unknown + suggest(option, known, likeness=_LIKENESS)

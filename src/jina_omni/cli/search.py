@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.collection.places import describe_copies, describe_place, list_fields
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
+from jina_omni.cli.files import suggest_path
 from jina_omni.cli.model_choice import ModelChoice, open_model
 from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option, parse_whole_number
 from jina_omni.cli.pages import add_page_options, check_page, write_page
@@ -57,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     query = Query(args.query, args.file)
     if query == Query():
         raise CommandError("pass a text to look for, or a file with --file, or both")
+    if args.file is not None and not os.path.lexists(args.file):
+        raise CommandError(f"there is no file {str(args.file)!r}{suggest_path(args.file)}")
     if args.k < 1:
         raise CommandError(f"-k is {args.k}, expected 1 or more")
     check_page(args)
