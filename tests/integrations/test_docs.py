@@ -49,6 +49,8 @@ def test_processes_of_one_machine_survive_a_killed_one_and_name_the_shard_that_c
     program = read_samples("cluster.md")["One big machine"].replace("CORES = 8", "CORES = 1")
     kill = (
         "    import os, signal\n"
+        "    with open('begun', 'a') as file:\n"
+        "        file.write(f'{shard.stem}\\n')\n"
         "    if shard.stem == 'b' and not Path('killed').exists():\n"
         "        Path('killed').touch()\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
@@ -62,6 +64,8 @@ def test_processes_of_one_machine_survive_a_killed_one_and_name_the_shard_that_c
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == f"not embedded, see the errors above: {Path('shards/torn.parquet')}"
     assert (tmp_path / "killed").exists()
+    begun = (tmp_path / "begun").read_text().split()
+    assert sorted(begun) == ["0", "a", "b", "b", "c", "torn"]  # an error is not tried again
     assert sorted(path.name for path in (tmp_path / "vectors").iterdir()) == [
         "0.parquet",
         "a.parquet",
