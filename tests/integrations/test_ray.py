@@ -223,3 +223,8 @@ def make_recorder(path: Path) -> type[Embedder]:
             return super().__call__(batch)
 
     return Recorder
+
+
+def test_an_unknown_option_is_refused_before_any_row_is_embedded() -> None:
+    with pytest.raises(TypeError, match=r"^Embedder\(\) has no argument 'trunkate'; .*; did you mean 'truncate'\?$"):
+        Embedder("text.gguf", "text", trunkate=True)

@@ -87,3 +87,10 @@ def test_the_sample_of_the_docs_runs(tmp_path: Path, capfd: pytest.CaptureFixtur
     sample = read_samples("cluster.md")["Spark"].replace('"text.gguf"', repr(str(tmp_path / "text.gguf")))
     exec(compile(sample, "sample", "exec", dont_inherit=True), {})
     assert "InputError: input" in capfd.readouterr().out
+
+
+def test_an_unknown_option_is_refused_before_any_row_is_embedded() -> None:
+    with pytest.raises(TypeError, match=r"^embed_udf\(\) has no argument 'trunkate'; .*; did you mean 'truncate'\?$"):
+        embed_udf(TEXT, trunkate=True)
+    with pytest.raises(TypeError, match="the reason is in the column error"):
+        embed_udf(TEXT, on_error="skip")
