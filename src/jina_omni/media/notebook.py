@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from PIL import Image as PILImage
 from jina_omni.errors import JinaOmniError, LocatedError
 from jina_omni.media.files import FileSource, open_source, read_media_type
 from jina_omni.media.mel import SAMPLING_RATE
+from jina_omni.media.thumbnails import SIDE, encode_url, make_thumbnail
 
 __all__ = ["play_film", "play_sound", "render_medium", "show_picture"]
 
-_SIDE = 320  # pixels
 _MAX_REPR = 300  # characters; a path may have any number
 _MAX_FILM_BYTES = 4 << 20
 _PLAYED = ("video/mp4", "video/webm")  # which browsers play, as far as they have the codec
@@ -44,19 +43,15 @@ def render_medium(medium: object, draw: Callable[[], str]) -> str:
 
 
 def show_picture(picture: PILImage.Image) -> str:
-    """Return a picture as JPEG, of 320 pixels at most on its longer side."""
-    small = picture.copy()
-    small.thumbnail((_SIDE, _SIDE))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=85)
-    return f'<img alt="" width="{small.width}" height="{small.height}" src="{_encode("image/jpeg", file.getvalue())}">'
+    """Return the thumbnail of a picture."""
+    return f'<img alt="" src="{make_thumbnail(picture)}">'
 
 
 def play_sound(samples: npt.NDArray[np.float32]) -> str:
     """Return a player of a sound at 16 kHz, which is as long as an embedding takes at most."""
     file = io.BytesIO()
     soundfile.write(file, samples, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
-    return f'<audio controls src="{_encode("audio/flac", file.getvalue())}"></audio>'
+    return f'<audio controls src="{encode_url("audio/flac", file.getvalue())}"></audio>'
 
 
 def play_film(source: FileSource) -> str | None:
@@ -66,8 +61,4 @@ def play_film(source: FileSource) -> str | None:
         data = file.read(_MAX_FILM_BYTES + 1) if media_type in _PLAYED else b""
     if not data or len(data) > _MAX_FILM_BYTES:
         return None
-    return f'<video controls width="{_SIDE}" src="{_encode(media_type, data)}"></video>'
-
-
-def _encode(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    return f'<video controls width="{SIDE}" src="{encode_url(media_type, data)}"></video>'

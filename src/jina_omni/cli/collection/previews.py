@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from pathlib import Path
-
-from PIL import Image as PILImage
 
 from jina_omni.cli.collection.database import Place
 from jina_omni.cli.collection.places import describe_place, find_url
@@ -21,13 +17,13 @@ from jina_omni.media.excerpts import WHOLE, Excerpt
 from jina_omni.media.image import Image
 from jina_omni.media.pdf import Pdf
 from jina_omni.media.picture_options import PictureOptions
+from jina_omni.media.thumbnails import make_thumbnail
 from jina_omni.media.video import Video
 from jina_omni.media.video_streams import decode_first_frame
 from jina_omni.parsing import parse_input
 
 __all__ = ["render_preview"]
 
-_THUMBNAIL_SIDE = 320  # pixels
 _TEXT_LENGTH = 400  # characters
 
 _IMAGE = '<img alt="{label}" src="{picture}">'
@@ -48,21 +44,13 @@ def render_preview(path: Path, place: Place, pictures: PictureOptions) -> str:
         if isinstance(part, Text):
             return f"<p>{html.escape(part.text[:_TEXT_LENGTH])}</p>"
         if isinstance(part, Image):
-            return _IMAGE.format(label=label, picture=_encode_thumbnail(image.decode(part, options=pictures)))
+            return _IMAGE.format(label=label, picture=make_thumbnail(image.decode(part, options=pictures)))
         if isinstance(part, Pdf):
             first, *_ = pdf.list_pages(Pdf(path, pages=[max(place.page - 1, 0)]))
-            return _IMAGE.format(label=label, picture=_encode_thumbnail(pdf.decode(first)))
+            return _IMAGE.format(label=label, picture=make_thumbnail(pdf.decode(first)))
         if isinstance(part, Video):
             frame = decode_first_frame(path, Excerpt(place.start, place.end) if place.end else WHOLE, pictures)
-            return _VIDEO.format(label=label, url=url, picture=_encode_thumbnail(frame))
+            return _VIDEO.format(label=label, url=url, picture=make_thumbnail(frame))
     except LocatedError as error:  # the file may have changed since it was embedded
         return f"<p>{html.escape(describe_failure(error, str(path)))}</p>"
     return _AUDIO.format(label=label, url=url)
-
-
-def _encode_thumbnail(picture: PILImage.Image) -> str:
-    """Return a small JPEG of a picture as a data URL."""
-    picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
