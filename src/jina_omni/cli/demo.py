@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from jina_omni.cli.options import parse_path
 from jina_omni.cli.pages import check_page
 from jina_omni.demo.comparison import print_comparison
 from jina_omni.demo.page import render_page
@@ -23,7 +23,9 @@ published files to the other commands; `jina-omni models` lists them.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page with players and a search box")
+    parser.add_argument(
+        "--html", metavar="FILE", type=parse_path, help="also write a page with players and a search box"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

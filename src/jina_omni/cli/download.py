@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from jina_omni.cli.model_choice import log_downloads
-from jina_omni.cli.options import add_modality_option
+from jina_omni.cli.options import add_modality_option, parse_path
 from jina_omni.hub import download
 
 HELP = "Download the files of a model on the Hub, and print their paths."
@@ -25,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="short name or repository, optionally with :QUANTISATION")
     add_modality_option(parser)
     parser.add_argument("--revision", help="branch, tag or commit (default: main)")
-    parser.add_argument("--cache-dir", metavar="DIR", type=Path, help="instead of the cache of huggingface_hub")
+    parser.add_argument("--cache-dir", metavar="DIR", type=parse_path, help="instead of the cache of huggingface_hub")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from jina_omni.cli.chunks import encode_groups, split_into_chunks
 from jina_omni.cli.files import FileInput, find_files, read_inputs, suggest_path
 from jina_omni.cli.journal import Journal
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
-from jina_omni.cli.options import add_encoding_options, add_model_options
+from jina_omni.cli.options import add_encoding_options, add_model_options, parse_path
 from jina_omni.cli.outputs import check_format, write_embeddings
 from jina_omni.cli.problems import CommandError, advise_continuation, describe_failure, report
 from jina_omni.cli.progress import CommandProgress
@@ -52,7 +52,9 @@ For the other formats, a .part.jsonl file beside the output keeps what is done u
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="file or folder, or - for the lines of stdin")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write to this .jsonl, .npy, .npz or .parquet file")
+    parser.add_argument(
+        "--out", metavar="FILE", type=parse_path, help="write to this .jsonl, .npy, .npz or .parquet file"
+    )
     prompts = parser.add_mutually_exclusive_group()
     prompts.add_argument(
         "--query", dest="prompt_name", action="store_const", const="query", help="embed as queries (retrieval)"
@@ -155,7 +157,9 @@ def _list_items(paths: Sequence[str], failures: list[str]) -> Iterator[_Item]:
 
 
 def _check_existence(paths: Sequence[str]) -> None:
-    """Raise an error if none of the paths exists; those of a few that don't are failures beside the others."""
+    """Check that any of the paths exists, and that none is empty; a few that don't exist are failures beside others."""
+    if "" in paths:  # which would be the current folder
+        raise CommandError("an empty text is not a path; the current folder is .")
     if any(map(os.path.lexists, paths)):
         return
     raise CommandError(f"there is no file or folder {paths[0]!r}{_advise_other_form(paths[0]) or _advise_text(paths)}")

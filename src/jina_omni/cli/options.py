@@ -24,6 +24,7 @@ __all__ = [
     "add_scope_options",
     "add_truncate_option",
     "parse_number",
+    "parse_path",
     "parse_whole_number",
 ]
 
@@ -40,7 +41,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, positional: bool = Fal
         "--mmproj",
         metavar="FILE",
         nargs="+",
-        type=Path,
+        type=parse_path,
         default=[],
         help="projector files of a text model file: vision, audio or both",
     )
@@ -112,7 +113,7 @@ def add_truncate_option(parser: argparse.ArgumentParser) -> None:
 
 def add_scope_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a database and which of its files are looked at."""
-    parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+    parser.add_argument("--db", metavar="DIR", type=parse_path, required=True, help="folder of the database")
     parser.add_argument(
         "--kind",
         choices=FILE_KINDS,
@@ -123,7 +124,7 @@ def add_scope_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--under",
         metavar="FOLDER",
-        type=Path,
+        type=parse_path,
         action="append",
         default=[],
         help="only files in this folder; may be repeated",
@@ -136,6 +137,13 @@ def parse_number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def parse_path(text: str) -> Path:
+    """Return the path of an option. An empty one, as of a shell variable that is not set, isn't the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty text is not a path; the current folder is .")
+    return Path(text)
 
 
 def parse_whole_number(text: str) -> int:

@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from jina_omni.cli.options import parse_path
 from jina_omni.cli.outputs import check_folder
 from jina_omni.cli.problems import CommandError
 
@@ -17,7 +18,7 @@ __all__ = ["add_page_options", "check_page", "write_page"]
 
 def add_page_options(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the options that write a page and open it."""
-    parser.add_argument("--html", metavar="FILE", type=Path, help=f"also write a page that {what}")
+    parser.add_argument("--html", metavar="FILE", type=parse_path, help=f"also write a page that {what}")
     parser.add_argument(
         "--open", action="store_true", help="open the page in the browser; without --html it is a temporary file"
     )
@@ -27,6 +28,8 @@ def check_page(args: argparse.Namespace) -> None:
     """Check that there is the folder of the page, before the work that it shows is done."""
     if args.html is not None:
         check_folder(args.html)
+        if args.html.is_dir():
+            raise CommandError(f"{args.html} is a folder; pass the name of a file with --html")
 
 
 def write_page(args: argparse.Namespace, render: Callable[[], str]) -> None:
