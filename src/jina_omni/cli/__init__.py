@@ -13,6 +13,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from jina_omni import __version__
 from jina_omni.cli import bench, db, demo, download, duplicates, embed, index, info, models, search
 from jina_omni.cli import map as map_
 from jina_omni.cli.parser import CommandParser
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape_line
 from jina_omni.cli.streams import replace_closed_streams
 from jina_omni.cli.wording import OptionFormatter, name_options
 from jina_omni.errors import JinaOmniError
@@ -154,5 +155,5 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _fail(message: str) -> int:
     """Print an error in one line and return the exit status."""
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    print("error:", escape_line(re.sub(r"\s*\n\s*", " ", message)), file=sys.stderr)
     return _STOPPED

@@ -11,7 +11,7 @@ from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.duplicates import find_duplicates
 from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options, parse_number
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape_line
 from jina_omni.cli.scoping import read_scope, report_gone
 from jina_omni.cli.wording import describe_count
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         if number:
             print()
         for one in group:
-            print(f"{one.cosine:6.3f}  {one.path}")
+            print(f"{one.cosine:6.3f}  {escape_line(one.path)}")
     n_others = sum(map(len, groups)) - len(groups)
     numbers = f"{describe_count(len(groups), 'group')} with {describe_count(n_others, 'file')}"
     print(f"{numbers} beside the first of each", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from jina_omni.cli.collection.database import is_database
 from jina_omni.cli.collection.selection import Selection
+from jina_omni.cli.problems import escape_line
 from jina_omni.describe import suggest
 from jina_omni.errors import InputError, InputTooLongError
 from jina_omni.inputs import Text, make_file_part
@@ -141,7 +142,8 @@ class _Walk:
             return False
         if path.is_symlink():
             if self._root.is_relative_to(target):
-                _log.warning("%s is a link to a folder around %s and is not followed", path, self._folder)
+                around = escape_line(str(self._folder))
+                _log.warning("%s is a link to a folder around %s and is not followed", escape_line(str(path)), around)
                 return False
             if target.is_relative_to(self._root) and not _is_hidden(target.relative_to(self._root)):
                 return False  # visited without the link

@@ -10,7 +10,7 @@ from jina_omni.cli.collection.map_page import count_files, make_map, render_map
 from jina_omni.cli.collection.query import read_present
 from jina_omni.cli.options import add_scope_options, parse_whole_number
 from jina_omni.cli.pages import add_page_options, check_page, write_page
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape_line
 from jina_omni.cli.scoping import read_scope, report_gone
 
 HELP = "Sort the files of a database into clusters, and show them on a map."
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)
     for number, points in enumerate(clusters, 1):
-        n_files = count_files(points)
-        print(f"{number:>3}  {n_files:>6,} {'file' if n_files == 1 else 'files'} like {points[0].content.paths[0]}")
+        n_files, name = count_files(points), escape_line(points[0].content.paths[0])
+        print(f"{number:>3}  {n_files:>6,} {'file' if n_files == 1 else 'files'} like {name}")
     report_gone(gone)
     write_page(args, lambda: render_map(f"Map of {args.db.name}", clusters, database.settings.conventions.pictures))
     return 0

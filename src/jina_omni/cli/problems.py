@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,20 @@ from pathlib import Path
 from jina_omni.cli.wording import name_options
 from jina_omni.errors import JinaOmniError, LocatedError
 
-__all__ = ["CommandError", "advise_continuation", "advise_removal", "describe_failure", "escape", "report", "unescape"]
+__all__ = [
+    "CommandError",
+    "advise_continuation",
+    "advise_removal",
+    "describe_failure",
+    "escape",
+    "escape_line",
+    "format_command",
+    "report",
+    "unescape",
+]
 
 _SURROGATE = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")  # as Python escapes it; stands for a byte that is not Unicode
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # control characters, and the separators of lines in Unicode
 
 
 class CommandError(JinaOmniError):
@@ -35,12 +47,28 @@ def advise_continuation(place: Path) -> str:
 
 def advise_removal(folder: Path | str, db: Path) -> str:
     """Return how the files of a folder are removed from a database."""
-    return f"to remove its files from the database: jina-omni db remove {folder} --db {db}"
+    return f"to remove its files from the database: {format_command('db', 'remove', folder, '--db', db)}"
+
+
+def format_command(*words: object) -> str:
+    """Return a command of this program, as a shell takes it."""
+    return shlex.join(["jina-omni", *map(str, words)])
 
 
 def escape(text: str) -> str:
     """Return a text, such as a file's name, with escapes in the place of what is not Unicode."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def escape_line(text: str) -> str:
+    r"""Return a text, such as a file's name, as it is printed: in one line, and without a terminal's control codes.
+
+    Examples
+    --------
+    >>> print(escape_line("two\nlines"))
+    two\nlines
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), escape(text))
 
 
 def unescape(text: str) -> str:
@@ -61,4 +89,4 @@ def report(counts: Mapping[str, int], failures: Sequence[str]) -> None:
         outcomes.append(f"{len(failures):,} failed:")
     print("; ".join(outcomes), file=sys.stderr)
     for failure in failures:
-        print(f"  {failure}", file=sys.stderr)
+        print(f"  {escape_line(failure)}", file=sys.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jina_omni.cli.collection.database import Database
 from jina_omni.cli.collection.scope import Scope
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape, format_command
 
 __all__ = ["read_scope", "report_gone"]
 
@@ -25,10 +25,11 @@ def read_scope(args: argparse.Namespace, database: Database) -> Scope:
     """
     folders: list[str] = []
     for folder in args.under:
-        places = [str(path) for path in _list_places(folder)]
+        places = [escape(str(path)) for path in _list_places(folder)]  # a name that is not Unicode is never found
         if not database.has_files(Scope(folders=places)):
             raise CommandError(
-                f"{args.db} has no file under {folder}; to see what it has: jina-omni db list --db {args.db}"
+                f"{args.db} has no file under {folder}; to see what it has: "
+                f"{format_command('db', 'list', '--db', args.db)}"
             )
         folders += places
     return Scope(args.kind, folders)

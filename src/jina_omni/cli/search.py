@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.gallery import render_gallery
@@ -16,9 +15,15 @@ from jina_omni.cli.collection.places import describe_copies, describe_place, lis
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
 from jina_omni.cli.files import suggest_path
 from jina_omni.cli.model_choice import ModelChoice, open_model
-from jina_omni.cli.options import add_model_options, add_scope_options, add_truncate_option, parse_whole_number
+from jina_omni.cli.options import (
+    add_model_options,
+    add_scope_options,
+    add_truncate_option,
+    parse_path,
+    parse_whole_number,
+)
 from jina_omni.cli.pages import add_page_options, check_page, write_page
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape_line
 from jina_omni.cli.scoping import read_scope, report_gone
 
 HELP = "Find files in a database by a text, by a file, or by both."
@@ -37,7 +42,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("query", metavar="QUERY", nargs="?", help="text to look for")
     parser.add_argument(
-        "--file", metavar="FILE", type=Path, help="look for files that are similar to this one; with QUERY, to both"
+        "--file",
+        metavar="FILE",
+        type=parse_path,
+        help="look for files that are similar to this one; with QUERY, to both",
     )
     parser.add_argument(
         "-k", metavar="N", type=parse_whole_number, default=10, help="number of results (default: %(default)s)"
@@ -70,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     with open_model(choice, args, database.settings.conventions) as model:
         vector = embed_query(database, model, query, truncate=args.truncate)
     find = find_nearest_by_kind if args.per_kind else find_nearest
-    found, gone = find(database, vector, args.k, scope)
+    found, gone = find(database, vector, min(args.k, database.count_embeddings()), scope)
     for line in map(_format_json, found) if args.json else _format_table(found):
         print(line)
     if not found:
@@ -82,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _format_table(found: Sequence[Finding]) -> list[str]:
     return [
-        f"{rank:>{len(str(len(found)))}}  {one.score:6.3f}  {one.path}{describe_place(one.place)}"
+        f"{rank:>{len(str(len(found)))}}  {one.score:6.3f}  {escape_line(one.path)}{describe_place(one.place)}"
         f"{describe_copies(one.copies)}"
         for rank, one in enumerate(found, 1)
     ]

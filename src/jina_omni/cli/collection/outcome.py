@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from jina_omni.cli.collection.database import Failure
-from jina_omni.cli.problems import report
+from jina_omni.cli.problems import escape_line, report
 
 __all__ = ["Outcome", "count_types", "print_outcome"]
 
@@ -55,7 +55,7 @@ def print_outcome(outcome: Outcome, *, verbose: bool) -> None:
     report(counts, [failure.message for failure in outcome.new_failures])
     for title, failures in ("failed as before", outcome.known_failures), ("not read", outcome.unread):
         if verbose and failures:
-            print(f"{title}:", *(failure.message for failure in failures), sep="\n  ", file=sys.stderr)
+            print(f"{title}:", *(escape_line(failure.message) for failure in failures), sep="\n  ", file=sys.stderr)
 
 
 def count_types(failures: Iterable[Failure]) -> list[str]:
