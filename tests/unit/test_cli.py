@@ -1014,8 +1014,8 @@ def test_a_database_that_is_damaged_is_an_error_of_one_line(
     folder: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("lancedb")
-    (tmp_path / "db/files.lance").mkdir(parents=True)
-    (tmp_path / "db/files.lance/x").write_text("x")
+    (tmp_path / "db/files.lance/_versions").mkdir(parents=True)
+    (tmp_path / "db/files.lance/_versions/1.manifest").write_text("x")
     for command in (["search", "x"], ["index", str(folder), *options]):
         assert main([*command, "--db", str(tmp_path / "db")]) == 2
         assert re.fullmatch(r"error: \S+db: LanceDB says: .*\n", capsys.readouterr().err)

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -245,10 +249,64 @@ def test_a_database_does_not_mingle_with_other_files(cli: Cli, folder: Path, tmp
     assert cli("index", folder, "--db", folder / "sub/own.db") == (0, "4 unchanged\n")
 
 
-def test_a_database_is_created_where_an_earlier_run_left_its_lock(cli: Cli, folder: Path, db: Path) -> None:
-    assert cli("index", folder, "--db", db, "--mmproj", "x.gguf")[0] == 2
-    assert [path.name for path in db.iterdir()] == ["index.lock"]
+@pytest.mark.parametrize(
+    "options", [["--mmproj", "x.gguf"], ["--model", "nope.gguf"], ["--truncate-dim", "50"], ["--exclude", "!"]]
+)
+def test_wrong_options_leave_no_folders(options: list[str], cli: Cli, folder: Path, tmp_path: Path) -> None:
+    assert cli("index", folder, "--db", tmp_path / "deep/er/db", *options)[0] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("left", ["index.lock", "files.lance/data/x.lance", "files.lance/_versions/.tmp_1.manifest_x"])
+def test_a_database_is_created_where_a_run_was_killed_that_created_it(
+    left: str, cli: Cli, folder: Path, db: Path
+) -> None:
+    (db / left).parent.mkdir(parents=True)
+    (db / left).write_bytes(b"")
+    assert "is not a database; create it with" in cli("db", "status", "--db", db)[1]
     assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    assert cli("db", "list", "--db", db)[1].count("\n") == 4
+
+
+@pytest.mark.parametrize("table", ["folders", "failures"])
+def test_index_goes_on_where_a_run_was_killed_that_created_a_table(
+    table: str, cli: Cli, folder: Path, db: Path
+) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder, "--db", db)[0] == 1
+    shutil.rmtree(db / f"{table}.lance/_versions")
+    assert cli("db", "status", "--db", db)[0] == 0
+    assert cli("index", folder, "--db", db)[1].startswith("4 unchanged; 1 failed")
+    assert cli("index", "--db", db) == (0, "4 unchanged; 1 failed as before\n")
+
+
+def test_a_database_without_folders_keeps_its_files(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    shutil.rmtree(db / "folders.lance")
+    for command in (["db", "rebuild"], ["index"]):
+        assert cli(*command, "--db", db) == (2, f"error: {db} has no folders; pass those to index\n")
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged\n")
+
+
+@pytest.mark.parametrize("table", ["files", "folders", "failures"])
+def test_what_is_damaged_is_said_with_the_way_out(table: str, cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder, "--db", db)[0] == 1
+    for path in (db / f"{table}.lance/data").iterdir():
+        path.write_bytes(b"damaged")
+    for command in (["db", "status"], ["db", "prune"], ["index"], ["db", "remove", folder]):
+        status, said = cli(*command, "--db", db)
+        assert status == 2
+        advice = "; if the database is damaged, remove its folder and index again"
+        assert re.fullmatch(rf"error: {db}: LanceDB says: (?!.*\.rs\b).*{advice}\n", said)
+
+
+def test_tables_of_an_earlier_version_are_refused(cli: Cli, folder: Path, db: Path) -> None:
+    assert cli("index", folder, "--db", db)[0] == 0
+    lancedb.connect(str(db)).open_table("folders").drop_columns(["exclude"])
+    refusal = f"error: {db} was made by an earlier version, without exclude; remove it and index again\n"
+    assert cli("index", "--db", db) == (2, refusal)
+    assert cli("db", "status", "--db", db) == (2, refusal)
 
 
 # --- renamed folders ---
@@ -432,6 +490,12 @@ def test_ignore_files_leave_out_what_is_in_their_folders(cli: Cli, folder: Path,
     assert cli("index", folder, "--db", db) == (0, "2 embedded; 1 unchanged; 3 removed\n")
 
 
+def test_an_ignore_file_may_begin_with_a_byte_order_mark(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / ".jina-omni-ignore").write_text("*.md\r\nsub/\r\n", "utf-8-sig")
+    assert cli("index", folder, "--db", db) == (0, "1 embedded\n")
+    assert list_names(db, folder) == ["a.txt"]
+
+
 @pytest.mark.parametrize("data", [b"*.txt\n!\n", b"caf\xe9\n"])
 def test_an_ignore_file_that_says_nothing_lets_nothing_in(data: bytes, cli: Cli, folder: Path, db: Path) -> None:
     (folder / "sub/.jina-omni-ignore").write_bytes(data)
@@ -510,6 +574,87 @@ def test_list_prints_paths(cli: Cli, folder: Path, db: Path) -> None:
     assert cli("index", folder, "--db", db)[0] == 0
     paths = [folder / name for name in ("a.txt", "b.md", "sub/c.txt", "sub/deep/d.txt")]
     assert cli("db", "list", "--db", db) == (0, "".join(f"{path}\n" for path in paths))
+
+
+def test_list_prints_lines_of_json(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    assert cli("index", folder / "sub", folder, "--db", db, "--include", "*.txt", "--include", "*.png")[0] == 1
+    listed = [json.loads(line) for line in cli("db", "list", "--db", db, "--json")[1].splitlines()]
+    paths = [folder / name for name in ("a.txt", "sub/c.txt", "sub/deep/d.txt")]
+    assert listed == [{"path": str(path), "kind": "text"} for path in paths]
+    (failure,) = map(json.loads, cli("db", "list", "--db", db, "--json", "--failed")[1].splitlines())
+    assert failure.keys() == {"path", "message"}
+    assert failure["path"] == str(folder / "broken.png")
+    assert failure["message"].startswith(f"{failure['path']} begins as PNG, but")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")
+@pytest.mark.parametrize("name", ["new\nline", "return\r", "\x1b[31mred", "\x9bred", "\u2028", "tab\there"])
+def test_a_name_with_control_characters_is_printed_in_one_line(name: str, cli: Cli, folder: Path, db: Path) -> None:
+    odd = folder / name
+    write(odd, f"{name}.txt")
+    (odd / "copy").write_text(f"this is {name}.txt")
+    (odd / f"{name}.png").write_bytes(BROKEN)
+    shown = str(odd).encode("unicode_escape").decode()
+    page = db.with_name("page.html")
+    one_line = re.compile(r"[\t\x20-\x7e]*\n" if "\t" not in name else r"[\x20-\x7e]*\n")
+    for command, n_names in (
+        (["index", odd], 1),
+        (["index", odd, "--verbose"], 1),
+        (["db", "status"], 1),
+        (["db", "list"], 2),
+        (["db", "list", "--failed"], 1),
+        (["search", "x"], 1),
+        (["duplicates"], 2),
+        (["map"], 1),
+        (["search", "x", "--under", f"{name}?"], 0),
+        (["db", "remove", f"{name}?"], 0),
+        (["embed", odd, "--out", db.with_name("x.jsonl")], 1),
+        (["search", "x", "--html", page], 1),
+    ):
+        said = cli(*command, *(["--db", db] if command[0] != "embed" else []))[1]
+        assert all(map(one_line.fullmatch, said.splitlines(keepends=True))), (command, said)
+        assert said.count(shown) >= n_names, (command, said)
+    path = json.loads(cli("search", "x", "--db", db, "--json", "-k", "1")[1])["path"]
+    assert Path(path).is_file()
+
+
+def test_advice_has_commands_that_a_shell_takes(cli: Cli, folder: Path, tmp_path: Path) -> None:
+    folder, db = folder.rename(tmp_path / "my files"), tmp_path / "it's a db"
+    command = shlex.join(["jina-omni", "index", "FOLDER", "--db", str(db)])
+    assert cli("db", "status", "--db", db) == (2, f"error: {db} is not a database; create it with: {command}\n")
+    assert cli("index", folder, "--db", db)[0] == 0
+    command = shlex.join(["jina-omni", "db", "remove", str(folder), "--db", str(db)])
+    assert command in cli("index", folder, "--db", db, "--exclude", "*")[1]
+    command = shlex.join(["jina-omni", "db", "list", "--db", str(db)])
+    for words in (["search", "x", "--under", "nope"], ["db", "remove", "nope"]):
+        assert cli(*words, "--db", db)[1].endswith(f": {command}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["index", ""],
+        ["index", "x", "--db", ""],
+        ["db", "remove", ""],
+        ["search", "x", "--under", ""],
+        ["search", "--file", ""],
+        ["search", "x", "--html", ""],
+        ["embed", "x", "--out", ""],
+        ["embed", ".", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    command: list[str], cli: Cli, folder: Path, db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("index", folder, "--db", db) == (0, "4 embedded\n")
+    try:
+        status, said = cli(*command, *(["--db", db] if command[0] != "embed" and "--db" not in command else []))
+    except SystemExit as error:  # of argparse
+        status, said = error.code, capsys.readouterr().err
+    assert status == 2
+    assert said.endswith("an empty text is not a path; the current folder is .\n")
+    assert len(list_names(db, folder)) == 4
 
 
 def test_remove_takes_files_and_folders(

@@ -26,6 +26,7 @@ import jina_omni
 import jina_omni.requests
 from jina_omni.calls import ENCODE_HINTS
 from jina_omni.cli import create_parser, main
+from jina_omni.cli.options import parse_path
 from jina_omni.cli.wording import OptionFormatter, name_options
 from jina_omni.errors import InputError, located, naming_file
 from jina_omni.file_names import find_file_name
@@ -325,7 +326,8 @@ def test_no_error_of_an_option_names_a_function_or_a_type_of_python() -> None:
     tried = set()
     for parser in iterate_parsers(create_parser()):
         for action in parser._actions:
-            if action.type not in {None, Path}:
+            assert action.type is not Path  # which takes an empty text for the current folder
+            if action.type not in {None, parse_path}:
                 with pytest.raises(argparse.ArgumentError) as raised:
                     parser._get_values(action, ["x"])
                 assert "'x'" in str(raised.value)

@@ -154,6 +154,29 @@ def test_wrong_options_stop_a_command(
     assert capsys.readouterr().err == f"error: {message}\n"
 
 
+def test_a_page_in_the_place_of_a_folder_is_an_error_before_the_search(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["search", "blue"], ["map"]):
+        assert main([*command, "--db", str(db), "--html", str(tmp_path)]) == 2
+        refusal = f"error: {tmp_path} is a folder; pass the name of a file with --html\n"
+        assert capsys.readouterr() == ("", refusal)
+
+
+@pytest.mark.parametrize("n", [10**6, 2**31, 2**63, 10**30])
+def test_more_results_than_there_are_files_are_all(db: Path, n: int, capsys: pytest.CaptureFixture[str]) -> None:
+    found = search(capsys, db, "blue", "-k", n)
+    contents = Database.open(db).read_contents(Scope())
+    assert len(found) == sum(len(content.embeddings.places) for content in contents)
+    assert len(search(capsys, db, "blue", "-k", n, "--per-kind")) == len(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no file names that are not Unicode")
+def test_nothing_is_under_a_folder_whose_name_is_not_unicode(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "blue", "--db", str(db), "--under", "caf\udce9"]) == 2
+    assert f"error: {db} has no file under caf\\udce9; to see what it has" in capsys.readouterr().err
+
+
 # --- queries and scores ---
 
 

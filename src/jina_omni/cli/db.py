@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -18,7 +19,15 @@ from jina_omni.cli.collection.outcome import count_types, print_outcome
 from jina_omni.cli.collection.scan import Scan, has_failed_file, is_gone
 from jina_omni.cli.collection.selection import IGNORE_FILE
 from jina_omni.cli.collection.update import Update
-from jina_omni.cli.problems import CommandError, advise_removal, escape, report
+from jina_omni.cli.options import parse_path
+from jina_omni.cli.problems import (
+    CommandError,
+    advise_removal,
+    escape,
+    escape_line,
+    format_command,
+    report,
+)
 from jina_omni.cli.wording import describe_count
 
 HELP = "Show what a database has, remove from it, or make it again."
@@ -40,15 +49,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     def add(name: str, perform: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what)
-        command.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+        command.add_argument("--db", metavar="DIR", type=parse_path, required=True, help="folder of the database")
         command.set_defaults(perform=perform)
         return command
 
     add("status", _show_status, "Show the model, the number of files, and what index would do. It opens no model.")
     command = add("list", _list_files, "Print the path of each file in the database.")
     command.add_argument("--failed", action="store_true", help="of each that is not, since it failed, and why")
+    command.add_argument("--json", action="store_true", help="print each file as a line of JSON")
     command = add("remove", _remove, "Remove files or folders from the database; they need not exist any more.")
-    command.add_argument("paths", metavar="PATH", type=Path, nargs="+")
+    command.add_argument("paths", metavar="PATH", type=parse_path, nargs="+")
     add("prune", _prune, "Remove files that are gone, except those of a folder that is gone as a whole.")
     add_update_options(add("rebuild", _rebuild, "Embed all files again, with the same or with another model."))
 
@@ -74,7 +84,8 @@ def _show_status(args: argparse.Namespace) -> int:
         counts = {"new": len(scan.new), "changed": len(scan.changed), "gone": len(scan.gone)}
         parts = [f"{count:,} {name}" for name, count in counts.items() if count]
         parts += [f"{where} {error.problem}" for where, error in scan.errors.items()]
-        print(f"folder      {path}{_in_brackets(_list_patterns(folder))}: {'; '.join(parts) or 'up to date'}")
+        line = f"{path}{_in_brackets(_list_patterns(folder))}: {'; '.join(parts) or 'up to date'}"
+        print(f"folder      {escape_line(line)}")
     return 0
 
 
@@ -89,10 +100,13 @@ def _list_patterns(folder: Folder) -> list[str]:
 
 def _list_files(args: argparse.Namespace) -> int:
     database = open_database(args.db)
-    failures = database.failures.read()
-    lines = [failures[path].message for path in sorted(failures)] if args.failed else sorted(database.read_states())
-    for line in lines:
-        print(line)
+    if args.failed:
+        failures = database.failures.read()
+        rows = [{"path": path, "message": failures[path].message} for path in sorted(failures)]
+    else:
+        rows = [{"path": path, "kind": kind} for path, kind in sorted(database.read_kinds().items())]
+    for row in rows:
+        print(json.dumps(row) if args.json else escape_line(row["message" if args.failed else "path"]))
     return 0
 
 
@@ -106,7 +120,8 @@ def _remove(args: argparse.Namespace) -> int:
             held = {*states, *failures, *folders}
             found = {known for known in held if any(map(Path(known).is_relative_to, targets))}
             if not found:
-                raise CommandError(f"{path} is not in {args.db}; to see what is: jina-omni db list --db {args.db}")
+                command = format_command("db", "list", "--db", args.db)
+                raise CommandError(f"{path} is not in {args.db}; to see what is: {command}")
             removed |= found
         database.remove(removed.intersection(states))
         database.failures.remove(removed.intersection(failures))
@@ -133,7 +148,7 @@ def _prune(args: argparse.Namespace) -> int:
     for folder in absent:
         n_files, advice = sum(path.is_relative_to(folder) for path in gone), advise_removal(folder, args.db)
         kept = f"{describe_count(n_files, 'file')} {'is' if n_files == 1 else 'are'} kept"
-        print(f"{folder} is not there as a whole, so its {kept}; {advice}", file=sys.stderr)
+        print(escape_line(f"{folder} is not there as a whole, so its {kept}; {advice}"), file=sys.stderr)
     return 0
 
 
@@ -148,6 +163,8 @@ def _rebuild(args: argparse.Namespace) -> int:
     """Make another database in the folder of this one, and put it in the place of the old one once it is complete."""
     with _lock(args) as database:
         folders = database.folders.read()
+        if not folders:  # and nothing would be left of the database
+            raise CommandError(f"{args.db} has no folders; pass those to index")
         for folder in folders:
             if not Path(folder).is_dir():
                 raise CommandError(f"{folder} is not there; {advise_removal(folder, args.db)}")

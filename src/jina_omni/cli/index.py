@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from jina_omni.cli.collection.commands import add_update_options, keeping_work, open_database_model
@@ -20,9 +21,10 @@ from jina_omni.cli.collection.database import (
 from jina_omni.cli.collection.outcome import print_outcome
 from jina_omni.cli.collection.selection import IGNORE_FILE, Selection
 from jina_omni.cli.collection.update import Update
-from jina_omni.cli.collection.watch import watch
+from jina_omni.cli.collection.watch import import_watchfiles, watch
 from jina_omni.cli.files import find_files, suggest_path
-from jina_omni.cli.problems import CommandError, advise_removal, escape
+from jina_omni.cli.options import parse_path
+from jina_omni.cli.problems import CommandError, advise_removal, escape, format_command
 
 HELP = "Put the files of folders into a database, to be searched."
 EXAMPLES = f"""\
@@ -51,8 +53,8 @@ jina-omni db shows what a database has, and removes from it.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("folders", metavar="FOLDER", type=Path, nargs="*")
-    parser.add_argument("--db", metavar="DIR", type=Path, required=True, help="folder of the database")
+    parser.add_argument("folders", metavar="FOLDER", type=parse_path, nargs="*")
+    parser.add_argument("--db", metavar="DIR", type=parse_path, required=True, help="folder of the database")
     parser.add_argument(
         "--include", metavar="PATTERN", action="append", default=[], help="only files like '*.pdf'; may be repeated"
     )
@@ -74,21 +76,27 @@ def run(args: argparse.Namespace) -> int:
     check_place(args.db)
     if str(db) in (folder.path for folder in given):
         raise CommandError(f"{args.db} is to be indexed; pass a new folder with --db")
-    with lock_database(db):
-        known = Database.open(db)
-        with open_database_model(args, known) as (model, settings):
-            database = known or Database.create(db, settings, settings.dim or model.info.dim)
-            _check_settings(database, settings)
-            folders = _choose_folders(database, given)
-            changes = watch([Path(folder.path) for folder in folders]) if args.watch else ()
-            update = Update(database, model, truncate=args.truncate, batch_tokens=args.batch_tokens)
-            with keeping_work(args.db):
+    if args.watch:
+        import_watchfiles()  # fails before anything is created
+    with ExitStack() as stack:
+        is_new = not is_database(db)
+        if not is_new:
+            stack.enter_context(lock_database(db))
+        model, settings = stack.enter_context(open_database_model(args, Database.open(db)))
+        if is_new:  # no folder is made for it before the options have proved right
+            stack.enter_context(lock_database(db))
+        database = Database.open(db) or Database.create(db, settings, settings.dim or model.info.dim)
+        _check_settings(database, settings)
+        folders = _choose_folders(database, given)
+        changes = watch([Path(folder.path) for folder in folders]) if args.watch else ()
+        update = Update(database, model, truncate=args.truncate, batch_tokens=args.batch_tokens)
+        with keeping_work(args.db):
+            outcome = update.run(folders)
+            print_outcome(outcome, verbose=args.verbose)
+            for _ in changes:
                 outcome = update.run(folders)
-                print_outcome(outcome, verbose=args.verbose)
-                for _ in changes:
-                    outcome = update.run(folders)
-                    if outcome.has_changes() or outcome.new_failures:
-                        print_outcome(outcome, verbose=args.verbose)
+                if outcome.has_changes() or outcome.new_failures:
+                    print_outcome(outcome, verbose=args.verbose)
     return 1 if outcome.new_failures else 0
 
 
@@ -129,6 +137,8 @@ def _choose_folders(database: Database, given: Sequence[Folder]) -> list[Folder]
     _check_patterns(database, changed, {*known, *(folder.path for folder in changed)})
     database.folders.put(changed)
     known |= {folder.path: folder for folder in changed}
+    if not known:
+        raise CommandError(f"{database.folder} has no folders; pass those to index")
     if not given:
         return list(known.values())
     return [known[path] for path in known if any(Path(path).is_relative_to(folder.path) for folder in given)]
@@ -164,7 +174,8 @@ def _check_settings(database: Database, settings: Settings) -> None:
     if (known.identity, known.pages) != (settings.identity, settings.pages):
         raise CommandError(
             f"{database.folder} has {_describe(known)}, but this run makes {_describe(settings)}, which don't belong "
-            f"together; make another database with --db, or this one again: jina-omni db rebuild --db {database.folder}"
+            "together; make another database with --db, or this one again: "
+            f"{format_command('db', 'rebuild', '--db', database.folder)}"
         )
 
 

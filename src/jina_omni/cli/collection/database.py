@@ -15,10 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from jina_omni.cli.collection.scope import Scope
-from jina_omni.cli.collection.tables import PathTable, compact, convert_errors, match_any, remove_paths
+from jina_omni.cli.collection.tables import (
+    PathTable,
+    check_columns,
+    compact,
+    convert_errors,
+    has_table,
+    match_any,
+    remove_paths,
+)
 from jina_omni.cli.lock import lock
 from jina_omni.cli.model_choice import Conventions, ModelChoice
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, format_command
 from jina_omni.optional_packages import import_optional
 
 __all__ = [
@@ -182,14 +190,12 @@ class Database:
             lancedb = import_optional("lancedb", "search")
         except ImportError as error:
             raise CommandError(f"a database needs {error}") from error
-        if not is_database(folder):
+        if not has_table(folder, _TABLE):
             return None
         with convert_errors(folder):
             connection = lancedb.connect(str(folder))
             table = connection.open_table(_TABLE)
-        if missing := {*Place._fields, "kind"} - set(table.schema.names):
-            names = ", ".join(sorted(missing))
-            raise CommandError(f"{folder} was made by an earlier version, without {names}; remove it and index again")
+        check_columns(folder, table, (*Place._fields, "kind"))
         with convert_errors(folder):
             stored = json.loads(table.schema.metadata[_SETTINGS_KEY])
             choice, conventions = ModelChoice(**stored["choice"]), Conventions(**stored["conventions"])
@@ -358,7 +364,8 @@ def open_database(folder: Path) -> Database:
     _check_not_file(folder)
     database = Database.open(folder.resolve())
     if database is None:
-        raise CommandError(f"{folder} is not a database; create it with: jina-omni index FOLDER --db {folder}")
+        command = format_command("index", "FOLDER", "--db", folder)
+        raise CommandError(f"{folder} is not a database; create it with: {command}")
     return database
 
 

@@ -68,7 +68,7 @@ class Selection:
         if folder not in self._ignore_files:
             path = folder / IGNORE_FILE
             try:
-                self._ignore_files[folder] = _parse(path.read_text("utf-8").splitlines())
+                self._ignore_files[folder] = _parse(path.read_text("utf-8-sig").splitlines())
             except FileNotFoundError:
                 self._ignore_files[folder] = None
             except OSError as error:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,10 +12,20 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 from jina_omni.cli.problems import CommandError
 
-__all__ = ["PathTable", "compact", "convert_errors", "match_any", "quote", "remove_paths"]
+__all__ = [
+    "PathTable",
+    "check_columns",
+    "compact",
+    "convert_errors",
+    "has_table",
+    "match_any",
+    "quote",
+    "remove_paths",
+]
 
 _MAX_PATHS = 1000  # of one condition
 _MIN_VERSION_AGE = timedelta(hours=1)  # of versions to remove: a running search may still read newer ones
+_SOURCE = re.compile(r",? \S+\.rs:\d+(:\d+)?")  # a place in the source of Lance, which ends its messages
 
 
 class _PathRow(Protocol):
@@ -89,10 +100,12 @@ class PathTable(Generic[Row]):
                 compact(table)
 
     def _open(self) -> Any:
-        if not (self._folder / f"{self._name}.lance").is_dir():
+        if not has_table(self._folder, self._name):
             return None
         with convert_errors(self._folder):
-            return self._connection.open_table(self._name)
+            table = self._connection.open_table(self._name)
+        check_columns(self._folder, table, get_type_hints(self._row_type))
+        return table
 
 
 @contextmanager
@@ -101,7 +114,31 @@ def convert_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise CommandError(f"{folder}: LanceDB says: {str(error)[:300] or type(error).__name__}") from error
+        said = _SOURCE.sub("", str(error))[:300] or type(error).__name__
+        raise CommandError(
+            f"{folder}: LanceDB says: {said}; if the database is damaged, remove its folder and index again"
+        ) from error
+
+
+def has_table(folder: Path, name: str) -> bool:
+    """Return whether a database has a table. One whose creation was killed has a folder, but no version."""
+    try:
+        return any(path.suffix == ".manifest" for path in (folder / f"{name}.lance/_versions").iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def check_columns(folder: Path, table: Any, names: Iterable[str]) -> None:
+    """Check that a table of a database has these columns.
+
+    Raises
+    ------
+    CommandError
+        It has not.
+    """
+    if missing := set(names) - set(table.schema.names):
+        lacks = ", ".join(sorted(missing))
+        raise CommandError(f"{folder} was made by an earlier version, without {lacks}; remove it and index again")
 
 
 def match_any(column: str, values: Iterable[str]) -> str:

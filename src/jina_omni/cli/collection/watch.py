@@ -8,16 +8,31 @@ import os.path
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from jina_omni.cli.collection.database import is_database
 from jina_omni.cli.collection.selection import IGNORE_FILE
 from jina_omni.cli.problems import CommandError
 from jina_omni.optional_packages import import_optional
 
-__all__ = ["watch"]
+__all__ = ["import_watchfiles", "watch"]
 
 _STEP = 1.0  # seconds until the first yield: what changed before the watch began has no notice
 _MAX_WAIT = 300.0  # seconds without a notice: there is none of linked folders and of most network drives
+
+
+def import_watchfiles() -> Any:
+    """Return the package that `watch` needs.
+
+    Raises
+    ------
+    CommandError
+        watchfiles is not installed.
+    """
+    try:
+        return import_optional("watchfiles", "search")
+    except ImportError as error:
+        raise CommandError(f"--watch needs {error}") from error
 
 
 def watch(folders: Sequence[Path]) -> Iterator[None]:
@@ -26,18 +41,14 @@ def watch(folders: Sequence[Path]) -> Iterator[None]:
     Raises
     ------
     CommandError
-        watchfiles is not installed.
+        As in `import_watchfiles`.
     """
-    try:
-        watchfiles = import_optional("watchfiles", "search")
-    except ImportError as error:
-        raise CommandError(f"--watch needs {error}") from error
     present = [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112 - Path.is_dir may raise
 
     def is_watched(_change: object, path: str) -> bool:
         return any(_is_visible(Path(path), folder) for folder in present)
 
-    changes = watchfiles.watch(
+    changes = import_watchfiles().watch(
         *present,
         watch_filter=is_watched,
         rust_timeout=round(1000 * _STEP),
