@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import random
 import re
 import shutil
@@ -279,12 +280,13 @@ class Day:
         """Check that a search finds files that are there."""
         if not (self._files.db / "files.lance").is_dir():
             return
-        command = [*self._command, "search", self._random.choice(QUERIES), "--db", str(self._files.db), "-k", "5"]
+        query = self._random.choice(QUERIES)
+        command = [*self._command, "search", query, "--db", str(self._files.db), "-k", "5", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         for line in done.stdout.splitlines():
-            path = re.sub(r", [\d:]+ to [\d:]+$", "", line.split(maxsplit=2)[2])
-            assert Path(path).exists(), line
+            found = json.loads(line)
+            assert all(Path(path).exists() for path in (found["path"], *found["copies"])), line
 
     def _start_index(self, db: Path) -> subprocess.Popen[str]:
         command = [*self._command, "index", *map(str, self._files.roots), "--db", str(db)]
