@@ -163,11 +163,9 @@ def _rebuild(args: argparse.Namespace) -> int:
     """Make another database in the folder of this one, and put it in the place of the old one once it is complete."""
     with _lock(args) as database:
         folders = database.folders.read()
-        if not folders:  # and nothing would be left of the database
+        if not folders:  # and nothing would be left
             raise CommandError(f"{args.db} has no folders; pass those to index")
-        for folder in folders:
-            if not Path(folder).is_dir():
-                raise CommandError(f"{folder} is not there; {advise_removal(folder, args.db)}")
+        _check_readable(args, database)
         place = database.folder / "rebuild"
         with open_database_model(args, database) as (model, settings):
             made = Database.open(place)
@@ -186,6 +184,20 @@ def _rebuild(args: argparse.Namespace) -> int:
             shutil.rmtree(place)
     print_outcome(outcome, verbose=args.verbose)
     return 1 if outcome.new_failures else 0
+
+
+def _check_readable(args: argparse.Namespace, database: Database) -> None:
+    """Check that no folder can't be read of which the database has files, as they would be lost."""
+    states, folders = database.read_states(), database.folders.read()
+    scan = Scan(list(folders.values()), folders, states, {})
+    for folder, error in scan.errors.items():
+        n_files = sum(Path(path).is_relative_to(folder) for path in states.keys() - scan.gone)
+        if n_files:
+            problem = error.problem.partition(";")[0]
+            raise CommandError(
+                f"{folder} {problem}, and its {describe_count(n_files, 'file')} would be lost; make it readable, or, "
+                f"{advise_removal(folder, args.db)}"
+            )
 
 
 @contextmanager
