@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     scandir = os.scandir
 
     def forbid(path: object = ".") -> object:
-        if Path(os.fsdecode(path)) in paths:
+        if not isinstance(path, int) and Path(os.fsdecode(path)) in paths:
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
@@ -693,7 +694,10 @@ def test_prune_removes_what_is_gone_but_not_a_disk_that_is_away(
     assert list_names(db, folder) == ["../disk/x.txt", "b.md", "sub/deep/d.txt"]
     assert cli("db", "list", "--db", db, "--failed") == (0, "")
     status, said = cli("db", "rebuild", "--db", db)
-    assert (status, said.partition(";")[0]) == (2, f"error: {tmp_path / 'disk'} is not there")
+    assert (status, said.partition(";")[0]) == (
+        2,
+        f"error: {tmp_path / 'disk'} is not there, and its 1 file would be lost",
+    )
 
 
 def test_prune_keeps_the_failures_of_a_disk_that_is_away(cli: Cli, folder: Path, db: Path, tmp_path: Path) -> None:
@@ -754,6 +758,31 @@ def test_rebuild_makes_the_database_again_with_other_options(cli: Cli, folder: P
     assert cli("db", "rebuild", "--db", db, "--truncate-dim", "128") == (0, "3 embedded; 1 failed as before\n")
     assert [row["vector"] for row in read_rows(db)] == [row["vector"] for row in old]
     assert not (db / "rebuild").exists()
+
+
+def test_rebuild_loses_no_files_of_a_folder_that_cannot_be_read(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, forbidden: set[Path]
+) -> None:
+    write(tmp_path / "disk", "x.txt")
+    assert cli("index", folder, tmp_path / "disk", "--db", db) == (0, "5 embedded\n")
+    advice = "would be lost; make it readable, or, to remove its files from the database: jina-omni db remove"
+
+    def check_refusal(what: Path, problem: str) -> None:
+        refusal = f"error: {what} {problem} {advice} {what} --db {db}\n"
+        assert cli("db", "rebuild", "--db", db, "--truncate-dim", "64") == (2, refusal)
+        assert len(list_names(db, folder)) == 5
+        assert not (db / "rebuild").exists()
+
+    forbidden.add(folder / "sub")
+    check_refusal(folder / "sub", "can't be read: Permission denied, and its 2 files")
+    forbidden.clear()
+    (tmp_path / "disk").rename(tmp_path / "away")
+    check_refusal(tmp_path / "disk", "is not there, and its 1 file")
+    assert cli("db", "remove", tmp_path / "disk/x.txt", "--db", db)[0] == 0
+    (folder / "empty").mkdir()
+    forbidden.add(folder / "empty")  # of which the database has nothing
+    status, said = cli("db", "rebuild", "--db", db)
+    assert (status, said.splitlines()[0]) == (1, "4 embedded; 2 failed:")
 
 
 def test_a_size_that_the_model_was_not_trained_for_leaves_no_database(cli: Cli, folder: Path, db: Path) -> None:
@@ -849,6 +878,20 @@ def test_watch_waits_for_what_an_update_looks_at(folder: Path) -> None:
     for name in [*looked_at, ".hidden", ".git/x", "sub/.x/y", "db", "db/index.lock", "db/files.lance/x", "../x"]:
         path = Path(os.path.normpath(folder / name))
         assert watch._is_visible(path, folder) is (name in looked_at), name
+
+
+def test_watch_waits_until_a_file_no_longer_grows(folder: Path) -> None:
+    pytest.importorskip("watchfiles")
+    changes = watch.watch([folder])
+    next(changes)
+    with (folder / "growing.txt").open("w") as file, ThreadPoolExecutor(1) as pool:
+        change = pool.submit(next, changes)
+        for _ in range(8):
+            file.write("more ")
+            file.flush()
+            time.sleep(0.2)
+            assert not change.done()
+        change.result(60)
 
 
 def test_watch_yields_at_once_and_then_after_changes_or_long_waits(

@@ -18,6 +18,8 @@ from jina_omni.optional_packages import import_optional
 __all__ = ["import_watchfiles", "watch"]
 
 _STEP = 1.0  # seconds until the first yield: what changed before the watch began has no notice
+_QUIET = 1.0  # seconds without a change until one is yielded, since a file that grows would be embedded again and again
+_MAX_DELAY = 10.0  # seconds until a change is yielded if others follow it all the time
 _MAX_WAIT = 300.0  # seconds without a notice: there is none of linked folders and of most network drives
 
 
@@ -51,6 +53,8 @@ def watch(folders: Sequence[Path]) -> Iterator[None]:
     changes = import_watchfiles().watch(
         *present,
         watch_filter=is_watched,
+        step=round(1000 * _QUIET),
+        debounce=round(1000 * _MAX_DELAY),
         rust_timeout=round(1000 * _STEP),
         yield_on_timeout=True,
         ignore_permission_denied=True,
