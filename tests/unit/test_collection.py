@@ -209,6 +209,21 @@ def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_run(
     assert read_rows(db) == read_rows(made_again)
 
 
+def test_a_file_of_an_impossible_time_stops_nothing(cli: Cli, folder: Path, db: Path) -> None:
+    (folder / "broken.png").write_bytes(BROKEN)
+    try:
+        for name in ("a.txt", "broken.png"):
+            os.utime(
+                folder / name, (13_569_465_600, 13_569_465_600)
+            )  # the year 2400, in which nanoseconds have 65 bits
+    except OSError as error:
+        pytest.skip(f"this file system has no such times: {error}")
+    assert cli("index", folder, "--db", db)[1].startswith("4 embedded; 1 failed:")
+    assert cli("index", folder, "--db", db) == (0, "4 unchanged; 1 failed as before\n")
+    os.utime(folder / "a.txt", (13_569_465_601, 13_569_465_601))
+    assert cli("index", folder, "--db", db) == (0, "1 reused; 3 unchanged; 1 failed as before\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_a_link_to_a_file_that_is_gone_is_a_failure_and_is_not_found(
     cli: Cli, folder: Path, db: Path, tmp_path: Path
@@ -734,6 +749,23 @@ def test_failures_of_names_that_are_not_unicode_are_pruned_and_removed(cli: Cli,
         Path(name).unlink()
     assert cli("db", "prune", "--db", db) == (0, "3 failures forgotten\n")
     assert cli("db", "remove", folder / "\\udce8.png", "--db", db) == (0, f"1 failure forgotten\n{again}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no file names that are not Unicode")
+def test_folders_and_patterns_that_are_not_unicode_are_refused(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "odd\udcff"
+    write(odd, "x.txt")
+    rename = f"error: {tmp_path}/odd\\udcff has a name that is not Unicode; rename it\n"
+    assert cli("index", odd, "--db", db) == (2, rename)
+    assert cli("index", folder, "--db", odd / "db") == (2, rename.replace("udcff", "udcff/db"))
+    patterns = "error: --include and --exclude take patterns in Unicode; files of other names are not indexed\n"
+    assert cli("index", folder, "--db", db, "--exclude", "odd\udcff") == (2, patterns)
+    monkeypatch.chdir(odd)
+    assert cli("index", ".", "--db", db) == (2, rename)
+    assert cli("index", folder, "--db", "db") == (2, rename.replace("udcff", "udcff/db"))
+    assert not db.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")

@@ -24,7 +24,7 @@ from jina_omni.cli.collection.update import Update
 from jina_omni.cli.collection.watch import import_watchfiles, watch
 from jina_omni.cli.files import find_files, suggest_path
 from jina_omni.cli.options import parse_path
-from jina_omni.cli.problems import CommandError, advise_removal, escape, format_command
+from jina_omni.cli.problems import CommandError, advise_removal, check_unicode, format_command
 
 HELP = "Put the files of folders into a database, to be searched."
 EXAMPLES = f"""\
@@ -109,10 +109,10 @@ def _read_folders(args: argparse.Namespace) -> list[Folder]:
             raise CommandError(_describe_missing(path, args.db))
         if is_database(path):
             raise CommandError(f"{path} is a database; pass the folder of its files")
-        if escape(str(path)) != str(path):
-            raise CommandError(f"{escape(str(path))} has a name that is not Unicode; rename it")
-        Selection(path, include, exclude)  # checks the patterns
-        folders.append(Folder(str(path.resolve()), include, exclude))
+        root = path.resolve()
+        check_unicode(root)
+        Selection(root, include, exclude)  # checks the patterns
+        folders.append(Folder(str(root), include, exclude))
     if not folders and (include or exclude):
         raise CommandError("--include and --exclude are for folders; pass those that they are for")
     return folders

@@ -17,6 +17,7 @@ __all__ = [
     "CommandError",
     "advise_continuation",
     "advise_removal",
+    "check_unicode",
     "describe_failure",
     "escape",
     "escape_line",
@@ -58,6 +59,18 @@ def format_command(*words: object) -> str:
 def escape(text: str) -> str:
     """Return a text, such as a file's name, with escapes in the place of what is not Unicode."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def check_unicode(path: Path) -> None:
+    """Check that a database can store a path.
+
+    Raises
+    ------
+    CommandError
+        It is not Unicode.
+    """
+    if (shown := escape(str(path))) != str(path):
+        raise CommandError(f"{shown} has a name that is not Unicode; rename it")
 
 
 def escape_line(text: str) -> str:

@@ -26,7 +26,7 @@ from jina_omni.cli.collection.tables import (
 )
 from jina_omni.cli.lock import lock
 from jina_omni.cli.model_choice import Conventions, ModelChoice
-from jina_omni.cli.problems import CommandError, format_command
+from jina_omni.cli.problems import CommandError, check_unicode, format_command
 from jina_omni.optional_packages import import_optional
 
 __all__ = [
@@ -380,9 +380,10 @@ def check_place(folder: Path) -> None:
     Raises
     ------
     CommandError
-        It is a file, or has other files.
+        It is a file, has other files, or its path is not Unicode.
     """
     _check_not_file(folder)
+    check_unicode(folder.resolve())
     if not is_database(folder) and folder.is_dir() and any(path.name != _LOCK for path in folder.iterdir()):
         raise CommandError(f"{folder} has other files; pass a new folder with --db")
 

@@ -23,6 +23,15 @@ class File(NamedTuple):
     size: int
     mtime_ns: int
 
+    @classmethod
+    def find(cls, path: Path) -> File:
+        """Look at a file, which must be there; an OSError says what is wrong otherwise.
+
+        A time beyond the year 2262, such as a broken clock gives, is too large for 64 bits, and is counted from 1677.
+        """
+        stat = path.stat()
+        return cls(str(path), stat.st_size, (stat.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63))
+
 
 class Scan:
     """One look at all files of folders. No file is opened.
@@ -82,12 +91,12 @@ class Scan:
         others = [Path(path) for path in self._known - {folder.path}]
         for path in find_files(root, self._add_error, selection=selection, excluded=others):
             try:
-                stat = path.stat()
+                file = File.find(path)
             except OSError as error:  # noqa: PERF203 - one file must not stop the others
                 if path.is_symlink() or not is_gone(path):  # otherwise it was removed since the folder was listed
                     self._add_error(path, InputError(f"can't be read: {error.strerror}"))
             else:
-                yield File(str(path), stat.st_size, stat.st_mtime_ns)
+                yield file
 
     def _add_error(self, path: Path, error: InputError) -> None:
         self.errors[escape(str(path))] = error

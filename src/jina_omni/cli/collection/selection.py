@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jina_omni.cli.problems import CommandError
+from jina_omni.cli.problems import CommandError, escape
 from jina_omni.errors import InputError
 from jina_omni.optional_packages import import_optional
 
@@ -35,6 +35,8 @@ class Selection:
 
     def __init__(self, root: Path, include: str = "", exclude: str = "") -> None:
         self._root = root
+        if escape(include + exclude) != include + exclude:
+            raise CommandError("--include and --exclude take patterns in Unicode; files of other names are not indexed")
         try:
             self._include, self._exclude = (_parse(text.splitlines()) if text else None for text in (include, exclude))
         except ValueError as error:

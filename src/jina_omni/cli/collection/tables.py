@@ -76,9 +76,9 @@ class PathTable(Generic[Row]):
 
         types = {str: pa.string(), int: pa.int64()}
         schema = pa.schema({name: types[kind] for name, kind in get_type_hints(self._row_type).items()})
-        data = pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
         table = self._open()
         with convert_errors(self._folder):
+            data = pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
             if table is None:
                 self._connection.create_table(self._name, data=data)
             else:

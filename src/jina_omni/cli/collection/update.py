@@ -207,10 +207,9 @@ def _find_place(item: FileInput) -> Place:
 
 def _is_unchanged(file: File) -> bool:
     try:
-        stat = Path(file.path).stat()
+        return File.find(Path(file.path)) == file
     except OSError:
         return False
-    return (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
 def _find_media_type(path: Path) -> str:
