@@ -239,6 +239,31 @@ def test_a_link_to_a_file_that_is_gone_is_a_failure_and_is_not_found(
     assert cli("index", folder, "--db", db) == (0, "4 unchanged\n")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_into_a_folder_that_cannot_be_opened_for_a_while(
+    cli: Cli, folder: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "other", "target.txt")
+    link = folder / "link.txt"
+    link.symlink_to(tmp_path / "other/target.txt")
+    assert cli("index", folder, "--db", db) == (0, "5 embedded\n")
+    find = scan.File.find
+
+    def forbid(path: Path) -> scan.File:
+        if path == link:
+            raise PermissionError(13, "Permission denied", str(path))
+        return find(path)
+
+    monkeypatch.setattr(scan.File, "find", forbid)
+    failure = f"{link} can't be read: Permission denied\n"
+    assert cli("index", folder, "--db", db) == (1, f"4 unchanged; 1 failed:\n  {failure}")
+    assert cli("db", "list", "--db", db, "--failed") == (0, failure)
+    assert "link.txt" in list_names(db, folder)
+    monkeypatch.undo()
+    assert cli("index", folder, "--db", db) == (0, "5 unchanged\n")
+    assert cli("db", "list", "--db", db, "--failed") == (0, "")
+
+
 def test_another_database_in_the_folder_is_left_out(cli: Cli, folder: Path, db: Path) -> None:
     assert cli("index", folder / "sub", "--db", folder / "other.db")[0] == 0
     assert cli("index", folder, "--db", db) == (0, "4 embedded\n")

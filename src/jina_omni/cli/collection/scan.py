@@ -54,7 +54,7 @@ class Scan:
     gone : list of str
         Files that the database has, but the folders don't, as far as they can be read.
     settled : list of str
-        Failures of files that the folders don't have, and of folders that can be read.
+        Failures of files that the folders don't have or that are unchanged, and of folders that can be read.
     errors : dict of str to InputError
         Of the folders and the links that can't be read, by path; see `escape`.
     """
@@ -70,6 +70,7 @@ class Scan:
         self.changed: list[File] = []
         self.failed: list[File] = []
         self.n_unchanged = 0
+        self.settled: list[str] = []
         self.errors: dict[str, InputError] = {}
         self._known = set(known) | {folder.path for folder in folders}
         present: set[str] = set()
@@ -80,7 +81,7 @@ class Scan:
         looked_into = {folder.path for folder in folders}
         self.gone = [path for path in states if path not in present and self._is_seen(path, looked_into)]
         rest = failures.keys() - present - self.errors.keys()
-        self.settled = [path for path in rest if self._is_seen(path, looked_into)]
+        self.settled += [path for path in rest if self._is_seen(path, looked_into)]
 
     def _find_files(self, folder: Folder) -> Iterator[File]:
         root = Path(folder.path)
@@ -104,6 +105,8 @@ class Scan:
     def _compare(self, file: File, state: FileState | None, failure: Failure | None) -> None:
         if state is not None and (state.size, state.mtime_ns) == (file.size, file.mtime_ns):
             self.n_unchanged += 1
+            if failure is not None:  # of a link whose target could not be reached for a while
+                self.settled.append(failure.path)
         elif failure is not None and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns):
             self.failed.append(file)
         else:
