@@ -47,6 +47,7 @@ def take(out: Path) -> None:
                 for screen, metrics in SCREENS.items():
                     page.emulate(*metrics)
                     page.open(path.as_uri())
+                    page.run("new Promise(done => setTimeout(done, 3000))")  # players end their animation of loading
                     page.screenshot(out / f"{name}-{screen}.webp")
             assert page.errors == []
 
