@@ -446,6 +446,10 @@ def test_advice_for_python_is_advice_for_the_command_line() -> None:
             "has 9 tokens; of its 3 pages the first 2 fit; save the others as a document of their own, or take "
             "jina-omni index --pages"
         ),
+        "has a lone surrogate, U+DCE9, at position 3 of its text, which is not Unicode; decode its source as UTF-8, "
+        "or drop it: text.encode('utf-8', 'ignore').decode()": (
+            "has a lone surrogate, U+DCE9, at position 3 of its text, which is not Unicode; type it in UTF-8"
+        ),
         "is a text": "is a text",
     }
     for in_python, in_commands in cases.items():

@@ -40,6 +40,7 @@ _ADVICE = (
     ("; pass max_frames=", "; cut it into shorter files"),
     ("; pass its contents as a str: path.read_text()", ""),
     ("; embed its sound: jina_omni.Audio(...)", ""),
+    ("; decode its source as UTF-8, or drop it: text.encode('utf-8', 'ignore').decode()", "; type it in UTF-8"),
     (
         "pass ranges or calibration_embeddings to jina_omni.quantize_embeddings",
         "embed more files at once, or with --precision float32",
