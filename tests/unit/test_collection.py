@@ -895,6 +895,22 @@ def test_commands_need_a_database_and_its_lock(cli: Cli, folder: Path, db: Path)
             assert status == 0 if command[0] in ("status", "list") else "is in use by another jina-omni" in said
 
 
+def test_a_model_that_has_moved_is_passed_again(cli: Cli, folder: Path, db: Path, tmp_path: Path) -> None:
+    toy = Path(jina_omni.demo_model().info.path)
+    (tmp_path / "model").mkdir()
+    for path in toy.parent.glob("*.gguf"):
+        (tmp_path / "model" / path.name).symlink_to(path)
+    assert cli("index", folder, "--db", db, "--model", tmp_path / "model") == (0, "4 embedded\n")
+    moved = (tmp_path / "model").rename(tmp_path / "moved")
+    refusal = f"error: {tmp_path / 'model'}, with which {db} was made, is not there; pass its new place with --model\n"
+    for command in (["search", "x"], ["index"], ["db", "rebuild"]):
+        assert cli(*command, "--db", db) == (2, refusal)
+        assert cli(*command, "--db", db, "--model", moved)[0] == 0
+        ignored = "error: --mmproj and --modality go with --model; without it, the model of the database is used\n"
+        for option in ("--mmproj", moved / toy.name), ("--modality", "text"):
+            assert cli(*command, "--db", db, *option) == (2, ignored)
+
+
 # --- watching ---
 
 

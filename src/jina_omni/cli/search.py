@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Sequence
 
+from jina_omni.cli.collection.commands import choose_model
 from jina_omni.cli.collection.database import open_database
 from jina_omni.cli.collection.gallery import render_gallery
 from jina_omni.cli.collection.places import describe_copies, describe_place, list_fields
 from jina_omni.cli.collection.query import Finding, Query, embed_query, find_nearest, find_nearest_by_kind
 from jina_omni.cli.files import suggest_path
-from jina_omni.cli.model_choice import ModelChoice, open_model
+from jina_omni.cli.model_choice import open_model
 from jina_omni.cli.options import (
     add_model_options,
     add_scope_options,
@@ -74,8 +75,7 @@ def run(args: argparse.Namespace) -> int:
     check_page(args)
     database = open_database(args.db)
     scope = read_scope(args, database)
-    choice = ModelChoice.from_options(args) if args.model else database.settings.choice
-    with open_model(choice, args, database.settings.conventions) as model:
+    with open_model(choose_model(args, database), args, database.settings.conventions) as model:
         vector = embed_query(database, model, query, truncate=args.truncate)
     find = find_nearest_by_kind if args.per_kind else find_nearest
     found, gone = find(database, vector, min(args.k, database.count_embeddings()), scope)

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jina_omni.cli.collection.database import Database, Settings
+from jina_omni.cli.collection.scan import is_gone
 from jina_omni.cli.model_choice import Conventions, ModelChoice, describe_identity, open_model
 from jina_omni.cli.options import add_encoding_options, add_model_options
 from jina_omni.cli.problems import CommandError, advise_continuation
 from jina_omni.model import Model
 
-__all__ = ["add_update_options", "keeping_work", "open_database_model"]
+__all__ = ["add_update_options", "choose_model", "keeping_work", "open_database_model"]
 
 
 def add_update_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,27 @@ def add_update_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
 
 
+def choose_model(args: argparse.Namespace, database: Database) -> ModelChoice:
+    """Return the model that the options choose, or else that of a database.
+
+    Raises
+    ------
+    CommandError
+        The files of the database's model are not where they were, or options are for another one that is not chosen.
+    """
+    if args.model:
+        return ModelChoice.from_options(args)
+    if args.mmproj or args.modality:
+        raise CommandError("--mmproj and --modality go with --model; without it, the model of the database is used")
+    choice = database.settings.choice
+    for file in filter(None, (choice.model, *choice.mmproj)):
+        if Path(file).is_absolute() and is_gone(Path(file)):  # what is not absolute is a name on the Hub
+            raise CommandError(
+                f"{file}, with which {database.folder} was made, is not there; pass its new place with --model"
+            )
+    return choice
+
+
 @contextmanager
 def open_database_model(args: argparse.Namespace, database: Database | None) -> Iterator[tuple[Model, Settings]]:
     """Open the model that the options choose; what they don't choose is taken from the database, if it exists.
@@ -37,11 +59,11 @@ def open_database_model(args: argparse.Namespace, database: Database | None) -> 
     CommandError
         The model was not trained for the size that embeddings are to be cut to.
     """
-    choice, conventions = ModelChoice.from_options(args), Conventions.from_options(args)
+    choice = ModelChoice.from_options(args) if database is None else choose_model(args, database)
+    conventions = Conventions.from_options(args)
     dim, pages = args.truncate_dim, args.pages
     if database is not None:
         known = database.settings
-        choice = choice if args.model else known.choice
         dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
     with open_model(choice, args, conventions) as model:
         if dim not in (None, *model.info.dims):  # or a database of this size would be created before encode refuses it
