@@ -23,6 +23,7 @@ import jina_omni
 from jina_omni.cli import main
 from jina_omni.cli.collection import scan, update, watch
 from jina_omni.cli.collection.database import Database
+from jina_omni.cli.files import find_files
 from jina_omni.cli.lock import lock
 from testing.permissions import without_privileges
 
@@ -348,6 +349,19 @@ def test_tables_of_an_earlier_version_are_refused(cli: Cli, folder: Path, db: Pa
     refusal = f"error: {db} was made by an earlier version, without exclude; remove it and index again\n"
     assert cli("index", "--db", db) == (2, refusal)
     assert cli("db", "status", "--db", db) == (2, refusal)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are shorter there")
+def test_a_thousand_folders_in_each_other_are_visited(folder: Path) -> None:
+    deep = folder
+    for _ in range(1000):
+        deep /= "d"
+        deep.mkdir()
+    write(deep, "x.txt")
+    found = list(find_files(folder, lambda *problem: pytest.fail(str(problem))))
+    assert deep / "x.txt" in found
+    assert len(found) == 5
+    subprocess.run(["rm", "-r", str(folder / "d")], check=True)  # which is too deep for shutil and pytest
 
 
 # --- renamed folders ---

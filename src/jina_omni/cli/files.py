@@ -57,21 +57,22 @@ def find_files(
     """
     walk = _Walk(folder, selection, excluded)
 
-    def report(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):  # which was removed since the folder around it was listed
-            where = error.filename or folder  # an error in the middle of a listing names nothing
-            on_error(Path(where), InputError(f"can't be read: {error.strerror}"))
-
-    for name, folders, names in os.walk(folder, onerror=report, followlinks=True):
-        here = Path(name)
+    remaining = [folder]
+    while remaining:  # before Python 3.12, os.walk can't visit a thousand folders in each other
+        here = remaining.pop()
         try:
+            folders, names = _list(here)
             _check_access(here)
             paths = [here / name for name in sorted(names) if walk.selects_file(here / name)]
-            folders[:] = [name for name in sorted(folders) if walk.selects_folder(here / name)]
+            inner = [here / name for name in sorted(folders) if walk.selects_folder(here / name)]
+        except FileNotFoundError:  # it was removed since the folder around it was listed
+            continue
+        except OSError as error:
+            on_error(here, InputError(f"can't be read: {error.strerror}"))
         except InputError as error:
             on_error(here, error)
-            folders.clear()
         else:
+            remaining += reversed(inner)
             yield from paths
 
 
@@ -128,6 +129,7 @@ class _Walk:
         self._root = folder.resolve()
         self._selection = selection
         self._excluded = excluded
+        self._targets = {folder: self._root}  # of the folders that were visited, without links
         self._visited = {self._root}
 
     def selects_file(self, path: Path) -> bool:
@@ -135,7 +137,8 @@ class _Walk:
 
     def selects_folder(self, path: Path) -> bool:
         """Return whether a folder is to be visited; it is taken to be visited then."""
-        target = path.resolve()
+        # Resolving looks at all folders around one, so the target of the one around it is kept.
+        target = path.resolve() if path.is_symlink() else self._targets[path.parent] / path.name
         if path in self._excluded or is_database(path) or target in self._visited:
             return False
         if not self._selects(path, is_folder=True):
@@ -147,6 +150,7 @@ class _Walk:
                 return False
             if target.is_relative_to(self._root) and not _is_hidden(target.relative_to(self._root)):
                 return False  # visited without the link
+        self._targets[path] = target
         self._visited.add(target)
         return True
 
@@ -154,6 +158,19 @@ class _Walk:
         if path.name.startswith("."):
             return False
         return self._selection is None or self._selection.selects(path, is_folder=is_folder)
+
+
+def _list(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the folders in a folder, also of linked ones, and those of the files."""
+    folders: list[str] = []
+    files: list[str] = []
+    with os.scandir(os.fspath(folder)) as entries:
+        for entry in entries:
+            is_folder = False
+            with contextlib.suppress(OSError):  # such as that of a link in a circle
+                is_folder = entry.is_dir()
+            (folders if is_folder else files).append(entry.name)
+    return folders, files
 
 
 def _check_access(folder: Path) -> None:
