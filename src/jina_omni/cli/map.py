@@ -43,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
     check_page(args)
     database = open_database(args.db)
     contents, gone = read_present(database, read_scope(args, database))
+    report_gone(gone)
     if not contents:
         raise CommandError(f"{args.db} has no such files")
     clusters = make_map(contents, args.clusters)
     for number, points in enumerate(clusters, 1):
         n_files, name = count_files(points), escape_line(points[0].content.paths[0])
         print(f"{number:>3}  {n_files:>6,} {'file' if n_files == 1 else 'files'} like {name}")
-    report_gone(gone)
     write_page(args, lambda: render_map(f"Map of {args.db.name}", clusters, database.settings.conventions.pictures))
     return 0
