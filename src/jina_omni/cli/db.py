@@ -190,8 +190,9 @@ def _check_readable(args: argparse.Namespace, database: Database) -> None:
     """Check that no folder can't be read of which the database has files, as they would be lost."""
     states, folders = database.read_states(), database.folders.read()
     scan = Scan(list(folders.values()), folders, states, {})
+    kept = list(map(Path, states.keys() - scan.gone))
     for folder, error in scan.errors.items():
-        n_files = sum(Path(path).is_relative_to(folder) for path in states.keys() - scan.gone)
+        n_files = sum(path.is_relative_to(folder) for path in kept)
         if n_files:
             problem = error.problem.partition(";")[0]
             raise CommandError(
