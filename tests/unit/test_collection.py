@@ -354,14 +354,16 @@ def test_tables_of_an_earlier_version_are_refused(cli: Cli, folder: Path, db: Pa
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are shorter there")
 def test_a_thousand_folders_in_each_other_are_visited(folder: Path) -> None:
     deep = folder
-    for _ in range(1000):
-        deep /= "d"
-        deep.mkdir()
-    write(deep, "x.txt")
-    found = list(find_files(folder, lambda *problem: pytest.fail(str(problem))))
+    try:
+        for _ in range(1000):
+            deep /= "d"
+            deep.mkdir()
+        write(deep, "x.txt")
+        found = list(find_files(folder, lambda *problem: pytest.fail(str(problem))))
+    finally:
+        subprocess.run(["rm", "-r", str(folder / "d")], check=True)  # which is too deep for shutil and pytest
     assert deep / "x.txt" in found
     assert len(found) == 5
-    subprocess.run(["rm", "-r", str(folder / "d")], check=True)  # which is too deep for shutil and pytest
 
 
 # --- renamed folders ---
