@@ -169,11 +169,14 @@ class Files:
         path.chmod(mode)
 
     def _choose_file(self) -> Iterator[Path]:
-        """Yield a file that is there, none of the database and none that is forbidden."""
+        """Yield a file that is there, none of the database and none that is forbidden or hidden.
+
+        While an ignore file is damaged, the database keeps what it has of the folder, which one from scratch lacks.
+        """
         files = [
             path
             for root in self.roots
-            for path in root.rglob("*")
+            for path in root.rglob("[!.]*")
             if path.is_file() and not path.is_symlink() and path.suffix != ".private" and self._is_open(path)
         ]
         yield from self._random.sample(files, min(1, len(files)))
