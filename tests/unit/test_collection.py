@@ -833,6 +833,18 @@ def test_rebuild_makes_the_database_again_with_other_options(cli: Cli, folder: P
     assert not (db / "rebuild").exists()
 
 
+def test_rebuild_takes_pages_or_leaves_them(cli: Cli, folder: Path, db: Path) -> None:
+    pictures = [PILImage.new("RGB", (64, 64), colour) for colour in ("red", "blue", "green")]
+    pictures[0].save(folder / "c.pdf", save_all=True, append_images=pictures[1:])
+    assert cli("index", folder, "--db", db)[0] == 0
+    counts = []
+    for options in (["--pages"], [], ["--no-pages"]):
+        assert cli("db", "rebuild", "--db", db, *options)[0] == 0
+        counts.append(sum(row["path"].endswith(".pdf") for row in read_rows(db)))
+        assert cli("index", "--db", db)[0] == 0
+    assert counts == [3, 3, 1]
+
+
 def test_rebuild_loses_no_files_of_a_folder_that_cannot_be_read(
     cli: Cli, folder: Path, db: Path, tmp_path: Path, forbidden: set[Path]
 ) -> None:

@@ -21,7 +21,11 @@ __all__ = ["add_update_options", "choose_model", "keeping_work", "open_database_
 
 def add_update_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the commands that embed files for a database."""
-    parser.add_argument("--pages", action="store_true", help="an embedding for each page of a PDF, not one for all")
+    parser.add_argument(
+        "--pages",
+        action=argparse.BooleanOptionalAction,
+        help="an embedding for each page of a PDF, not one for all",
+    )
     parser.add_argument(
         "--verbose", action="store_true", help="also list what failed before, and files of kinds that are not read"
     )
@@ -61,10 +65,11 @@ def open_database_model(args: argparse.Namespace, database: Database | None) -> 
     """
     choice = ModelChoice.from_options(args) if database is None else choose_model(args, database)
     conventions = Conventions.from_options(args)
-    dim, pages = args.truncate_dim, args.pages
+    dim, pages = args.truncate_dim, bool(args.pages)
     if database is not None:
         known = database.settings
-        dim, conventions, pages = dim or known.dim, conventions.complete(known.conventions), pages or known.pages
+        dim, conventions = dim or known.dim, conventions.complete(known.conventions)
+        pages = known.pages if args.pages is None else args.pages
     with open_model(choice, args, conventions) as model:
         if dim not in (None, *model.info.dims):  # or a database of this size would be created before encode refuses it
             trained = ", ".join(map(str, model.info.dims))
