@@ -49,7 +49,7 @@ class JinaOmniEmbeddings(Embeddings):
 
     @property
     def identity(self) -> str:
-        """A name for what decides the vectors: the model's files and all options. A cache needs it as its namespace."""
+        """A name for what decides a vector: the model's files and options. A cache needs it as its namespace."""
         return self._source.identity_digest
 
     def embed_documents(self, texts: Sequence[Input]) -> list[list[float]]:
