@@ -20,15 +20,17 @@ models=$(mktemp -d)
 for text in qwen3 eurobert-odd; do
     "$build/failing_backend" "$models/$text.gguf" "$models/combined.gguf"
 done
-read -r text vision audio < <("$python" -c 'import pathlib, sys
+read -r text other vision audio < <("$python" -c 'import pathlib, sys
 from testing.checkpoints.shapes import TINY
-from testing.checkpoints.writer import write_checkpoint
-files = write_checkpoint(pathlib.Path(sys.argv[1]), TINY["small"])
-print(files.text, files.vision, files.audio)' "$models")
+from testing.checkpoints.writer import Edits, write_checkpoint, write_text
+folder = pathlib.Path(sys.argv[1])
+files = write_checkpoint(folder, TINY["small"])
+other = write_text(folder / "other.gguf", TINY["small"], edits=Edits(seed=1))
+print(files.text, other, files.vision, files.audio)' "$models")
 for part in compare fail memory cancel look-up; do
     "$build/device_test" "$part" "$text" "$vision" "$audio"
 done
-"$build/device_test" keep "$text" "$text" "$vision" "$audio"
+"$build/device_test" keep "$text" "$other" "$vision" "$audio"
 rm -rf "$models"
 for name in $("$build/scheduler_test"); do
     timeout 300 "$build/scheduler_test" "$name"
