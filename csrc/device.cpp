@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -40,6 +41,10 @@ std::string to_user_name(std::string name) {
     const size_t n_letter = name.find_last_not_of("0123456789") + 1;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return (char) std::tolower(c); });
     return n_letter < name.size() ? name.insert(n_letter, ":") : name;
+}
+
+bool is_vulkan(ggml_backend_dev_t device) {
+    return std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
 }
 
 std::string to_mebibytes(size_t n_byte) { return std::to_string((n_byte + (1 << 20) - 1) >> 20) + " MiB"; }
@@ -109,8 +114,8 @@ void linear_work::add(const linear_operands & layer) {
 compute_device::compute_device(ggml_backend_dev_t device_, int n_threads, const kernel_set & kernels_, bool exact_,
                                bool portable_)
     : device(device_), kernels(kernels_), exact(exact_), portable(portable_),
-      is_cpu(ggml_backend_dev_type(device_) == GGML_BACKEND_DEVICE_TYPE_CPU), threads(runs_kernels() ? n_threads : 1, turns),
-      linear_work(kernels_) {
+      is_cpu(ggml_backend_dev_type(device_) == GGML_BACKEND_DEVICE_TYPE_CPU), is_vulkan(omni::is_vulkan(device_)),
+      threads(runs_kernels() ? n_threads : 1, turns), linear_work(kernels_) {
     for (int i = 0; i < n_priority; i++) {
         if (i == 0 || runs_kernels()) { // two that compute at the same time; otherwise they share one
             add_backend(portable ? n_threads : 1);

@@ -25,6 +25,8 @@ struct compute_device;
 // The name by which users choose a device: ggml's "CUDA0" is "cuda:0"; a name without number stays whole.
 std::string to_user_name(std::string name);
 
+bool is_vulkan(ggml_backend_dev_t device); // whatever its driver
+
 // For messages: what is taken, and what there is.
 std::string to_mebibytes(size_t n_byte);       // rounded up
 std::string to_whole_mebibytes(size_t n_byte); // rounded down
@@ -99,6 +101,7 @@ struct compute_device {
     bool               exact;    // quantised weights meet float32 rows, never integers, and so do keys and values
     bool               portable; // ggml's own operations even on the CPU
     bool               is_cpu;   // asked once, since the drivers of other devices take long to answer
+    bool               is_vulkan;
     omni::turns        turns;
     thread_pool        threads;     // of the kernels
     omni::linear_work  linear_work; // by the kernels

@@ -9,6 +9,7 @@
 #include "layers.h"
 #include "tensor_memory.h"
 
+#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
@@ -114,6 +115,23 @@ private:
     ggml_tensor *              repeated_mask_rows(const attention_groups & groups, size_t i_mask);
     // Where several operations write rows that are read together. All layers have the same one, which they need in turn.
     ggml_tensor * shared_rows(int64_t width, int64_t n_row);
+
+    // What attention takes in the order of its groups, all heads in a row.
+    struct ordered_rows {
+        int64_t       head_dim;
+        ggml_tensor * queries;
+        ggml_tensor * keys;
+        ggml_tensor * values;
+
+        float scale() const { return 1.0f / std::sqrt((float) head_dim); }
+    };
+
+    ggml_tensor * select_heads(ggml_tensor * rows, int64_t head_dim, int64_t begin, int64_t n_row, int64_t n_bin);
+    void          write_rows(ggml_tensor * rows, ggml_tensor * to, int64_t begin);
+    // The rows of a group, by ggml's own operation.
+    ggml_tensor * attend(const ordered_rows & of, const attention_group & group, ggml_tensor * mask);
+    // Writes them to their place in `result`. The scores of a part of the queries are computed at a time.
+    void attend_by_products(const ordered_rows & of, const attention_group & group, ggml_tensor * mask, ggml_tensor * result);
     ggml_cgraph * build(ggml_tensor * result);
     void          check_operations() const;
     void          allocate();

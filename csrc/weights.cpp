@@ -208,13 +208,12 @@ norm_layer weights::layer_norm(const std::string & name, int64_t n) {
 }
 
 bool can_look_up_rows(ggml_backend_dev_t device, ggml_type type, int64_t n_in, int64_t n_row) {
-    const bool   is_vulkan = std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
     const size_t n_most = ggml_backend_buft_get_max_size(ggml_backend_dev_buffer_type(device));
     const auto   look_up = [&](ggml_context * memory) {
         return ggml_get_rows(memory, ggml_new_tensor_2d(memory, type, n_in, n_row),
                              ggml_new_tensor_1d(memory, GGML_TYPE_I32, 1));
     };
-    return ggml_row_size(type, n_in) * n_row <= (is_vulkan ? std::min(n_most, n_vulkan_range) : n_most) &&
+    return ggml_row_size(type, n_in) * n_row <= (is_vulkan(device) ? std::min(n_most, n_vulkan_range) : n_most) &&
            has_operation(device, look_up);
 }
 

@@ -44,7 +44,13 @@ def report(capsys: pytest.CaptureFixture[str], device: Device) -> Report:
     return print_lowest
 
 
-TEXTS = {"a query": (12,), "short texts": (1, 5, 5, 7, 20, 33, 40), "equal texts": (16,) * 6, "long texts": (300, 20)}
+TEXTS = {
+    "a query": (12,),
+    "short texts": (1, 5, 5, 7, 20, 33, 40),
+    "equal texts": (16,) * 6,
+    "long texts": (300, 20),
+    "texts of many keys": (1500, 1200, 1200),
+}
 
 
 @pytest.mark.parametrize("lengths", TEXTS.values(), ids=TEXTS)
@@ -71,7 +77,15 @@ def test_rows_between_tokens_equal_the_reference(
     assert report(f"{text.architecture} fused", cosines(pooled(context, text, sequences), expected)) >= 0.99999
 
 
-@pytest.mark.parametrize("grids", [[(1, 8, 8)], [(1, 8, 8), (1, 4, 6), (2, 4, 4)]], ids=["one", "several"])
+GRIDS = {
+    "one": [(1, 8, 8)],
+    "several": [(1, 8, 8), (1, 4, 6), (2, 4, 4)],
+    "large": [(1, 60, 82)],  # sums of half precision have a cosine of 0.99996
+    "several large": [(1, 36, 36), (1, 34, 40), (1, 36, 36)],
+}
+
+
+@pytest.mark.parametrize("grids", GRIDS.values(), ids=GRIDS)
 def test_pictures_equal_the_reference(
     context: Context, device: Device, checkpoint: Checkpoint, grids: list[tuple[int, int, int]], report: Report
 ) -> None:
