@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +61,13 @@ def cluster() -> Iterator[None]:
         yield
 
 
-def keep_order(dataset: Any) -> Any:
-    dataset.context.execution_options.preserve_order = True
-    return dataset
+def note_worker(path: Path) -> None:
+    """Note this worker at each batch; the first waits for another, which may still start while it could embed all."""
+    with path.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    end = time.monotonic() + 60
+    while len(set(path.read_text().split())) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -80,7 +86,7 @@ def write_shard(name: str, n_rows: int) -> list[str]:
 
 
 def check_shard(name: str, texts: list[str]) -> None:
-    rows = pq.read_table(f"vectors/{name}").to_pylist()
+    rows = pq.read_table(f"vectors/{name}").sort_by("id").to_pylist()
     assert [row["id"] for row in rows] == list(range(len(texts)))
     with jina_omni.Model("text.gguf", device="cpu", n_threads=1) as model:
         expected = model.encode_document(texts[:-1], truncate_dim=64)
@@ -113,8 +119,7 @@ def test_a_killed_worker_and_poisoned_rows_leave_each_row_exactly_once(
 
         def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
             self.n_batches += 1
-            with (tmp_path / "workers").open("a") as file:
-                file.write(f"{os.getpid()}\n")
+            note_worker(tmp_path / "workers")
             if self.n_batches == 2 and not (tmp_path / "killed").exists():
                 (tmp_path / "killed").write_text(str(os.getpid()))
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -128,14 +133,14 @@ def test_a_killed_worker_and_poisoned_rows_leave_each_row_exactly_once(
         return row["text"]
 
     rows = [{"id": i, "text": text} for i, text in enumerate(texts)]
-    made = keep_order(ray.data.from_items(rows, override_num_blocks=10)).map_batches(
+    made = ray.data.from_items(rows, override_num_blocks=10).map_batches(
         Mortal,
         fn_constructor_args=(open_model, make_input),
         batch_size=10,
         compute=ray.data.ActorPoolStrategy(size=2),
         num_cpus=1,
     )
-    found = made.take_all()
+    found = sorted(made.take_all(), key=itemgetter("id"))
 
     workers = (tmp_path / "workers").read_text().split()
     assert (tmp_path / "killed").read_text() in workers
@@ -155,7 +160,7 @@ def test_a_killed_worker_and_poisoned_rows_leave_each_row_exactly_once(
 def test_a_function_makes_an_input_of_a_row(
     open_model: partial[jina_omni.Model], model: jina_omni.Model, pictures: list[Path]
 ) -> None:
-    made = keep_order(ray.data.read_binary_files([str(path) for path in pictures], include_paths=True)).map_batches(
+    made = ray.data.read_binary_files([str(path) for path in pictures], include_paths=True).map_batches(
         Embedder,
         fn_constructor_args=(open_model, lambda row: [Path(row["path"]).stem, jina_omni.Image(row["bytes"])]),
         fn_constructor_kwargs={"truncate_dim": 32},
@@ -218,8 +223,7 @@ def make_recorder(path: Path) -> type[Embedder]:
         """Writes down which worker embeds."""
 
         def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-            with path.open("a") as file:
-                file.write(f"{os.getpid()}\n")
+            note_worker(path)
             return super().__call__(batch)
 
     return Recorder
