@@ -43,6 +43,8 @@ std::string to_user_name(std::string name) {
     return n_letter < name.size() ? name.insert(n_letter, ":") : name;
 }
 
+std::string to_user_name(ggml_backend_dev_t device) { return to_user_name(std::string(ggml_backend_dev_name(device))); }
+
 bool is_vulkan(ggml_backend_dev_t device) {
     return std::strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device)), "Vulkan") == 0;
 }

@@ -24,6 +24,7 @@ struct compute_device;
 
 // The name by which users choose a device: ggml's "CUDA0" is "cuda:0"; a name without number stays whole.
 std::string to_user_name(std::string name);
+std::string to_user_name(ggml_backend_dev_t device);
 
 bool is_vulkan(ggml_backend_dev_t device); // whatever its driver
 
@@ -89,7 +90,7 @@ struct compute_device {
     compute_device(ggml_backend_dev_t device, int n_threads, const kernel_set & kernels, bool exact, bool portable);
 
     bool           runs_kernels() const { return is_cpu && !portable; }
-    std::string    name() const { return to_user_name(ggml_backend_dev_name(device)); }
+    std::string    name() const { return to_user_name(device); }
     compute_lane & lane(priority of) { return lanes_[(size_t) of]; }
     bool           release_idle_memory(); // of its lanes
 

@@ -58,6 +58,12 @@ void fill_mask(const attention_mask & mask, bool causal, ggml_fp16_t * row) {
     }
 }
 
+ggml_tensor * multiply(ggml_context * memory, ggml_tensor * a, ggml_tensor * b) {
+    ggml_tensor * y = ggml_mul_mat(memory, a, b);
+    ggml_prec_set_acc(y, GGML_PREC_F32); // without it Vulkan and CUDA add up in half precision, and overflow
+    return y;
+}
+
 } // namespace
 
 // ---- describing ---------------------------------------------------------------------------------------------------------
@@ -91,8 +97,7 @@ ggml_tensor * graph::add(ggml_tensor * a, ggml_tensor * b) { return ggml_add(mem
 ggml_tensor * graph::scale(ggml_tensor * x, float factor) { return ggml_scale(memory(), x, factor); }
 
 ggml_tensor * graph::linear(const linear_layer & layer, ggml_tensor * x, ggml_tensor * residual) {
-    ggml_tensor * y = ggml_mul_mat(memory(), layer.weight, x);
-    ggml_prec_set_acc(y, GGML_PREC_F32); // without it Vulkan and CUDA add up in half precision, and overflow
+    ggml_tensor * y = multiply(memory(), layer.weight, x);
     y = layer.bias ? add(y, layer.bias) : y;
     return residual ? add(y, residual) : y;
 }
@@ -317,11 +322,6 @@ void graph::attend_by_products(const ordered_rows & of, const attention_group & 
                                ggml_tensor * result) {
     const int64_t n_head = of.queries->ne[0] / of.head_dim;
     const int64_t n_part = std::max<int64_t>(1, n_score_max / (group.n_key * n_head));
-    const auto    multiply = [&](ggml_tensor * a, ggml_tensor * b) {
-        ggml_tensor * y = ggml_mul_mat(memory(), a, b);
-        ggml_prec_set_acc(y, GGML_PREC_F32);
-        return y;
-    };
     for (int64_t bin = 0; bin < group.n_bin; bin++) {
         const int64_t query_begin = group.query_begin + bin * group.n_query, key_begin = group.key_begin + bin * group.n_key;
         ggml_tensor * keys = select_heads(of.keys, of.head_dim, key_begin, group.n_key, 1);
@@ -332,9 +332,9 @@ void graph::attend_by_products(const ordered_rows & of, const attention_group & 
             ggml_tensor * seen = mask == nullptr ? nullptr
                                                  : ggml_view_2d(memory(), mask, group.n_key, n_query, mask->nb[1],
                                                                 bin % mask->ne[3] * mask->nb[3] + first * mask->nb[1]);
-            ggml_tensor * y = multiply(keys, select_heads(of.queries, of.head_dim, query_begin + first, n_query, 1));
+            ggml_tensor * y = multiply(memory(), keys, select_heads(of.queries, of.head_dim, query_begin + first, n_query, 1));
             y = ggml_soft_max_ext(memory(), y, seen, of.scale(), 0.0f);
-            y = multiply(values, ggml_scale(memory(), y, probability_scale));
+            y = multiply(memory(), values, ggml_scale(memory(), y, probability_scale));
             y = ggml_cont_2d(memory(), ggml_permute(memory(), y, 0, 2, 1, 3), of.queries->ne[0], n_query);
             write_rows(ggml_scale(memory(), y, 1.0f / probability_scale), result, query_begin + first);
         }

@@ -107,8 +107,8 @@ ggml_backend_dev_t start_device(int32_t index) {
     ggml_backend_dev_t device = get_device(index);
     const std::string  problem = omni::find_start_problem(device);
     if (!problem.empty()) {
-        throw omni::error(OMNI_LOAD_FAILED, "device " + omni::to_user_name(ggml_backend_dev_name(device)) +
-                                                " could not be started: " + problem + "; use another device");
+        throw omni::error(OMNI_LOAD_FAILED, "device " + omni::to_user_name(device) + " could not be started: " + problem +
+                                                "; use another device");
     }
     return device;
 }
@@ -173,7 +173,7 @@ omni_status omni_device_get(int32_t device, omni_device_info * info, omni_error 
     return guarded(error, [&] {
         require_pointer(info, "info") = {};
         ggml_backend_dev_t dev = get_device(device);
-        copy_text(info->name, omni::to_user_name(ggml_backend_dev_name(dev)));
+        copy_text(info->name, omni::to_user_name(dev));
         copy_text(info->description, ggml_backend_dev_description(dev));
         info->is_cpu = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_CPU;
         info->is_integrated = ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_IGPU;

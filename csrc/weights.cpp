@@ -97,7 +97,7 @@ const gguf_tensor & weights::require_matrix(const std::string & name, int64_t n_
     };
     if (!maps() && !has_operation(device_, product)) {
         throw file_->error("tensor '" + name + "' is of type " + ggml_type_name(t.type) + ", which the device " +
-                           to_user_name(ggml_backend_dev_name(device_)) + " does not multiply; use device=\"cpu\"");
+                           to_user_name(device_) + " does not multiply; use device=\"cpu\"");
     }
     return t;
 }
@@ -110,8 +110,8 @@ void weights::require_attention(int64_t head_dim, int64_t n_head, int64_t n_kv_h
                                    ggml_new_tensor_2d(memory, GGML_TYPE_F16, n_key, n_key), 1.0f, 0.0f, 0.0f);
     };
     if (!maps() && !has_operation(device_, attention)) {
-        throw file_->error("it has heads of " + std::to_string(head_dim) + ", for which the device " +
-                           to_user_name(ggml_backend_dev_name(device_)) + " has no attention; use device=\"cpu\"");
+        throw file_->error("it has heads of " + std::to_string(head_dim) + ", for which the device " + to_user_name(device_) +
+                           " has no attention; use device=\"cpu\"");
     }
 }
 
@@ -252,7 +252,7 @@ void weights::map() {
 
 ggml_backend_buffer_ptr weights::allocate() const {
     ggml_backend_buffer_type_t memory = ggml_backend_dev_buffer_type(device_);
-    const std::string          on_device = " on the device " + to_user_name(ggml_backend_dev_name(device_));
+    const std::string          on_device = " on the device " + to_user_name(device_);
     const size_t               n_most = ggml_backend_buft_get_max_size(memory);
     for (ggml_tensor * t = ggml_get_first_tensor(context_.get()); t != nullptr; t = ggml_get_next_tensor(context_.get(), t)) {
         if (t->data == nullptr && t->view_src == nullptr && ggml_nbytes(t) > n_most) {
