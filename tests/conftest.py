@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from types import ModuleType
 
@@ -21,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--no-skips", action="store_true", help="a skipped test or file fails, such as for a missing package"
     )
     parser.addoption("--device", default="cpu", metavar="NAME", help="what tests with the mark device compute on")
+
+
+def pytest_configure() -> None:
+    # A job in the background ignores it, and so does what it starts.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,14 +44,6 @@ def model(small: Checkpoint) -> Iterator[Model]:
         yield model
 
 
-@pytest.fixture(autouse=True)
-def default_handler() -> Iterator[None]:
-    """Have Ctrl-C raise: a job in the background inherits that it is ignored."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
-
-
 class Stop:
     """A way to stop a call: what the call gets, how it is stopped, and what it raises."""
 
@@ -187,7 +179,6 @@ def test_ctrl_c_stops_the_command_line_within_a_text(
 DECODING = """
 import os, signal, sys, time
 from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)
 from jina_omni.cli import run
 from jina_omni.media import image
 

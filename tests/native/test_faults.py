@@ -192,7 +192,6 @@ def test_ctrl_c_at_random_moments_leaves_the_model_usable(small: Checkpoint, tmp
         from pathlib import Path
         import numpy as np
         import jina_omni
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         inputs = ["a text", *sorted(Path(sys.argv[3]).iterdir()), "another text " * 40]
         with jina_omni.Model(*sys.argv[1:3], n_threads=2) as model:
             expected = model.encode(inputs)

@@ -68,7 +68,6 @@ def test_ctrl_c_stops_a_long_encode_and_leaves_the_model_usable(small: Checkpoin
         """
         import os, signal, sys, threading, time
         import jina_omni
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
         model = jina_omni.Model(sys.argv[1])
         before = model.encode("a short text")
         def press():

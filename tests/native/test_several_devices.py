@@ -195,15 +195,6 @@ def test_a_device_that_fails_ends_the_call_and_the_next_one_is_well(
     assert np.array_equal(model.encode(TEXTS), one.encode(TEXTS))
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Have Ctrl-C raise: a job in the background inherits that it is ignored."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
-
-
-@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(
     "way", ["token", pytest.param("Ctrl-C", marks=pytest.mark.skipif(sys.platform == "win32", reason="POSIX signal"))]
 )

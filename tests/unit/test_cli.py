@@ -49,7 +49,6 @@ ON_WHITE = PictureOptions("upright", (255, 255, 255))
 # Kills or interrupts its own process at the given call of the model.
 INTERRUPT = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
 from jina_omni import Model
 from jina_omni.cli import main
 

@@ -141,7 +141,6 @@ def started(tmp_path, data, then):
         import os, pathlib, psutil, signal, sys, threading, time, warnings
         from jina_omni.media import open_pdfs
         from jina_omni.media.pdf import Pdf, decode, list_pages
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
         pages = list_pages(Pdf(pathlib.Path(sys.argv[1])))
         (child,) = psutil.Process().children()
         print(child.pid, flush=True)
