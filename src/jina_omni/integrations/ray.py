@@ -53,9 +53,9 @@ class Embedder:
     Notes
     -----
     The rows of a batch stay in order. Ray may write the batches in another order, even with its option
-    ``preserve_order``, so keep a column that tells which row an embedding belongs to. When a worker dies, Ray starts it
-    again and runs its batches again. That worker then embeds in a child process, so that an input that ends its process
-    each time gets an error, and the others of its batch their embeddings.
+    ``preserve_order``, so keep a column that identifies the rows. When a worker dies, Ray starts it again and runs its
+    batches again. That worker then embeds in a child process, so that an input that ends its process each time gets an
+    error, and the others of its batch their embeddings.
 
     Examples
     --------
