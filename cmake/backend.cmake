@@ -59,6 +59,9 @@ set(LLAMA_BUILD_COMMIT "${LLAMA_CPP_COMMIT}")
 set(GIT_EXE "")
 
 add_subdirectory("${LLAMA_CPP_DIR}" llama.cpp EXCLUDE_FROM_ALL SYSTEM)
+if(JINA_OMNI_BACKEND STREQUAL "cuda")
+    find_package(CUDAToolkit REQUIRED) # csrc/ asks CUDA itself for its devices
+endif()
 
 # Tiles are of no use to weights that stay mapped, and ggml would ask the kernel for them, for the whole process.
 include(CheckCXXCompilerFlag)

@@ -1,58 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The extension jina_omni.native._lib: csrc/ behind cffi's wrapper of csrc/jina_omni.h, on Python's stable ABI.
 
-add_library(omni STATIC
-    csrc/jina_omni.cpp
-    csrc/attention_groups.cpp
-    csrc/attention_layout.cpp
-    csrc/audio_tower.cpp
-    csrc/cuda_devices.cpp
-    csrc/device.cpp
-    csrc/error.cpp
-    csrc/foreign_file.cpp
-    csrc/gguf_file.cpp
-    csrc/gguf_parts.cpp
-    csrc/gguf_values.cpp
-    csrc/graph.cpp
-    csrc/kernel_graph.cpp
-    csrc/kept_graphs.cpp
-    csrc/machine.cpp
-    csrc/mapped_file.cpp
-    csrc/models.cpp
-    csrc/native_log.cpp
-    csrc/packed_memory.cpp
-    csrc/page_guard.cpp
-    csrc/passes.cpp
-    csrc/piece_rate.cpp
-    csrc/printable.cpp
-    csrc/rotary_table.cpp
-    csrc/scheduler.cpp
-    csrc/text_architecture.cpp
-    csrc/text_tower.cpp
-    csrc/thread_pool.cpp
-    csrc/token_embeddings.cpp
-    csrc/turns.cpp
-    csrc/vision_tower.cpp
-    csrc/vocabulary.cpp
-    csrc/weights.cpp)
-target_include_directories(omni PUBLIC csrc)
-target_include_directories(omni SYSTEM PRIVATE "${LLAMA_CPP_DIR}/ggml/src") # ggml-impl.h: a part of a graph
-target_compile_features(omni PUBLIC cxx_std_17)
-target_link_libraries(omni PUBLIC llama ggml)
-target_compile_definitions(omni PRIVATE "OMNI_BACKEND=\"${JINA_OMNI_BACKEND}\"")
-if(JINA_OMNI_BACKEND STREQUAL "cuda")
-    find_package(CUDAToolkit REQUIRED)
-    target_link_libraries(omni PRIVATE CUDA::cudart)
-    target_compile_definitions(omni PRIVATE OMNI_CUDA)
-endif()
-
-if(MSVC)
-    target_compile_options(omni PRIVATE /W4 /utf-8)
-else()
-    target_compile_options(omni PRIVATE -Wall -Wextra)
-endif()
-include(kernels)
-
 # scikit-build-core says which stable ABI the wheel is tagged for; a free-threaded Python has none.
 if(SKBUILD_SABI_VERSION)
     set(python_development Development.SABIModule)
